@@ -1,0 +1,59 @@
+/**
+ * Ready-made apps: a response is an app, as in werkzeug, so `return text("hi")(environ, startResponse)` answers from
+ * within another app, and `dispatcher(notFound, …)` falls back to one.
+ */
+
+import { byteLength } from "./chunk.ts";
+import { TsgiError } from "./errors.ts";
+import type { App, Chunk, HeaderList, StatusLine } from "./gateway.ts";
+import { hasHeader } from "./headers.ts";
+import { parseStatus } from "./status.ts";
+
+/** What a ready-made response may change. */
+export interface ResponseOptions {
+  /** Default `"200 OK"`. */
+  status?: StatusLine;
+  /** Headers beside `Content-Type`; one of that name here replaces it. */
+  headers?: HeaderList;
+}
+
+/** `text("Hello")` answers with plain text. */
+export function text(content: string, options: ResponseOptions = {}): App {
+  return response(content, "text/plain; charset=utf-8", options);
+}
+
+/** `html("<h1>Hello</h1>")` answers with a page. The content is sent as it is: escape what comes from others. */
+export function html(content: string, options: ResponseOptions = {}): App {
+  return response(content, "text/html; charset=utf-8", options);
+}
+
+/** `json({ ok: true })` answers with a value as JSON. Throws `TSGI_BAD_JSON` for a value that JSON cannot hold. */
+export function json(value: unknown, options: ResponseOptions = {}): App {
+  const content = JSON.stringify(value);
+  if (content === undefined) {
+    throw new TsgiError("TSGI_BAD_JSON", `JSON has no form for ${typeof value}`, { hint: "Pass null, or an object." });
+  }
+  return response(content, "application/json", options);
+}
+
+/**
+ * `redirect("/login")` sends the client elsewhere. The location is sent as it is: build one below a mount with `pathTo`.
+ * Default status `"302 Found"`; `"303 See Other"` after a POST, `"308 Permanent Redirect"` for good (RFC 9110 §15.4).
+ */
+export function redirect(location: string, options: ResponseOptions = {}): App {
+  const { status = "302 Found", headers = [] } = options;
+  return response("", "text/plain; charset=utf-8", { status, headers: [["Location", location], ...headers] });
+}
+
+/** Answers 404. */
+export const notFound: App = text("Not Found\n", { status: "404 Not Found" });
+
+function response(content: Chunk, type: string, { status = "200 OK", headers = [] }: ResponseOptions): App {
+  parseStatus(status);
+  const list: HeaderList = hasHeader(headers, "Content-Type") ? [...headers] : [["Content-Type", type], ...headers];
+  if (!hasHeader(headers, "Content-Length")) list.push(["Content-Length", String(byteLength(content))]);
+  return function response(_environ, startResponse) {
+    startResponse(status, list);
+    return content;
+  };
+}

@@ -1,0 +1,43 @@
+/** The error that tsgi throws: a stable `code` to match, a message that says what is wrong, a hint that says what to do. */
+
+import type { StatusLine } from "./gateway.ts";
+
+/** What a `TsgiError` carries beside its message. */
+export interface TsgiErrorDetails {
+  /** What to type instead. */
+  hint?: string;
+  /** For what the client did wrong: the 4xx that the server answers with when this error reaches it before the head was sent. */
+  status?: StatusLine;
+  /** The error behind this one. */
+  cause?: unknown;
+}
+
+/** An error with a stable `code`, such as `"TSGI_BAD_MOUNT"`. Match the code; the prose may change. */
+export class TsgiError extends Error {
+  override readonly name = "TsgiError";
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly status: StatusLine | undefined;
+
+  constructor(code: string, message: string, details: TsgiErrorDetails = {}) {
+    super(
+      details.hint === undefined ? message : `${message}. ${details.hint}`,
+      "cause" in details ? { cause: details.cause } : undefined,
+    );
+    this.code = code;
+    this.hint = details.hint;
+    this.status = details.status;
+  }
+}
+
+/** The status line that a thrown value asks for: only a `TsgiError` with a 4xx does. */
+export function statusOfError(error: unknown): StatusLine | undefined {
+  return error instanceof TsgiError && error.status?.startsWith("4") ? error.status : undefined;
+}
+
+/** An error as text for a log: its stack with its causes, or the value itself. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const text = error.stack ?? `${error.name}: ${error.message}`;
+  return error.cause === undefined ? text : `${text}\nCaused by: ${describeError(error.cause)}`;
+}

@@ -1,0 +1,131 @@
+/**
+ * The gateway contract: what a server, a middleware and an application agree on. Types only; this file imports nothing.
+ *
+ * ```ts
+ * const app: App = (environ, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain; charset=utf-8"]]);
+ *   return `Hello, ${environ.PATH_INFO}`;
+ * };
+ * ```
+ *
+ * The rules of a response, in the order in which they matter:
+ *
+ * 1. `startResponse` records status and headers and returns `write`. It throws at once on a malformed status, an invalid
+ *    header name or value, or a hop-by-hop header.
+ * 2. Nothing is sent before the first non-empty chunk, the first `write` or the end of the body, so an app may call
+ *    `startResponse` as late as that (a generator does, in its first step).
+ * 3. A second call without `error` throws. With `error` it replaces what was recorded as long as nothing has been sent,
+ *    and rethrows `error` once something has.
+ * 4. Chunks go out as they come. The next one is asked for when the client has room for it.
+ * 5. The body is finished exactly once: at its end, on an error, when the client goes away, for HEAD. "Finished" means its
+ *    `close()` if it has one, a stream's `destroy()` or `cancel()`, else its iterator's `return()`.
+ * 6. One chunk, or an array of chunks, gets its `Content-Length`. A body shorter than the length it declared closes the
+ *    connection; a longer one is cut there and reported.
+ * 7. HEAD, 204 and 304 send no body, whatever the app returns.
+ * 8. An error before the head is sent becomes a 500; after it, the connection is cut, so that the response cannot look
+ *    whole. Both are reported to `tsgi.errors`; a client that went away is no error.
+ * 9. `Date` is added where it is missing. There is no `Server` header.
+ * 10. An empty chunk means "flush": a layer that holds bytes back passes them on; nothing goes on the wire for it.
+ *
+ * Source: PEP 3333, read for an asynchronous runtime.
+ */
+
+/** A piece of a body. A string is sent as UTF-8. */
+export type Chunk = string | Uint8Array;
+
+/** What an app returns. A string or a `Uint8Array` is one chunk; nothing is an empty body. */
+// biome-ignore lint/suspicious/noConfusingVoidType: an app without a return statement is an app with an empty body.
+export type Body = Chunk | Iterable<Chunk> | AsyncIterable<Chunk> | null | undefined | void;
+
+/** A status code and a reason phrase: `"200 OK"`. `"OK"` alone does not compile. */
+export type StatusLine = `${number} ${string}`;
+
+/** Header lines in the order in which they are sent; a name may stand more than once. */
+export type HeaderList = [name: string, value: string][];
+
+/**
+ * Sends one chunk at once, for code that cannot yield. Returns nothing while the client has room, else a promise to wait
+ * for. Throws `TSGI_CLIENT_GONE` once nobody is there to read.
+ */
+export type Write = (chunk: Chunk) => void | Promise<void>;
+
+/** Records status and headers; nothing is sent yet (rules 1 to 3). */
+export type StartResponse = (status: StatusLine, headers: HeaderList, error?: unknown) => Write;
+
+/** An application, and as well a middleware around one, and a whole site. */
+export type App = (environ: Environ, startResponse: StartResponse) => Body | Promise<Body>;
+
+/** Takes an app and gives one back: the server towards the app it wraps, the app towards its own server. */
+export type Middleware<Options = void> = (app: App, options: Options) => App;
+
+/** Where error text goes. */
+export interface ErrorStream {
+  write(text: string): void;
+}
+
+/** Parameters of the mount patterns matched so far; a wildcard's is a list of segments. */
+export type Params = Readonly<Record<string, string | string[]>>;
+
+/** What this server knows and can do beyond the contract. A member that is absent is not supported here. */
+export interface Exchange {
+  /** The request's header lines as sent: case, order and repeats. */
+  readonly headers?: HeaderList | undefined;
+  /** The request's trailer lines; complete once `tsgi.input` has ended. */
+  readonly trailers?: HeaderList | undefined;
+  /** Aborted when the client goes away before the response was handed over. Made on first use. */
+  readonly signal?: AbortSignal | undefined;
+  /** Calls back once if the client goes away before the response was handed over; at once if it is gone already. */
+  onAbort?(callback: () => void): void;
+  /** Sends the head now, or as soon as it is known, instead of with the first chunk. */
+  flush?(): void;
+  /** Sends an informational response: `inform("103 Early Hints", [["Link", "</a.css>; rel=preload"]])`. */
+  readonly inform?: ((status: StatusLine, headers: HeaderList) => void) | undefined;
+  /** Takes the connection over for another protocol. */
+  readonly upgrade?: (() => unknown) | undefined;
+}
+
+/**
+ * One request, as a plain object built once by the server: read it, copy it, print it. Never change the one you were
+ * given, and never make it a prototype; to give an inner app another one, spread it:
+ * `app({ ...environ, SCRIPT_NAME, PATH_INFO }, startResponse)`.
+ *
+ * Always: `SCRIPT_NAME + PATH_INFO` is the canonical path of the request.
+ */
+export interface Environ {
+  /** The method as sent: `"GET"`. */
+  readonly REQUEST_METHOD: string;
+  /** The mount point of the app being called: `""` at the root; never ends in `/`. */
+  readonly SCRIPT_NAME: string;
+  /** The rest of the path, canonical and percent-encoded: `""`, or starts with `/`, or `"*"` for `OPTIONS *`. */
+  readonly PATH_INFO: string;
+  /** The query without `?`; always there. */
+  readonly QUERY_STRING: string;
+  /** The request target exactly as sent. For logs and signatures, not for routing. */
+  readonly REQUEST_URI: string;
+  readonly CONTENT_TYPE?: string;
+  /** The declared length of the request body in bytes, as sent. */
+  readonly CONTENT_LENGTH?: string;
+  readonly SERVER_NAME: string;
+  readonly SERVER_PORT: string;
+  /** `"HTTP/1.1"` */
+  readonly SERVER_PROTOCOL: string;
+  /** The address of the connection's peer; `""` on a Unix socket. */
+  readonly REMOTE_ADDR: string;
+  readonly REMOTE_PORT: string;
+  readonly "tsgi.version": readonly [1, 0];
+  readonly "tsgi.url_scheme": "http" | "https";
+  /** The request body: read once, ends by itself, empty where there is none; back-pressure reaches the client. */
+  readonly "tsgi.input": AsyncIterable<Uint8Array>;
+  readonly "tsgi.errors": ErrorStream;
+  readonly "tsgi.multithread": boolean;
+  readonly "tsgi.multiprocess": boolean;
+  readonly "tsgi.run_once": boolean;
+  readonly "tsgi.exchange": Exchange;
+  readonly "tsgi.params": Params;
+  /** One object shared by every layer of the request; copies of the environ keep it. */
+  readonly "tsgi.state": Record<string, unknown>;
+  /** A request header: upper case, `-` as `_`, repeats joined with `", "` (`Cookie`: `"; "`). */
+  readonly [header: `HTTP_${string}`]: string | undefined;
+  /** Anything else that a middleware or an app added under its own prefix. */
+  readonly [key: string]: unknown;
+}

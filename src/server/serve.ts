@@ -1,0 +1,267 @@
+/** The core server: an app on a port or a Unix socket, over `node:http` and `node:https`. */
+
+import { unlink } from "node:fs/promises";
+import * as http from "node:http";
+import * as https from "node:https";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { environBuilder } from "../environ.ts";
+import { TsgiError } from "../errors.ts";
+import type { App, Environ, ErrorStream } from "../gateway.ts";
+import { onClientError, refuse } from "./client-error.ts";
+import { Connection } from "./connection.ts";
+import { developmentPage } from "./error-page.ts";
+import { LeanRequest } from "./lean-request.ts";
+import { nodeListener } from "./listener.ts";
+
+/** How `serve` listens and what it puts up with. Durations are milliseconds, sizes bytes; 0 means "no limit". */
+export interface ServeOptions {
+  /** The address to listen on. Default `"127.0.0.1"`: this machine only; `"0.0.0.0"` or `"::"` for every interface. */
+  host?: string | undefined;
+  /** The port to listen on. Default 8000; 0 picks a free one. */
+  port?: number | undefined;
+  /** The path of a Unix socket to listen on, instead of host and port. */
+  unix?: string | undefined;
+  /** Serves https: the certificate chain and its private key, in PEM. */
+  tls?: { key: string | Uint8Array; cert: string | Uint8Array } | undefined;
+  /** Shows errors in the response, with stack and environ. Default `false`: a bare 500. */
+  development?: boolean | undefined;
+  /** Told each error that is reported, beside `errors`. */
+  onError?: ((error: unknown, environ: Environ) => void) | undefined;
+  /** Where error text goes, the environ's `tsgi.errors`. Default standard error. */
+  errors?: ErrorStream | undefined;
+  /** How long a client may take to send the head of a request; 408 after it. Default 15 s. */
+  headersTimeout?: number | undefined;
+  /** How long a client may take to send a whole request; 408 after it. Default 5 min. */
+  requestTimeout?: number | undefined;
+  /** How long a body may stand still: a request's is answered with 408 within twice that time, a response's cut. Default 60 s. */
+  bodyTimeout?: number | undefined;
+  /** How long an idle connection is kept for the next request. Default 5 s. */
+  keepAliveTimeout?: number | undefined;
+  /** The largest head of a request; 431 beyond it. Default 16 KiB. */
+  maxHeaderSize?: number | undefined;
+  /** How many requests a connection may carry. Default 0: no limit. */
+  maxRequestsPerConnection?: number | undefined;
+  /** `false` keeps runs of `/` inside a path apart. Default `true`: `/a//b` is `/a/b`. */
+  mergeSlashes?: boolean | undefined;
+  /** What the app learns as `tsgi.multiprocess`. Default `false`. */
+  multiprocess?: boolean | undefined;
+}
+
+/** A server that listens. */
+export interface Server {
+  /** Where it answers: `"http://127.0.0.1:8000"`, or `"unix:/path"`. */
+  readonly url: string;
+  /** The port it listens on; 0 for a Unix socket. */
+  readonly port: number;
+  /**
+   * Stops accepting, closes idle connections at once, lets what runs finish, and cuts what is left after `grace`
+   * milliseconds (default 10 000). Resolves when every connection is closed.
+   */
+  close(options?: { grace?: number }): Promise<void>;
+}
+
+/**
+ * Serves an app; resolves once it listens.
+ *
+ * ```ts
+ * const server = await serve(app, { port: 8000 });
+ * console.log(server.url);
+ * ```
+ *
+ * Rejects with `TSGI_PORT_IN_USE`, `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`; `TSGI_BAD_OPTION` or `TSGI_NO_APP` for what
+ * cannot be served.
+ */
+export async function serve(app: App, options: ServeOptions = {}): Promise<Server> {
+  check(app, options);
+  const host = options.host ?? "127.0.0.1";
+  const bodyTimeout = options.bodyTimeout ?? 60_000;
+  const headersTimeout = options.headersTimeout ?? 15_000;
+  const requestTimeout = options.requestTimeout ?? 300_000;
+  const settings: http.ServerOptions = {
+    IncomingMessage: LeanRequest,
+    headersTimeout,
+    requestTimeout,
+    keepAliveTimeout: options.keepAliveTimeout ?? 5_000,
+    maxHeaderSize: options.maxHeaderSize ?? 16_384,
+    connectionsCheckingInterval: checkingInterval(headersTimeout, requestTimeout),
+  };
+  const server = options.tls === undefined ? http.createServer(settings) : createSecureServer(settings, options.tls);
+  server.maxRequestsPerSocket = options.maxRequestsPerConnection ?? 0;
+
+  const connections = new Set<Socket>();
+  server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
+  server.on("connect", (_request, socket: Socket) => refuse(socket, "501 Not Implemented"));
+  server.on("clientError", onClientError);
+  server.on("timeout", onTimeout);
+  await listen(server, host, options);
+
+  const address = server.address();
+  const port = typeof address === "object" ? (address as AddressInfo).port : 0;
+  const scheme = options.tls === undefined ? "http" : "https";
+  const listener = nodeListener(
+    app,
+    environBuilder({
+      name: options.unix === undefined ? host : "localhost",
+      port: options.unix === undefined ? String(port) : scheme === "https" ? "443" : "80",
+      scheme,
+      errors: options.errors ?? process.stderr,
+      multiprocess: options.multiprocess ?? false,
+      mergeSlashes: options.mergeSlashes ?? true,
+    }),
+    bodyTimeout,
+    { onError: options.onError, errorPage: options.development ? developmentPage : undefined },
+  );
+
+  server.on("request", listener);
+  server.on("checkContinue", (request, response) => listener(request, response, true));
+  const inputWatch = watchInputs(connections, bodyTimeout);
+  server.once("close", () => clearInterval(inputWatch));
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    url:
+      options.unix === undefined
+        ? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`
+        : `unix:${options.unix}`,
+    close({ grace = 10_000 } = {}) {
+      closing ??= close(server, connections, grace);
+      return closing;
+    },
+  };
+}
+
+function check(app: unknown, options: ServeOptions): void {
+  if (typeof app !== "function") {
+    throw new TsgiError("TSGI_NO_APP", `an app is a function, not ${app === null ? "null" : typeof app}`, {
+      hint: "Pass (environ, startResponse) => body.",
+    });
+  }
+  const { port } = options;
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new TsgiError("TSGI_BAD_OPTION", `port ${port} is no port`, {
+      hint: "Choose 0 to 65535; 0 picks a free one.",
+    });
+  }
+  for (const name of [
+    "headersTimeout",
+    "requestTimeout",
+    "bodyTimeout",
+    "keepAliveTimeout",
+    "maxHeaderSize",
+    "maxRequestsPerConnection",
+  ] as const) {
+    const value = options[name];
+    if (value !== undefined && !(Number.isInteger(value) && value >= 0)) {
+      throw new TsgiError("TSGI_BAD_OPTION", `${name} is ${value}`, { hint: "Give a whole number, 0 for no limit." });
+    }
+  }
+}
+
+/** How often Node looks for requests that take too long: four times within the shortest limit. */
+function checkingInterval(...limits: number[]): number {
+  const shortest = Math.min(...limits.filter((limit) => limit > 0), 120_000);
+  return Math.max(100, Math.floor(shortest / 4));
+}
+
+function createSecureServer(
+  settings: http.ServerOptions,
+  tls: { key: string | Uint8Array; cert: string | Uint8Array },
+): https.Server {
+  try {
+    return https.createServer({ ...settings, key: tls.key as Buffer, cert: tls.cert as Buffer });
+  } catch (cause) {
+    throw new TsgiError("TSGI_BAD_TLS", `the key or the certificate cannot be used: ${(cause as Error).message}`, {
+      hint: "Pass the contents of a PEM private key and of the certificate that belongs to it.",
+      cause,
+    });
+  }
+}
+
+/** A response that stands still is given up, and an idle connection closed; an app that takes its time is left alone. */
+function onTimeout(socket: Socket): void {
+  const connection = Connection.of(socket);
+  if (connection.pending === 0 || connection.stalled) socket.destroy();
+}
+
+/** Refuses request bodies that stand still. One look at all connections costs less than a timer for each body. */
+function watchInputs(connections: ReadonlySet<Socket>, bodyTimeout: number): NodeJS.Timeout | undefined {
+  if (bodyTimeout === 0) return undefined;
+  const look = () => {
+    for (const socket of connections) {
+      if (Connection.of(socket).standsStill) refuse(socket, "408 Request Timeout");
+    }
+  };
+  return setInterval(look, bodyTimeout).unref();
+}
+
+async function listen(server: http.Server, host: string, { port = 8000, unix }: ServeOptions): Promise<void> {
+  try {
+    await listenOn(server, unix === undefined ? { host, port } : { path: unix });
+  } catch (error) {
+    if (unix === undefined || (error as NodeJS.ErrnoException).code !== "EADDRINUSE" || (await isAlive(unix))) {
+      throw listenError(error as NodeJS.ErrnoException, unix ?? `${host}:${port}`);
+    }
+    // The socket of a server that died: nobody answers on it.
+    await unlink(unix);
+    await listenOn(server, { path: unix });
+  }
+}
+
+function listenOn(server: http.Server, where: { host: string; port: number } | { path: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(where, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function isAlive(unix: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(unix, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"));
+  });
+}
+
+function listenError(cause: NodeJS.ErrnoException, where: string): TsgiError {
+  if (cause.code === "EADDRINUSE") {
+    return new TsgiError("TSGI_PORT_IN_USE", `${where} is in use`, {
+      hint: "Stop what runs there or choose another port.",
+      cause,
+    });
+  }
+  if (cause.code === "EACCES") {
+    return new TsgiError("TSGI_PORT_DENIED", `${where} is not allowed to this user`, {
+      hint: "Choose a port from 1024 up.",
+      cause,
+    });
+  }
+  return new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on ${where}: ${cause.message}`, {
+    hint: "Check the host name and that the folder of a socket exists.",
+    cause,
+  });
+}
+
+/** How often a closing server looks for connections that have become idle, in milliseconds. */
+const CLOSING_INTERVAL = 25;
+
+function close(server: http.Server, connections: ReadonlySet<Socket>, grace: number): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(deadline);
+      resolve();
+    });
+    // Responses that start from now on say that the connection ends with them.
+    for (const socket of connections) Connection.of(socket).leave(() => socket.destroySoon());
+    const sweep = setInterval(() => server.closeIdleConnections(), CLOSING_INTERVAL);
+    const deadline = setTimeout(() => server.closeAllConnections(), grace);
+  });
+}
