@@ -264,3 +264,31 @@ class SyncStream implements IterableIterator<Chunk> {
     return { done: true, value: undefined };
   }
 }
+
+/** The body of a reader from which one chunk has been taken already. */
+export function resumed(first: Chunk | undefined, rest: ChunkReader): ChunkStream {
+  return streamOf(new ResumedReader(first, rest));
+}
+
+class ResumedReader implements ChunkReader {
+  readonly isAsync: boolean;
+  #first: Chunk | undefined;
+  readonly #rest: ChunkReader;
+
+  constructor(first: Chunk | undefined, rest: ChunkReader) {
+    this.isAsync = rest.isAsync;
+    this.#first = first;
+    this.#rest = rest;
+  }
+
+  next(): Chunk | undefined | Promise<Chunk | undefined> {
+    const first = this.#first;
+    this.#first = undefined;
+    return first ?? this.#rest.next();
+  }
+
+  finish(): Promise<unknown> | undefined {
+    this.#first = undefined;
+    return this.#rest.finish();
+  }
+}

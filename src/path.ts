@@ -57,6 +57,14 @@ function parseOtherForm(method: string, target: string, mergeSlashes: boolean): 
 export function canonicalPath(path: string, mergeSlashes = true): string | undefined {
   if (CLEAN.test(path) && path !== "") return path;
   if (path.charCodeAt(0) !== 47) return undefined;
+  const recoded = recode(path);
+  if (recoded === undefined) return undefined;
+  const resolved = removeDotSegments(recoded);
+  return mergeSlashes ? resolved.replace(/\/{2,}/g, "/") : resolved.replace(/^\/{2,}/, "/");
+}
+
+/** Every character in its canonical spelling; undefined for a malformed escape, a NUL or a raw `#`. */
+export function recode(path: string): string | undefined {
   let malformed = false;
   const recoded = path.replace(TO_RECODE, (match) => {
     const byte = match.length === 3 ? Number.parseInt(match.slice(1), 16) : match.charCodeAt(0);
@@ -64,9 +72,7 @@ export function canonicalPath(path: string, mergeSlashes = true): string | undef
     if (char === undefined) malformed = true;
     return char ?? "";
   });
-  if (malformed) return undefined;
-  const resolved = removeDotSegments(recoded);
-  return mergeSlashes ? resolved.replace(/\/{2,}/g, "/") : resolved.replace(/^\/{2,}/, "/");
+  return malformed ? undefined : recoded;
 }
 
 /** RFC 3986 §5.2.4 for a path that starts with `/`; never above the root. */

@@ -96,11 +96,7 @@ export class Responder implements Exchange {
 
   #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
     if (this.#over) throw this.#overError();
-    if (this.#status !== undefined && error === undefined) {
-      throw new TsgiError("TSGI_STARTED_TWICE", "startResponse was called a second time", {
-        hint: "Only an error handler replaces a response: pass the error as the third argument.",
-      });
-    }
+    if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
     const status = parseStatus(line);
     this.#declared = checkHeaders(headers);
@@ -185,9 +181,7 @@ export class Responder implements Exchange {
 
   #started(): Status {
     if (this.#status !== undefined) return this.#status;
-    throw new TsgiError("TSGI_NOT_STARTED", "the app answered without calling startResponse", {
-      hint: 'Call startResponse("200 OK", headers) before the first chunk.',
-    });
+    throw notStarted();
   }
 
   #isBodiless(status: Status): boolean {
@@ -342,6 +336,20 @@ export class Responder implements Exchange {
     this.#sendHead(-1);
     this.#sink.flush();
   }
+}
+
+/** The error of an app that answers twice. */
+export function startedTwice(): TsgiError {
+  return new TsgiError("TSGI_STARTED_TWICE", "startResponse was called a second time", {
+    hint: "Only an error handler replaces a response: pass the error as the third argument.",
+  });
+}
+
+/** The error of an app that sends a body without a head. */
+export function notStarted(): TsgiError {
+  return new TsgiError("TSGI_NOT_STARTED", "the app answered without calling startResponse", {
+    hint: 'Call startResponse("200 OK", headers) before the first chunk.',
+  });
 }
 
 function badLength(declared: number, how: "longer" | "shorter"): TsgiError {

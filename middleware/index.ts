@@ -1,0 +1,17 @@
+export { mountTree } from "../src/mount-tree.ts";
+export { cascade } from "./cascade.ts";
+export { type Dispatcher, dispatcher, type Mounts } from "./dispatcher.ts";
+export { type Hosts, hosts } from "./hosts.ts";
+export { lint } from "./lint.ts";
+export { type Routes, router } from "./router.ts";
+export {
+  type Change,
+  type ChangedResponse,
+  type DocumentOptions,
+  hasType,
+  isTransformable,
+  mapChunks,
+  mapDocument,
+  mapText,
+  transform,
+} from "./transform.ts";

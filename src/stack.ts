@@ -1,0 +1,46 @@
+/** Middleware composed from the outside in. */
+
+import { TsgiError } from "./errors.ts";
+import type { App, Middleware } from "./gateway.ts";
+
+/** A stack of middleware. `use` gives a new one, so a stack can be shared and built upon. */
+export interface Stack {
+  /** Adds a middleware inside those that are there, with its options where it has any. Throws `TSGI_NO_MIDDLEWARE`. */
+  use(middleware: Middleware): Stack;
+  use<Options extends unknown[]>(middleware: (app: App, ...options: Options) => App, ...options: Options): Stack;
+  /** The app wrapped in the whole stack. Throws `TSGI_NO_APP`. */
+  run(app: App): App;
+}
+
+/**
+ * Composes middleware as it is read, from the outside in, as Rack's builder does:
+ * `stack().use(accessLog, { format: "combined" }).use(compress).run(app)` equals
+ * `accessLog(compress(app), { format: "combined" })`.
+ */
+export function stack(): Stack {
+  return extend((app) => app);
+}
+
+function extend(wrap: (app: App) => App): Stack {
+  return {
+    use(middleware: (app: App, ...options: never[]) => App, ...options: never[]): Stack {
+      if (typeof middleware !== "function") {
+        throw new TsgiError("TSGI_NO_MIDDLEWARE", `a middleware is a function, not ${typeof middleware}`, {
+          hint: "Pass (app, options) => app.",
+        });
+      }
+      return extend((app) => wrap(middleware(app, ...options)));
+    },
+    run(app) {
+      return wrap(checkApp(app));
+    },
+  };
+}
+
+/** Gives an app back as it is; throws `TSGI_NO_APP` for anything else. `where` says what it was meant for. */
+export function checkApp(app: unknown, where = "this"): App {
+  if (typeof app === "function") return app as App;
+  throw new TsgiError("TSGI_NO_APP", `${where} needs an app, not ${app === null ? "null" : typeof app}`, {
+    hint: "An app is a function: (environ, startResponse) => body.",
+  });
+}
