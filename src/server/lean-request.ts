@@ -1,8 +1,13 @@
 /**
- * A Node request that parses its header lines only when somebody asks for them. Node's own server looks up `host` and
- * `expect` in `headers` for every request, and to that end sorts all header lines into an object: a tenth of the CPU time
- * of a small request with a browser's headers. Here those two are found in the lines; whoever reads anything else from
+ * A Node request without what a gateway has no use for, through the two seams that Node offers: its own class of request
+ * and `push`. Measured on Node 20, both against the CPU time of a whole small request:
+ *
+ * Node's server looks up `host` and `expect` in `headers` for every request, and to that end sorts all header lines into an
+ * object: a tenth with a browser's headers. Here those two are found in the lines; whoever reads anything else from
  * `headers` gets the object that Node makes.
+ *
+ * A body that is read as a stream of events goes through a buffer, two listeners and a tick: another tenth. Here the chunks
+ * go straight to the input that asked for them.
  */
 
 import { IncomingMessage } from "node:http";
@@ -10,8 +15,29 @@ import { IncomingMessage } from "node:http";
 const HEADERS: PropertyDescriptor = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, "headers") ?? {};
 const readHeaders = HEADERS.get as (this: IncomingMessage) => object;
 
+/** Takes the body of a request as it comes. */
+export interface BodyTaker {
+  /** Takes a chunk; false means "no more for now". */
+  take(chunk: Uint8Array): boolean;
+  end(): void;
+}
+
 export class LeanRequest extends IncomingMessage {
   lazyHeaders: object | undefined;
+  taker: BodyTaker | undefined;
+
+  override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
+    if (this.taker === undefined) return super.push(chunk, encoding);
+    if (chunk !== null) return this.taker.take(chunk);
+    this.taker.end();
+    return super.push(null);
+  }
+
+  /** Hands the body to a taker from now on, or lets it come again after the taker had enough. */
+  flowTo(taker: BodyTaker): void {
+    this.taker = taker;
+    this._read(0);
+  }
 }
 
 if (readHeaders !== undefined) {

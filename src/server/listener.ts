@@ -6,6 +6,7 @@ import type { App } from "../gateway.ts";
 import { type Edge, Responder } from "../response.ts";
 import { parseStatus } from "../status.ts";
 import { Connection } from "./connection.ts";
+import type { LeanRequest } from "./lean-request.ts";
 import { NodeInput } from "./node-input.ts";
 import { NodeSink } from "./node-sink.ts";
 
@@ -37,7 +38,7 @@ export function nodeListener(app: App, buildEnviron: BuildEnviron, bodyTimeout: 
     if (length === undefined ? environ.HTTP_TRANSFER_ENCODING !== undefined : length !== "0") {
       const onFirstRead = expectsContinue ? () => response.headersSent || response.writeContinue() : undefined;
       connection.input = new NodeInput(
-        request,
+        request as LeanRequest,
         length === undefined ? Number.POSITIVE_INFINITY : Number(length),
         onFirstRead,
       );

@@ -64,7 +64,8 @@ export class NodeSink implements Sink {
   end(chunk?: Chunk): void {
     if (chunk === undefined) this.#response.end();
     else this.#response.end(chunk);
-    if (!this.#request.complete && this.#connection.input?.isOpen) this.#discardInput();
+    const { input, socket } = this.#connection;
+    if (!this.#request.complete && input?.isOpen) input.discard(DISCARDED, () => socket.destroy());
     this.#finished();
   }
 
@@ -85,16 +86,6 @@ export class NodeSink implements Sink {
   #finished(): void {
     if (this.#watcher !== undefined) this.#connection.unwatch(this.#watcher);
     this.#connection.finished();
-  }
-
-  #discardInput(): void {
-    const request = this.#request;
-    let left = DISCARDED;
-    request.on("data", (chunk: Uint8Array) => {
-      left -= chunk.length;
-      if (left < 0) this.#connection.socket.destroy();
-    });
-    request.resume();
   }
 
   get requestHeaders(): HeaderList {
