@@ -151,9 +151,9 @@ export class Responder implements Exchange {
       this.#end(length > 0 && !status.bodiless ? length : -1);
       return;
     }
+    this.#sink.head(status, this.#headers, this.#declared < 0 ? length : -1);
     this.#sent = true;
     this.#over = true;
-    this.#sink.head(status, this.#headers, this.#declared < 0 ? length : -1);
     const last = chunks.length - 1;
     for (let index = 0; index < last; index++) void this.#sink.write(chunks[index] as Chunk);
     this.#sink.end(chunks[last]);
@@ -190,12 +190,12 @@ export class Responder implements Exchange {
 
   #sendHead(length: number): void {
     const status = this.#started();
-    this.#sent = true;
     if (status.code === 204 && this.#declared >= 0) {
       this.#headers = removeHeaders(this.#headers, "Content-Length");
       this.#declared = -1;
     }
     this.#sink.head(status, this.#headers, length);
+    this.#sent = true;
   }
 
   #send(chunk: Chunk): void | Promise<void> {
