@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const cli = join(root, "dist/src/cli.js");
+const run = promisify(execFile);
+const readme = await readFile(join(root, "README.md"), "utf8");
+
+/** The fenced blocks of the README in their order. */
+const blocks = [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
+  language: language as string,
+  code: code as string,
+}));
+
+/** Samples run inside the package, where `tsgi` is the package itself. */
+let folder = "";
+
+before(async () => {
+  await mkdir(join(root, "dist"), { recursive: true });
+  folder = await mkdtemp(join(root, "dist/readme-"));
+  await mkdir(join(folder, "public"));
+  await writeFile(join(folder, "public/robots.txt"), "User-agent: *\n");
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Commands with their output: `$ command`, then lines. */
+function commands(code: string): { command: string; output: string }[] {
+  return code
+    .split(/^\$ /m)
+    .slice(1)
+    .map((part) => {
+      const [command, ...output] = part.split("\n");
+      return { command: command as string, output: output.join("\n") };
+    });
+}
+
+for (const [index, block] of blocks.entries()) {
+  if (block.language !== "ts") continue;
+  const name = /^\/\/ (\S+\.ts)$/m.exec(block.code)?.[1] as string;
+  const next = blocks[index + 1];
+  const session = next?.language === "console" ? commands(next.code) : [];
+
+  test(`readme: ${name} does what it says`, async () => {
+    const file = join(folder, name);
+    await writeFile(file, block.code);
+    if (!/^export const app\b/m.test(block.code)) {
+      await run(process.execPath, ["--import", "tsx", file], { cwd: root });
+      return;
+    }
+    const server = spawn(process.execPath, [cli, name, "--port", "0"], { cwd: folder });
+    try {
+      const started = await firstLine(server.stdout);
+      const url = /http:\/\/\S+/.exec(started)?.[0] as string;
+      for (const { command, output } of session) {
+        if (command === `npx tsgi ${name}`)
+          assert.equal(started.replace(url, "http://127.0.0.1:8000"), output.trimEnd());
+        else assert.equal(await shell(command.replaceAll("http://127.0.0.1:8000", url)), output);
+      }
+    } finally {
+      server.kill();
+    }
+  });
+}
+
+async function shell(command: string): Promise<string> {
+  const { stdout } = await run("sh", ["-c", command.replace(/^curl /, "curl --silent --max-time 10 ")]);
+  return stdout;
+}
+
+async function firstLine(stream: AsyncIterable<Buffer>): Promise<string> {
+  let text = "";
+  for await (const chunk of stream) {
+    text += chunk;
+    if (text.includes("\n")) return text.split("\n", 1)[0] as string;
+  }
+  throw new Error(`the command ended after ${JSON.stringify(text)}`);
+}
+
+test("readme: the usage is what the command prints", async () => {
+  const { stdout } = await run(process.execPath, [cli, "--help"]);
+  const shown = /<!-- usage -->\n```console\n\$ npx tsgi --help\n([\s\S]*?)```/.exec(readme)?.[1];
+  assert.equal(shown, stdout);
+});
+
+test("readme: the table of middlewares is the folder", async () => {
+  const listed = [...readme.matchAll(/^\| `(\w+)\(/gm)].map(([, name]) => name as string);
+  const files = (await readdir(join(root, "middleware"))).filter((file) => file.endsWith(".ts") && file !== "index.ts");
+  const names = files.map((file) => basename(file, ".ts").replace(/-(\w)/g, (_, char: string) => char.toUpperCase()));
+  assert.deepEqual(listed.sort(), names.sort());
+});
+
+test("readme: every link to a file leads somewhere", async () => {
+  for (const [, target] of readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+    await cp(join(root, target as string), join(folder, "link"), { recursive: true });
+  }
+});
