@@ -1,0 +1,31 @@
+/** The frame that the pages of the showcase share. */
+
+import { type App, html } from "tsgi";
+
+/** A page as an app. `content` is HTML already. */
+export function page(title: string, content: string): App {
+  return html(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title} · tsgi</title>
+<link rel="stylesheet" href="/static/style.css">
+<link rel="icon" href="/static/logo.svg" type="image/svg+xml">
+</head>
+<body>
+<header>
+<a class="brand" href="/"><img src="/static/logo.svg" alt="" width="32" height="32">tsgi</a>
+<nav aria-label="Mounts">
+<a href="/" data-for="/">Overview</a>
+<a href="/guestbook" data-for="/guestbook">Guestbook</a>
+<a href="/clock" data-for="/clock">Clock</a>
+</nav>
+</header>
+<main>
+${content}
+</main>
+</body>
+</html>
+`);
+}

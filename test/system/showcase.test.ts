@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { root, type Site, startSite } from "./transcript.ts";
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
+const skip = executablePath === undefined ? "chromium is not installed" : false;
+const args = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+let site: Site;
+let browser: Browser;
+/** What no page may cause: console errors, uncaught exceptions, failed requests. */
+const complaints: string[] = [];
+
+before(async () => {
+  if (executablePath === undefined) return;
+  site = await startSite("examples/showcase/site.ts", root);
+  browser = await chromium.launch({ executablePath, args });
+});
+
+after(async () => {
+  await browser?.close();
+  site?.stop();
+});
+
+async function open(path: string): Promise<Page> {
+  const page = await browser.newPage();
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("requestfailed", (request) => {
+    // The clock's stream is cut by leaving the page.
+    if (!request.url().endsWith("/events")) complaints.push(request.url());
+  });
+  await page.goto(site.url + path);
+  return page;
+}
+
+for (const [path, mount] of [
+  ["/", "/"],
+  ["/guestbook", "/guestbook"],
+  ["/clock/", "/clock"],
+] as const) {
+  test(`showcase: ${path} is stamped with the mount that answered`, { skip }, async () => {
+    const page = await open(path);
+    assert.equal(await page.textContent(".stamp"), `answered by the app at ${mount}, stamped by transform`);
+    const current = page.locator(`nav [data-for="${mount}"]`);
+    const other = page.locator(`nav a:not([data-for="${mount}"])`).first();
+    const background = (element: Element) => getComputedStyle(element).backgroundColor;
+    assert.notEqual(await current.evaluate(background), await other.evaluate(background));
+    await page.close();
+  });
+}
+
+test("showcase: the front page shows the composition that serves it", { skip }, async () => {
+  const page = await open("/");
+  assert.match(
+    (await page.textContent("pre")) ?? "",
+    /^const mounts = dispatcher\([\s\S]*transform\(files, .*stamp\)\);$/,
+  );
+  await page.click(".mounts [href='/guestbook']");
+  assert.equal(await page.textContent("h1"), "Guestbook");
+  await page.close();
+});
+
+test("showcase: markup in the guestbook comes back as text", { skip }, async () => {
+  const page = await open("/guestbook");
+  const line = "<script>document.title = 'taken'</script>";
+  await page.fill("input", line);
+  await page.click("button");
+  await page.waitForURL("**/guestbook/");
+  assert.equal(await page.locator(".entries li").first().textContent(), line);
+  assert.equal(await page.title(), "Guestbook · tsgi");
+  await page.close();
+});
+
+test("showcase: the clock ticks", { skip }, async () => {
+  const page = await open("/clock");
+  await page.waitForFunction(() => /^\d\d:\d\d:\d\d$/.test(document.querySelector("time")?.textContent ?? ""));
+  const shown = await page.textContent("time");
+  await page.waitForFunction((before) => document.querySelector("time")?.textContent !== before, shown);
+  await page.close();
+});
+
+test("showcase: an unknown path is a 404 in the same frame", { skip }, async () => {
+  const response = await fetch(`${site.url}/no/such/page`);
+  assert.equal(response.status, 404);
+  assert.match(await response.text(), /<body data-mount="\/">/);
+});
+
+test("showcase: no page complained", { skip }, () => assert.deepEqual(complaints, []));
