@@ -1,0 +1,13 @@
+import { serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { HELLO, report, USERS } from "./report.js";
+import { streamed } from "./streamed.js";
+
+const app = new Hono();
+app.get("/", (context) => context.text(HELLO));
+app.get("/json", (context) => context.json(USERS));
+app.post("/echo", async (context) =>
+  context.body(await context.req.arrayBuffer(), 200, { "Content-Type": "text/plain" }),
+);
+app.get("/chunks", (context) => context.body(streamed()));
+serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => report(port));

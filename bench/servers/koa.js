@@ -1,0 +1,17 @@
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import Koa from "koa";
+import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
+
+const app = new Koa();
+// Clients of a load test leave in the middle of a response; Koa would print each of them.
+app.silent = true;
+app.use(async (context) => {
+  if (context.path === "/json") context.body = USERS;
+  else if (context.path === "/echo") {
+    context.body = await buffer(context.req);
+    context.type = "text/plain";
+  } else if (context.path === "/chunks") context.body = Readable.from(Array(CHUNKS).fill(CHUNK));
+  else context.body = HELLO;
+});
+const server = app.listen(0, "127.0.0.1", () => report(server.address().port));

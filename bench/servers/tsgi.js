@@ -1,0 +1,51 @@
+import { notFound, readBytes, serve } from "tsgi";
+import { dispatcher } from "tsgi/middleware";
+import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
+
+const plain = [["Content-Type", "text/plain"]];
+
+function* chunks() {
+  for (let index = 0; index < CHUNKS; index++) yield CHUNK;
+}
+
+function site(environ, startResponse) {
+  switch (environ.PATH_INFO) {
+    case "/json":
+      startResponse("200 OK", [["Content-Type", "application/json"]]);
+      return JSON.stringify(USERS);
+    case "/echo":
+      return echo(environ, startResponse);
+    case "/chunks":
+      startResponse("200 OK", [["Content-Type", "application/octet-stream"]]);
+      return chunks();
+    default:
+      startResponse("200 OK", plain);
+      return HELLO;
+  }
+}
+
+async function echo(environ, startResponse) {
+  const body = await readBytes(environ);
+  startResponse("200 OK", plain);
+  return body;
+}
+
+function mounted(count) {
+  return dispatcher(
+    notFound,
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`/mount${index}`, site])),
+  );
+}
+
+function wrapped(count) {
+  let app = site;
+  for (let index = 0; index < count; index++) {
+    const inner = app;
+    app = (environ, startResponse) => inner(environ, startResponse);
+  }
+  return app;
+}
+
+const [variant, count] = (process.argv[2] ?? "").split(":");
+const app = variant === "mounts" ? mounted(Number(count)) : variant === "middlewares" ? wrapped(Number(count)) : site;
+report((await serve(app, { port: 0 })).port);
