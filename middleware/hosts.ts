@@ -32,7 +32,7 @@ export function hosts(app: App, hosts: Hosts): App {
   const patterns: { key: string; match: MatchFunction<Record<string, string | string[]>>; app: App }[] = [];
   for (const [key, hosted] of Object.entries(hosts)) {
     checkApp(hosted, `the host ${key}`);
-    if (/[:*{]/.test(key)) {
+    if (/[:*{]/.test(key) && !key.startsWith("[")) {
       if (patterns.some((pattern) => pattern.key === key)) throw badHost(key, "it stands twice");
       patterns.push({ key, match: compile(key), app: hosted });
     } else {
@@ -76,9 +76,12 @@ function literalName(key: string): string {
 function compile(key: string): MatchFunction<Record<string, string | string[]>> {
   if (/:\d+$/.test(key)) throw badHost(key, "ports are ignored");
   try {
-    const name =
-      key.toLowerCase() === key ? key : key.replace(/(^|[^:*\w])([A-Z][\w-]*)/g, (text) => text.toLowerCase());
-    return match(name.replace(/\.$/, ""), { delimiter: ".", decode: false, trailing: false });
+    return match(key.replace(/\.$/, ""), {
+      delimiter: ".",
+      trailing: false,
+      encodePath: (text) => text.toLowerCase(),
+      decode: (label) => label,
+    });
   } catch (cause) {
     throw badHost(key, (cause as Error).message);
   }
