@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { cli, root } from "./transcript.ts";
+
+const modules = fileURLToPath(new URL("modules", import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), "tsgi-cli-"));
+const children = new Set<ChildProcess>();
+
+after(() => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** What a command that ends by itself prints, and its exit code. */
+function ended(...args: string[]): { code: number | null; out: string; error: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    cwd: modules,
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  return { code: status, out: stdout, error: stderr };
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly url: string;
+  printed(): string;
+}
+
+/** A command that serves; resolves once it has said where. */
+async function running(...args: string[]): Promise<Running> {
+  const child = spawn(process.execPath, [cli, ...args], { cwd: modules, stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  let printed = "";
+  child.stdout?.on("data", (chunk) => {
+    printed += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    printed += chunk;
+  });
+  while (!printed.includes("serving")) {
+    if (child.exitCode !== null) throw new Error(printed);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return { child, url: / on (\S+)/.exec(printed)?.[1] as string, printed: () => printed };
+}
+
+const page = async (url: string) => (await fetch(url)).text();
+
+for (const [what, args, message] of [
+  ["no module", [], "which module? Name one, for example: tsgi site.ts:app (see tsgi --help)"],
+  ["a module that is not there", ["nope.ts"], "there is no module nope.ts; check the path"],
+  ["a folder", ["."], ". is a folder; name a file, or serve it: tsgi static ."],
+  [
+    "an export that is not there",
+    ["site.mjs:ap"],
+    "site.mjs has no export ap; it has app, broken, default, number, slow. Try: tsgi site.mjs:app",
+  ],
+  [
+    "a module without an app",
+    ["no-app.mjs"],
+    "no-app.mjs exports no app; it has other. Name one: tsgi no-app.mjs:other",
+  ],
+  [
+    "an export that is no app",
+    ["site.mjs:number"],
+    "site.mjs:number is a number, not an app; an app is a function: (environ, startResponse) => body",
+  ],
+  ["an unknown option", ["--prot", "1"], "Unknown option '--prot'; see tsgi --help"],
+  ["an argument too many", ["site.mjs", "x"], '"x" is one argument too many; see tsgi --help'],
+  ["a port that is none", ["site.mjs", "--port", "99999"], "--port 99999 is no port; choose 0 to 65535"],
+  [
+    "a socket and a port",
+    ["site.mjs", "--unix", "s", "--port", "1"],
+    "--unix stands instead of --host and --port; leave those out",
+  ],
+  ["a key without its certificate", ["site.mjs", "--tls-key", "k"], "https needs both --tls-key and --tls-cert"],
+  ["a key that is not there", ["site.mjs", "--tls-key", "k", "--tls-cert", "c"], "--tls-key k cannot be read: ENOENT"],
+  ["a folder that is not there", ["static", "nope"], "there is no folder nope; check the path"],
+] as [string, string[], string][]) {
+  test(`tsgi: ${what} is one line and exit code 2`, () => {
+    assert.deepEqual(ended(...args), { code: 2, out: "", error: `tsgi: ${message}\n` });
+  });
+}
+
+for (const [file, message] of [
+  ["throws.mjs", /^tsgi: throws\.mjs cannot be loaded: Error: at the top \(at .*throws\.mjs:1:7\)\n$/],
+  [
+    "missing-import.mjs",
+    /^tsgi: missing-import\.mjs cannot be loaded: Error: Cannot find module '.*not-there\.mjs'.*\n$/,
+  ],
+  ["syntax.mjs", /^tsgi: syntax\.mjs cannot be loaded: SyntaxError: .*\n$/],
+] as const) {
+  test(`tsgi: ${file} is one line that says where`, () => {
+    // A file that is no JavaScript would fail the linter, so it is written here.
+    if (file === "syntax.mjs") writeFileSync(join(scratch, file), "export const app = ;\n");
+    const { code, error } = ended(file === "syntax.mjs" ? join(scratch, file) : file);
+    assert.equal(code, 2);
+    assert.match(error.replace(`${scratch}/`, ""), message);
+  });
+}
+
+test("tsgi: a port in use is one line and exit code 1", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const { code, error } = ended("site.mjs", "--port", String(port));
+  server.close();
+  assert.equal(code, 1);
+  assert.match(error, /^tsgi: 127\.0\.0\.1:\d+ is in use\. Stop what runs there or choose another port; .*\n$/);
+});
+
+test("tsgi: --help and --version", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  assert.deepEqual(ended("--version"), { code: 0, out: `${version}\n`, error: "" });
+  const { code, out } = ended("--help");
+  assert.equal(code, 0);
+  assert.match(out, /^Usage: tsgi <module>/);
+  for (const line of out.split("\n")) assert.ok(line.length < 80, line);
+});
+
+test("tsgi: without tsx, a Node that runs no TypeScript says what to install", {
+  skip: "typescript" in process.features && !!process.features.typescript && "this Node runs TypeScript",
+}, () => {
+  // A copy of the package outside of this repository, where no tsx is in reach.
+  cpSync(join(root, "dist"), join(scratch, "dist"), { recursive: true });
+  cpSync(join(root, "package.json"), join(scratch, "package.json"));
+  for (const name of ["path-to-regexp", "mime-types", "mime-db"]) {
+    cpSync(join(root, "node_modules", name), join(scratch, "node_modules", name), { recursive: true });
+  }
+  writeFileSync(join(scratch, "site.ts"), "export const app = 1;\n");
+  const { status, stderr } = spawnSync(process.execPath, ["dist/src/cli.js", "site.ts"], {
+    cwd: scratch,
+    encoding: "utf8",
+  });
+  assert.equal(status, 2);
+  assert.equal(
+    stderr,
+    `tsgi: Node ${process.versions.node} needs tsx to run site.ts; install it: npm install --save-dev tsx\n`,
+  );
+});
+
+for (const [target, name, answer] of [
+  ["site.mjs", "site.mjs:app", "http /x\n"],
+  ["site.mjs:default", "site.mjs:default", "http /x\n"],
+  ["typed.ts", "typed.ts:default", "typed\n"],
+  ["common.cjs", "common.cjs:app", "common\n"],
+] as const) {
+  test(`tsgi: serves ${target}`, async () => {
+    const { url, printed } = await running(target, "--port", "0");
+    assert.equal(printed(), `tsgi: serving ${name} on ${url}\n`);
+    assert.equal(await page(`${url}/x`), answer);
+  });
+}
+
+test("tsgi: serves on every interface, on a Unix socket, and over https", async () => {
+  assert.match((await running("site.mjs", "--port", "0", "--host", "0.0.0.0")).url, /^http:\/\/localhost:\d+$/);
+  const socket = join(scratch, "socket");
+  await running("site.mjs", "--unix", socket);
+  assert.equal(execFileSync("curl", ["-s", "--unix-socket", socket, "http://x/y"], { encoding: "utf8" }), "http /y\n");
+  const [key, cert] = [join(scratch, "key.pem"), join(scratch, "cert.pem")];
+  const openssl = [
+    "req",
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-subj",
+    "/CN=localhost",
+  ];
+  execFileSync("openssl", [...openssl, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  const { url } = await running("site.mjs", "--port", "0", "--tls-key", key, "--tls-cert", cert);
+  assert.equal(execFileSync("curl", ["-sk", `${url}/z`], { encoding: "utf8" }), "https /z\n");
+});
+
+test("tsgi: --development shows errors, without it nothing of them leaves", async () => {
+  const shown = await running("site.mjs", "--port", "0", "--development");
+  assert.match(await page(`${shown.url}/error`), /Error: secret/);
+  const bare = await running("site.mjs", "--port", "0");
+  assert.equal(await page(`${bare.url}/error`), "500 Internal Server Error\n");
+  assert.match(bare.printed(), /GET \/error: Error: secret\n {4}at /);
+});
+
+test("tsgi: --verbose prints what came and what went", async () => {
+  const { url, printed } = await running("site.mjs", "--port", "0", "--verbose");
+  execFileSync("curl", ["-s", "-A", "me", `${url}/v`]);
+  while (!printed().includes("> Keep-Alive")) await new Promise((resolve) => setTimeout(resolve, 10));
+  const exchange = printed()
+    .slice(printed().indexOf("*"))
+    .replace(/^> Date: .*\n/m, "");
+  assert.equal(
+    exchange,
+    `* exchange 1 with 127.0.0.1
+< GET /v HTTP/1.1
+< Host: ${url.slice(7)}
+< User-Agent: me
+< Accept: */*
+<
+> HTTP/1.1 200 OK
+> Content-Type: text/plain
+> Content-Length: 8
+> Connection: keep-alive
+> Keep-Alive: timeout=5
+>
+`,
+  );
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`tsgi: ${signal} lets what runs finish`, async () => {
+    const { child, url } = await running("site.mjs:slow", "--port", "0");
+    const pending = page(url);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    child.kill(signal);
+    assert.equal(await pending, "slow\n");
+    const [code] = await once(child, "exit");
+    assert.equal(code, 0);
+  });
+}
+
+test("tsgi: a second signal ends it at once", async () => {
+  const { child, url, printed } = await running("site.mjs:slow", "--port", "0");
+  const pending = page(url).catch(() => "cut");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  child.kill("SIGINT");
+  while (!printed().includes("closing")) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill("SIGINT");
+  const [code] = await once(child, "exit");
+  assert.equal(code, 130);
+  assert.equal(await pending, "cut");
+});
+
+test("tsgi static: serves a folder", async () => {
+  const { url, printed } = await running("static", ".", "--port", "0");
+  assert.match(printed(), /^tsgi: serving \. on http:/);
+  assert.equal(await page(`${url}/common.cjs`), readFileSync(join(modules, "common.cjs"), "utf8"));
+  assert.equal((await fetch(`${url}/none`)).status, 404);
+});
+
+test("tsgi check: reports each request, exit code 0 or 1", () => {
+  const good = ended("check", "site.mjs");
+  assert.equal(good.code, 0);
+  assert.match(
+    good.out,
+    /^ok {6}GET \/ +200 OK, 7 bytes\n(?:ok .*\n)+site\.mjs:app keeps the contract in 13 requests\n$/,
+  );
+  const bad = ended("check", "site.mjs:broken");
+  assert.equal(bad.code, 1);
+  assert.match(bad.out, /^FAILED {2}GET \/ +TSGI_LINT_RESPONSE: the app answered without startResponse, .*\n/);
+  assert.match(bad.out, /site\.mjs:broken failed in 13 of 13 requests\n$/);
+  assert.equal(ended("check", "nope.mjs").code, 2);
+});
+
+test("tsgi: the command is executable from the package", () => {
+  assert.ok(existsSync(cli));
+  assert.match(readFileSync(cli, "utf8"), /^#!\/usr\/bin\/env node\n/);
+});
