@@ -10,26 +10,30 @@
  * ```
  */
 
-import { extname } from "node:path";
-import { contentType } from "mime-types";
-import rangeParser from "range-parser";
-import { redirect, text } from "../src/apps.ts";
+import { sep } from "node:path";
+import { finish } from "../src/body.ts";
 import { TsgiError } from "../src/errors.ts";
-import type { App, Body, Environ, HeaderList, StartResponse } from "../src/gateway.ts";
+import { fileNames, isFileName } from "../src/file-name.ts";
+import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
+import { canonicalPath, canonicalPrefix } from "../src/path.ts";
 import { PathTree } from "../src/path-tree.ts";
-import { compilePattern } from "../src/pattern.ts";
-import { checkPreconditions, isRangeOfThis } from "../src/precondition.ts";
 import { checkApp } from "../src/stack.ts";
-import { type Exported, type ExportSource, fileNameFor, findExported } from "./static/exported.ts";
-import { FileBody } from "./static/file-body.ts";
-import { type Opened, type OpenFile, openFile } from "./static/open-file.ts";
+import { type Answer, judge, moved, type Policy, refusal } from "./static/answer.ts";
+import { type Exported, type ExportSource, findExported } from "./static/exported.ts";
+import { CHUNK, FileBody } from "./static/file-body.ts";
+import { mediaType } from "./static/media-type.ts";
+import { isChanged, type OpenFile, openFile } from "./static/open-file.ts";
 
 /** What is served, by the prefix it is served under. */
 export type Exports = Readonly<Record<string, ExportSource>>;
 
 /** How files are served. */
 export interface StaticFilesOptions {
-  /** How long a client may use a file without asking again, in milliseconds. Default 0: it asks each time (`no-cache`). */
+  /**
+   * How long a client may use a file without asking again, in milliseconds, in whole seconds. Default 0: it keeps the file
+   * but asks each time (`no-cache`), so it never shows an old one, at the price of a 304. More suits names that change with
+   * what is in the file, such as `app.3f2a1b9c.js`.
+   */
   maxAge?: number;
   /** The file that a folder is answered with. Default `"index.html"`; `false` leaves folders to the app. */
   index?: string | false;
@@ -40,128 +44,119 @@ export interface StaticFilesOptions {
 /**
  * staticFiles answers GET and HEAD for the files that are there, and leaves everything else to `app`: other methods, other
  * paths, and names that are no file inside the exported folder (traversal, symbolic links that lead out, dotfiles, FIFOs,
- * sockets and devices among them). The longest prefix wins.
+ * sockets and devices among them). The longest prefix wins; what is not there is not looked for under a shorter one.
  *
- * 200 with `Content-Type`, `Content-Length`, `Last-Modified`, a strong `ETag` and `Cache-Control`; 206 for a single range,
- * 416 for one beyond the end; 304 and 412 as the preconditions ask (RFC 9110 §13, §14); 301 from a folder without its
- * trailing slash; 403 for a file that may not be read, with the reason in `tsgi.errors`. A file that is changed while it is
- * being sent cuts the connection.
+ * 200 with `Content-Type`, `Content-Length`, `Last-Modified`, a strong `ETag` of size and modification time, and
+ * `Cache-Control`; 206 for a single range, 416 for one beyond the end, the whole file for several; 304 and 412 as the
+ * preconditions ask (RFC 9110 §13, §14); 301 from a folder without its trailing slash, where it has an index; 403 for a file
+ * that may not be read, with the reason in `tsgi.errors`.
+ *
+ * A file that is written to while it is being sent cuts the connection, one that grows as well: replace files by renaming.
+ * Whoever may write in an exported folder can publish what the server may read, by a hard link for example.
  *
  * Throws `TSGI_BAD_EXPORT` for a prefix or a source that cannot be served, `TSGI_BAD_OPTION` for an option.
  */
 export function staticFiles(app: App, exports: Exports, options: StaticFilesOptions = {}): App {
   checkApp(app, "staticFiles");
-  const { index = "index.html", dotfiles = false } = options;
-  const cacheControl = cacheControlFor(options.maxAge ?? 0);
+  const { maxAge = 0, index = "index.html", dotfiles = false } = options;
+  const policy: Policy = { cacheControl: cacheControlFor(maxAge), index: checkIndex(index) };
+  const nameRules = { dotfiles, windows: process.platform === "win32" };
   const tree = exportTree(exports);
 
   return function staticFiles(environ, startResponse) {
-    if (environ.REQUEST_METHOD !== "GET" && environ.REQUEST_METHOD !== "HEAD") return app(environ, startResponse);
-    const { literal: exported, length } = tree.find(environ.PATH_INFO);
-    if (exported === undefined) return app(environ, startResponse);
-    const rest = environ.PATH_INFO.slice(length);
-    const name = exported.isFolder
-      ? fileNameFor(exported.path, rest, dotfiles)
-      : rest === ""
-        ? exported.path
-        : undefined;
-    if (name === undefined) return app(environ, startResponse);
-    return answer(environ, startResponse, name, exported);
-  };
-
-  async function answer(
-    environ: Environ,
-    startResponse: StartResponse,
-    name: string,
-    exported: Exported,
-  ): Promise<Body> {
-    const isFolderPath = environ.PATH_INFO.endsWith("/");
-    let served = name;
-    let opened: Opened;
-    try {
-      opened = await openFile(name, exported.path);
-      if (opened === "folder" && index !== false) {
-        served = `${name}/${index}`;
-        opened = await openFile(served, exported.path);
-        if (opened !== undefined && opened !== "folder" && !isFolderPath) {
-          await opened.handle.close();
-          return redirect(withSlash(environ), MOVED)(environ, startResponse);
-        }
-      } else if (isFolderPath && opened !== undefined && opened !== "folder") {
-        await opened.handle.close();
-        opened = undefined;
-      }
-    } catch (error) {
-      if (!isDenied(error)) throw error;
-      environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${(error as Error).message}\n`);
-      return forbidden(environ, startResponse);
+    const { REQUEST_METHOD: method, PATH_INFO: path } = environ;
+    if (method !== "GET" && method !== "HEAD") return app(environ, startResponse);
+    const { literal: exported, length } = tree.find(path);
+    if (exported === undefined || !isCanonical(path)) return app(environ, startResponse);
+    const rest = path.slice(length);
+    if (!exported.isFolder) {
+      if (rest !== "" && path !== "/") return app(environ, startResponse);
+      return answer(app, environ, startResponse, { exported, name: exported.path, isFolder: false }, policy);
     }
-    if (opened === undefined || opened === "folder") return app(environ, startResponse);
-    return send(environ, startResponse, opened, typeOf(served), cacheControl);
-  }
+    const names = fileNames(rest, nameRules);
+    if (names === undefined) return app(environ, startResponse);
+    const wanted = { exported, name: joined(exported.path, names), isFolder: rest.endsWith("/") };
+    return answer(app, environ, startResponse, wanted, policy);
+  };
 }
 
-/** Sends an open file, or as much of it as was asked for; what is not returned as a body is closed here. */
-async function send(
+/** What a path asks for. */
+interface Wanted {
+  readonly exported: Exported;
+  /** The name of the file or folder. */
+  readonly name: string;
+  /** Whether the path ends in a slash, so that only a folder is meant. */
+  readonly isFolder: boolean;
+}
+
+async function answer(
+  app: App,
   environ: Environ,
   startResponse: StartResponse,
-  file: OpenFile,
-  type: string,
-  cacheControl: string,
+  wanted: Wanted,
+  policy: Policy,
 ): Promise<Body> {
-  const validators: HeaderList = [
-    ["Last-Modified", new Date(file.modified * 1000).toUTCString()],
-    ["ETag", file.etag],
-    ["Cache-Control", cacheControl],
-  ];
-  let body: FileBody | undefined;
+  const found = await lookUntilStill(environ, wanted, policy, ATTEMPTS);
+  if (found === undefined) return app(environ, startResponse);
   try {
-    const verdict = checkPreconditions(environ, file);
-    if (verdict === "failed") return preconditionFailed(environ, startResponse);
-    if (verdict === "not modified") {
-      startResponse("304 Not Modified", validators);
-      return undefined;
-    }
-    const headers: HeaderList = [
-      ["Content-Type", type],
-      ["X-Content-Type-Options", "nosniff"],
-      ["Accept-Ranges", "bytes"],
-      ...validators,
-    ];
-    const range = rangeOf(environ, file);
-    if (range === "unsatisfiable") {
-      startResponse("416 Range Not Satisfiable", [["Content-Range", `bytes */${file.size}`], ...validators]);
-      return undefined;
-    }
-    const { start, end } = range ?? { start: 0, end: file.size - 1 };
-    headers.push(["Content-Length", String(end + 1 - start)]);
-    if (range === undefined) startResponse("200 OK", headers);
-    else startResponse("206 Partial Content", [...headers, ["Content-Range", `bytes ${start}-${end}/${file.size}`]]);
-    if (environ.REQUEST_METHOD === "GET") body = new FileBody(file, start, end + 1);
-    return body;
-  } finally {
-    if (body === undefined) await file.handle.close();
+    startResponse(found.status, found.headers);
+  } catch (error) {
+    await finish(found.body);
+    throw error;
+  }
+  return found.body;
+}
+
+/** How often a small file is read that somebody writes to at the same time. */
+const ATTEMPTS = 5;
+
+async function lookUntilStill(
+  environ: Environ,
+  wanted: Wanted,
+  policy: Policy,
+  attempts: number,
+): Promise<Answer | undefined> {
+  try {
+    return await look(environ, wanted, policy);
+  } catch (error) {
+    if (isChanged(error) && attempts > 1) return lookUntilStill(environ, wanted, policy, attempts - 1);
+    if (!isDenied(error)) throw error;
+    environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${(error as Error).message}\n`);
+    return refusal("403 Forbidden");
   }
 }
 
-/** The single range that is asked for; undefined where the whole file is to be sent (RFC 9110 §14.2). */
-function rangeOf(environ: Environ, file: OpenFile): { start: number; end: number } | "unsatisfiable" | undefined {
-  const header = environ.HTTP_RANGE;
-  if (header === undefined || environ.REQUEST_METHOD !== "GET" || !isRangeOfThis(environ, file)) return undefined;
-  if (!/^bytes=(?:\d+-\d*|-\d+)$/.test(header.trim())) return undefined;
-  const ranges = rangeParser(file.size, header.trim());
-  if (ranges === -2) return undefined;
-  return ranges === -1 ? "unsatisfiable" : ranges[0];
+/** The answer for what is there; undefined where nothing is. */
+async function look(environ: Environ, wanted: Wanted, policy: Policy): Promise<Answer | undefined> {
+  const { exported, name, isFolder } = wanted;
+  if (!isFolder) {
+    const opened = await openFile(name, exported);
+    if (opened === undefined) return undefined;
+    if (opened !== "folder") return fileAnswer(environ, opened, name, policy);
+  }
+  if (policy.index === undefined || !exported.isFolder) return undefined;
+  const index = joined(name, [policy.index]);
+  const opened = await openFile(index, exported);
+  if (opened === undefined || opened === "folder") return undefined;
+  if (isFolder) return fileAnswer(environ, opened, index, policy);
+  void opened.close();
+  return moved(environ, policy);
 }
 
-const MOVED = { status: "301 Moved Permanently" } as const;
-const forbidden = text("Forbidden\n", { status: "403 Forbidden" });
-const preconditionFailed = text("Precondition Failed\n", { status: "412 Precondition Failed" });
-
-/** The same path as a folder, query kept. One leading slash: two would name another host. */
-function withSlash({ SCRIPT_NAME, PATH_INFO, QUERY_STRING }: Environ): string {
-  const path = `${SCRIPT_NAME}${PATH_INFO}/`.replace(/^[/\\]+/, "/");
-  return QUERY_STRING === "" ? path : `${path}?${QUERY_STRING}`;
+/** An open file, or as much of it as was asked for. What is small is read at once, and what is no body closed here. */
+async function fileAnswer(environ: Environ, file: OpenFile, name: string, policy: Policy): Promise<Answer> {
+  let body: FileBody | undefined;
+  try {
+    const judged = judge(environ, file, mediaType(name), policy);
+    if (judged.part === undefined || environ.REQUEST_METHOD === "HEAD") return judged;
+    const { first, last } = judged.part;
+    const length = last + 1 - first;
+    if (length <= CHUNK) return { ...judged, body: await file.read(first, length, true) };
+    body = new FileBody(file, judged.part);
+    return { ...judged, body };
+  } finally {
+    if (body === undefined) void file.close();
+  }
 }
 
 function isDenied(error: unknown): boolean {
@@ -169,34 +164,44 @@ function isDenied(error: unknown): boolean {
   return code === "EACCES" || code === "EPERM";
 }
 
-const types = new Map<string, string>();
+/** Servers canonicalise paths; what else calls an app may not, and a guard around it has seen another path then. */
+function isCanonical(path: string): boolean {
+  return path === "" || canonicalPath(path, false) === path;
+}
 
-/** The content type by the extension of a file name, with its charset. */
-function typeOf(name: string): string {
-  const extension = extname(name).toLowerCase();
-  let type = types.get(extension);
-  if (type === undefined) {
-    type = contentType(extension) || "application/octet-stream";
-    if (types.size < 1000) types.set(extension, type);
-  }
-  return type;
+function joined(folder: string, names: readonly string[]): string {
+  if (names.length === 0) return folder;
+  return `${folder}${folder.endsWith(sep) ? "" : sep}${names.join(sep)}`;
 }
 
 function cacheControlFor(maxAge: number): string {
   if (!(Number.isFinite(maxAge) && maxAge >= 0)) {
     throw new TsgiError("TSGI_BAD_OPTION", `maxAge is ${maxAge}`, { hint: "Give milliseconds; 0 asks each time." });
   }
-  return maxAge < 1000 ? "no-cache" : `public, max-age=${Math.floor(maxAge / 1000)}`;
+  // Not `public`: that would let shared caches keep what was sent to somebody who had to log in (RFC 9111 §3.5).
+  return maxAge < 1000 ? "no-cache" : `max-age=${Math.floor(maxAge / 1000)}`;
+}
+
+function checkIndex(index: string | false): string | undefined {
+  if (index === false) return undefined;
+  if (typeof index === "string" && isFileName(index)) return index;
+  throw new TsgiError("TSGI_BAD_OPTION", `index is ${JSON.stringify(index)}`, {
+    hint: 'Give the name of a file, "index.html", or false for none.',
+  });
 }
 
 function exportTree(exports: Exports): PathTree<Exported> {
   const tree = new PathTree<Exported>();
   for (const [key, source] of Object.entries(exports)) {
-    const pattern = compilePattern(key, "prefix", "TSGI_BAD_EXPORT");
-    if (pattern.match !== undefined || !tree.add(pattern, findExported(key, source))) {
-      const problem = pattern.match === undefined ? "stands twice" : "is a pattern";
-      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} ${problem}`, {
-        hint: "Give each export a path of its own.",
+    const prefix = canonicalPrefix(key);
+    if (prefix === undefined) {
+      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} is no path`, {
+        hint: 'Write "/static": a path from the root, without query and malformed escapes.',
+      });
+    }
+    if (!tree.add({ head: prefix, match: undefined, identity: prefix }, findExported(key, source))) {
+      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} stands twice`, {
+        hint: "Keys are the same when their canonical paths are: /static/ is /static.",
       });
     }
   }

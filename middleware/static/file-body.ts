@@ -1,25 +1,26 @@
 /** A file, or a range of it, as a body. */
 
-import { TsgiError } from "../../src/errors.ts";
-import { type OpenFile, versionOf } from "./open-file.ts";
+import type { ByteRange } from "../../src/range.ts";
+import type { OpenFile } from "./open-file.ts";
 
 /** How much is read at a time, in bytes. */
-const CHUNK = 64 * 1024;
+export const CHUNK: number = 64 * 1024;
 
 /**
- * Reads bytes `start` up to `end` of an open file, and closes it. A file that somebody writes to meanwhile makes it throw
- * before the last chunk, so that a response never looks whole that is not, nor mixes two versions.
+ * Reads a range of an open file, and closes it: after the last byte, on an error, or when it is finished earlier, even where
+ * it was never started. A file that somebody writes to meanwhile makes it throw before the last chunk, so that a response
+ * never looks whole that is not, nor mixes two versions.
  */
 export class FileBody implements AsyncIterableIterator<Uint8Array> {
   readonly #file: OpenFile;
-  readonly #end: number;
   #position: number;
-  #closing: Promise<void> | undefined;
+  readonly #end: number;
+  #finished = false;
 
-  constructor(file: OpenFile, start: number, end: number) {
+  constructor(file: OpenFile, { first, last }: ByteRange) {
     this.#file = file;
-    this.#position = start;
-    this.#end = end;
+    this.#position = first;
+    this.#end = last + 1;
   }
 
   [Symbol.asyncIterator](): this {
@@ -28,23 +29,20 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     const left = this.#end - this.#position;
-    if (left <= 0 || this.#closing !== undefined) return this.return();
+    if (this.#finished || left <= 0) return this.return();
+    const isLast = left <= CHUNK;
+    const length = isLast ? left : CHUNK;
     try {
-      return { done: false, value: await this.#read(left) };
+      const value = await this.#file.read(this.#position, length, isLast);
+      this.#position += length;
+      // A slow client may take minutes for the last chunk.
+      if (isLast) await this.close();
+      return { done: false, value };
     } catch (error) {
+      if (this.#finished) return this.return();
       await this.close();
       throw error;
     }
-  }
-
-  async #read(left: number): Promise<Uint8Array> {
-    const { handle, version } = this.#file;
-    const buffer = Buffer.allocUnsafe(Math.min(left, CHUNK));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.#position);
-    this.#position += bytesRead;
-    const isLast = this.#position >= this.#end;
-    if (bytesRead === 0 || (isLast && versionOf(await handle.stat({ bigint: true })) !== version)) throw changed();
-    return buffer.subarray(0, bytesRead);
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -54,11 +52,7 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
 
   /** Closes the file, once; a read that is under way ends first. */
   close(): Promise<void> {
-    this.#closing ??= this.#file.handle.close();
-    return this.#closing;
+    this.#finished = true;
+    return this.#file.close();
   }
-}
-
-function changed(): TsgiError {
-  return new TsgiError("TSGI_FILE_CHANGED", "the file was changed while it was being sent");
 }

@@ -1,84 +1,185 @@
 /** Opening a file to serve it: one descriptor from the first look at it to its last byte. */
 
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, readlink, realpath, stat } from "node:fs/promises";
+import { type BigIntStats, close, constants, fstat, open, read, readlinkSync } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
-
-/** A regular file inside its root, open. Whoever has it closes it. */
-export interface OpenFile {
-  readonly handle: FileHandle;
-  readonly size: number;
-  /** Seconds since 1970, as `Last-Modified` has it. */
-  readonly modified: number;
-  /** A strong entity tag of size and modification time in nanoseconds. */
-  readonly etag: string;
-  /** Equal as long as nobody has written to the file. */
-  readonly version: string;
-}
-
-/** `folder` where the name is a folder's, undefined where there is nothing to serve. */
-export type Opened = OpenFile | "folder" | undefined;
+import { TsgiError } from "../../src/errors.ts";
+import type { Validators } from "../../src/precondition.ts";
+import type { Exported } from "./exported.ts";
 
 /** A FIFO must not block, and a terminal must not become ours. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
-/** Errors that say that there is nothing of that name. */
-const ABSENT = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP", "ENXIO", "EINVAL", "ERR_INVALID_ARG_VALUE"]);
+/** Errors that say that there is nothing of that name, or nothing that can be opened to be read. */
+const ABSENT = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP", "ENXIO", "ENODEV", "EOPNOTSUPP", "EINVAL"]);
 
-/** Opens a regular file that lies, its links resolved, inside `root`. Rejects with what else goes wrong, as `EACCES`. */
-export async function openFile(name: string, root: string): Promise<Opened> {
-  let handle: FileHandle;
+/** `folder` where the name is a folder's, undefined where there is nothing to serve. */
+export type Opened = OpenFile | "folder" | undefined;
+
+/**
+ * Opens a regular file that is exported or lies, its links resolved, inside the exported folder. Rejects with what goes
+ * wrong otherwise, as `EACCES`.
+ */
+export async function openFile(name: string, exported: Exported): Promise<Opened> {
+  let descriptor: number;
   try {
-    handle = await open(name, FLAGS);
+    descriptor = await openDescriptor(name);
   } catch (error) {
-    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
-  let opened: Opened;
+  let file: OpenFile | undefined;
   try {
-    opened = await inspect(handle, name, root);
-  } catch (error) {
-    await handle.close();
-    throw error;
+    const stats = await statDescriptor(descriptor);
+    if (!(stats.isFile() || stats.isDirectory())) return undefined;
+    if (exported.isFolder && !(await isInside(exported, name, descriptor, stats))) return undefined;
+    if (stats.isDirectory()) return "folder";
+    file = new OpenFile(descriptor, stats);
+    return file;
+  } finally {
+    if (file === undefined) void closeDescriptor(descriptor);
   }
-  if (opened === undefined || opened === "folder") await handle.close();
-  return opened;
 }
 
-async function inspect(handle: FileHandle, name: string, root: string): Promise<Opened> {
-  const stats = await handle.stat({ bigint: true });
-  const isServable = stats.isFile() || stats.isDirectory();
-  if (!isServable || !(await isInside(handle, name, root))) return undefined;
-  if (stats.isDirectory()) return "folder";
-  const size = Number(stats.size);
-  const version = versionOf(stats);
-  return { handle, size, modified: Math.floor(Number(stats.mtimeMs) / 1000), etag: `"${version}"`, version };
+/** A regular file, open. Whoever has it closes it. One operation at a time. */
+export class OpenFile implements Validators {
+  readonly size: number;
+  readonly modified: number;
+  /** A strong entity tag of size and modification time in nanoseconds. */
+  readonly etag: string;
+  readonly #descriptor: number;
+  readonly #version: string;
+  #underWay: Promise<unknown> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(descriptor: number, stats: BigIntStats) {
+    this.#descriptor = descriptor;
+    this.#version = versionOf(stats);
+    this.size = Number(stats.size);
+    this.etag = `"${this.#version}"`;
+    // RFC 9110 §8.8.2.1: never later than now, whatever the clock said that stamped the file.
+    this.modified = Math.floor(Math.min(Number(stats.mtimeMs), Date.now()) / 1000);
+  }
+
+  /**
+   * Reads that many bytes. With `isLast` it makes sure that nobody has written to the file since it was opened. Rejects with
+   * `TSGI_FILE_CHANGED` where somebody has, or the file has become too short.
+   */
+  async read(position: number, length: number, isLast: boolean): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = await this.#use((descriptor) => readDescriptor(descriptor, bytes, filled, position + filled));
+      if (count === 0) throw changed();
+      filled += count;
+    }
+    if (isLast && versionOf(await this.#use(statDescriptor)) !== this.#version) throw changed();
+    return bytes;
+  }
+
+  async #use<T>(operation: (descriptor: number) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined)
+      throw new TsgiError("TSGI_FILE_CLOSED", "the file was closed while it was being read");
+    const underWay = operation(this.#descriptor);
+    this.#underWay = underWay;
+    return underWay;
+  }
+
+  /** Closes the file, once. The number of its descriptor may be another file's at once, so what is under way ends first. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.allSettled([this.#underWay]).then(() => closeDescriptor(this.#descriptor));
+    return this.#closing;
+  }
+}
+
+/** Whether an error says that a file was written to while it was being read. */
+export function isChanged(error: unknown): boolean {
+  return error instanceof TsgiError && error.code === "TSGI_FILE_CHANGED";
+}
+
+function changed(): TsgiError {
+  return new TsgiError("TSGI_FILE_CHANGED", "the file was changed while it was being sent", {
+    hint: "Write to another file and rename it: a response never mixes two versions.",
+  });
 }
 
 /** What changes whenever somebody writes to a file. */
-export function versionOf({ size, mtimeNs }: { size: bigint; mtimeNs: bigint }): string {
+function versionOf({ size, mtimeNs }: BigIntStats): string {
   return `${size.toString(36)}-${mtimeNs.toString(36)}`;
 }
 
-/** Whether the open file itself, not what its name may stand for by now, lies inside the root. */
-async function isInside(handle: FileHandle, name: string, root: string): Promise<boolean> {
-  const path = await pathOf(handle, name);
-  return path !== undefined && (path === root || path.startsWith(root.endsWith(sep) ? root : root + sep));
+function isAbsent(error: unknown): boolean {
+  return ABSENT.has((error as NodeJS.ErrnoException).code ?? "");
 }
 
-async function pathOf(handle: FileHandle, name: string): Promise<string | undefined> {
-  if (process.platform === "linux")
-    return readlink(`/proc/self/fd/${handle.fd}`).catch(() => resolvedPath(handle, name));
-  return resolvedPath(handle, name);
+/** Whether what is open, not what its name may stand for by now, lies inside the exported folder. */
+async function isInside(folder: Exported, name: string, descriptor: number, stats: BigIntStats): Promise<boolean> {
+  try {
+    const path = pathOfDescriptor(descriptor) ?? (await resolvedPath(name, stats));
+    if (path === undefined) return false;
+    if (!isWithin(path, folder.realPath)) {
+      folder.realPath = await realpath(folder.path);
+      if (!isWithin(path, folder.realPath)) return false;
+    }
+    return !differOnlyInCase(path.slice(folder.realPath.length), name.slice(folder.path.length));
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
 }
 
-/** The resolved name, if it is still the name of the file that is open. */
-async function resolvedPath(handle: FileHandle, name: string): Promise<string | undefined> {
+/** Linux knows what is open, so nobody can swap a link in between. The look into `/proc` never waits for a disk. */
+function pathOfDescriptor(descriptor: number): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The resolved name, if it is still the name of what is open. */
+async function resolvedPath(name: string, { ino, dev }: BigIntStats): Promise<string | undefined> {
   const path = await realpath(name);
-  const [open, named] = await Promise.all([handle.stat(), stat(path)]);
-  return isSame(open, named) ? path : undefined;
+  const named = await stat(path, { bigint: true });
+  return named.ino === ino && named.dev === dev ? path : undefined;
 }
 
-function isSame(one: Stats, other: Stats): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+/** On a file system that ignores case, a name in another case would pass guards of the right one. */
+function differOnlyInCase(real: string, asked: string): boolean {
+  return process.platform !== "linux" && real !== asked && real.toLowerCase() === asked.toLowerCase();
+}
+
+// Node's own promises cost a quarter more for a small file, so these are made of callbacks.
+
+function openDescriptor(name: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(name, FLAGS, (error, descriptor) => (error ? reject(error) : resolve(descriptor)));
+  });
+}
+
+function statDescriptor(descriptor: number): Promise<BigIntStats> {
+  return new Promise((resolve, reject) => {
+    fstat(descriptor, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats)));
+  });
+}
+
+function readDescriptor(descriptor: number, bytes: Buffer, filled: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(descriptor, bytes, filled, bytes.length - filled, position, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
+}
+
+/** Nothing depends on how the closing of a file went that was only read. */
+function closeDescriptor(descriptor: number): Promise<void> {
+  return new Promise((resolve) => {
+    close(descriptor, () => resolve());
+  });
 }
