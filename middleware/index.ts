@@ -4,7 +4,7 @@ export { type Dispatcher, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";
 export { type Routes, router } from "./router.ts";
-export { type Exports, type ExportSource, type StaticFilesOptions, staticFiles } from "./static-files.ts";
+export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export {
   type Change,
   type ChangedResponse,

@@ -20,6 +20,9 @@ import { PathTree } from "../src/path-tree.ts";
 import { checkApp } from "../src/stack.ts";
 import { type Answer, judge, moved, type Policy, refusal } from "./static/answer.ts";
 import { type Exported, type ExportSource, findExported } from "./static/exported.ts";
+
+export type { ExportSource } from "./static/exported.ts";
+
 import { CHUNK, FileBody } from "./static/file-body.ts";
 import { mediaType } from "./static/media-type.ts";
 import { isChanged, type OpenFile, openFile } from "./static/open-file.ts";

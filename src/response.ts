@@ -79,19 +79,17 @@ export class Responder implements Exchange {
   run(app: App, environ: Environ): void {
     this.#environ = environ;
     this.#isHead = environ.REQUEST_METHOD === "HEAD";
-    let result: Body | Promise<Body>;
     try {
-      result = app(environ, (status, headers, error) => this.#start(status, headers, error));
+      const result = app(environ, (status, headers, error) => this.#start(status, headers, error));
+      if (isPromise<Body>(result)) {
+        result.then(
+          (body) => this.#respond(body),
+          (error) => this.#fail(error),
+        );
+      } else this.#respond(result);
     } catch (error) {
       this.#fail(error);
-      return;
     }
-    if (isPromise<Body>(result)) {
-      result.then(
-        (body) => this.#respond(body),
-        (error) => this.#fail(error),
-      );
-    } else this.#respond(result);
   }
 
   #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
@@ -256,12 +254,25 @@ export class Responder implements Exchange {
 
   #report(error: unknown): void {
     const environ = this.#environ as Environ;
-    environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${describeError(error)}\n`);
+    this.#log(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`, error);
+    const failed = (hookError: unknown) => this.#log("onError", hookError);
     try {
-      this.#edge.onError?.(error, environ);
+      const told: unknown = this.#edge.onError?.(error, environ);
+      if (isPromise(told)) told.then(undefined, failed);
     } catch (hookError) {
-      environ["tsgi.errors"].write(`onError: ${describeError(hookError)}\n`);
+      failed(hookError);
     }
+  }
+
+  /** Reporting an error must not fail: a thrown value may have no text, and the log may be closed. */
+  #log(where: string, error: unknown): void {
+    let text = "an error that cannot be shown";
+    try {
+      text = describeError(error);
+    } catch {}
+    try {
+      (this.#environ as Environ)["tsgi.errors"].write(`${where}: ${text}\n`);
+    } catch {}
   }
 
   /** Finishes the body that is being read and one that was never to be read; what goes wrong there is reported. */
@@ -275,7 +286,7 @@ export class Responder implements Exchange {
   }
 
   #watch(): void {
-    if (this.#watching) return;
+    if (this.#watching || this.#over) return;
     this.#watching = true;
     this.#sink.watch(() => this.#abandon());
   }

@@ -3,8 +3,13 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Peer } from "../environ.ts";
-import { TsgiError } from "../errors.ts";
-import type { NodeInput } from "./node-input.ts";
+import { clientGone, type NodeInput } from "./node-input.ts";
+
+/** How long a client that still sends may take to read its last answer, in milliseconds. */
+const LINGER = 1000;
+
+/** How much of a request body that nobody reads is taken off the wire before the connection is closed instead, in bytes. */
+const DISCARDED = 1024 * 1024;
 
 /** A property of the socket, since a look-up in a `WeakMap` for each request is measurably slower. */
 const CONNECTION: unique symbol = Symbol("tsgi.connection");
@@ -19,13 +24,15 @@ export class Connection implements Peer {
   readonly socket: Socket;
   /** Exchanges whose response has not been handed over yet. */
   pending = 0;
+  /** Requests that it has carried. */
+  count = 0;
   /** The response and the input of the latest request. */
   response: ServerResponse | undefined;
   input: NodeInput | undefined;
-  /** Whether a chunk of a response waits for the client to read. */
-  stalled = false;
-  #bytesRead = 0;
-  #farewell: (() => void) | undefined;
+  #lastWait: unknown;
+  #farewell: ((socket: Socket) => void) | undefined;
+  #lingersAtEnd = false;
+  #lingers = false;
   readonly #watchers = new Set<() => void>();
 
   /** The connection of a socket; made on its first request. */
@@ -39,7 +46,7 @@ export class Connection implements Peer {
     this.address = plainAddress(socket.remoteAddress);
     this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
     socket.once("close", () => {
-      this.input?.fail(new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended"));
+      this.input?.fail(clientGone());
       for (const watcher of this.#watchers) watcher();
       this.#watchers.clear();
     });
@@ -59,21 +66,32 @@ export class Connection implements Peer {
     this.#watchers.delete(watcher);
   }
 
-  /** Whether the app waits for a body of which nothing has come since this was last asked. */
+  /** Whether the app still waits for the piece of a body that it waited for when this was last asked. */
   get standsStill(): boolean {
-    const before = this.#bytesRead;
-    this.#bytesRead = this.socket.bytesRead;
-    return this.input?.isWaiting === true && this.#bytesRead === before;
+    const before = this.#lastWait;
+    this.#lastWait = this.input?.wait;
+    return before !== undefined && this.#lastWait === before;
   }
 
-  /** Whether the connection ends after the responses that are pending on it. */
+  /** Whether bytes of a response wait for the client to read. */
+  get isStalled(): boolean {
+    return this.socket.writableLength > 0;
+  }
+
+  /** Whether no more requests are taken on the connection. */
   get leaving(): boolean {
     return this.#farewell !== undefined;
+  }
+
+  /** Whether the connection ends with this response. */
+  endsWith(response: ServerResponse): boolean {
+    return this.#farewell === close && this.response === response;
   }
 
   /** An exchange begins. */
   begin(response: ServerResponse): void {
     this.pending++;
+    this.count++;
     this.response = response;
     this.input = undefined;
   }
@@ -84,19 +102,55 @@ export class Connection implements Peer {
     if (this.#farewell !== undefined) this.#leaveOnceSent();
   }
 
-  /** Ends the connection in this way once no response is pending on it; the first way asked for holds. */
-  leave(farewell: () => void): void {
+  /**
+   * Takes no more requests, and once no response is pending on the connection, ends it: after a last answer, where that is
+   * written by `farewell`. The first way asked for holds.
+   */
+  leave(farewell: (socket: Socket) => void = close): void {
     if (this.#farewell !== undefined) return;
     this.#farewell = farewell;
     this.#leaveOnceSent();
   }
 
   #leaveOnceSent(): void {
-    if (this.pending > 0 || this.#farewell === undefined) return;
-    const { response } = this;
-    if (response === undefined || response.writableFinished || response.destroyed) this.#farewell();
-    else response.once("finish", this.#farewell);
+    if (this.pending > 0) return;
+    const leave = () => this.#farewell?.(this.socket);
+    // Node ends the connection of a last response between its "finish" and its "close".
+    if (this.response === undefined || this.response.destroyed) leave();
+    else this.response.once("close", leave);
   }
+
+  /** The latest request is answered before it was there as a whole: what is still to come is taken off the wire. */
+  dropRequest(): void {
+    const { input } = this;
+    if (input === undefined || !input.isOpen) return;
+    this.lingerAtEnd();
+    input.discard(DISCARDED, () => this.leave());
+  }
+
+  /**
+   * Whoever closes the connection, Node included, gives the client time to read: closing at once would reset a client that
+   * still sends, and it would never see the answer.
+   */
+  lingerAtEnd(): void {
+    if (this.#lingersAtEnd) return;
+    this.#lingersAtEnd = true;
+    this.socket.destroySoon = () => this.#linger();
+  }
+
+  #linger(): void {
+    if (this.#lingers) return;
+    this.#lingers = true;
+    const { socket } = this;
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), LINGER);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
+  }
+}
+
+function close(socket: Socket): void {
+  socket.destroySoon();
 }
 
 /** An IPv4 peer of a dual-stack socket shows as itself, not as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). */

@@ -6,8 +6,9 @@ import type { Environ, StatusLine } from "../gateway.ts";
 import { escapeHtml } from "../html.ts";
 import type { ErrorPage } from "../response.ts";
 
-/** Where tsgi's own files lie: frames in there are not the user's. */
-const OWN = fileURLToPath(new URL("../..", import.meta.url));
+/** Where tsgi's own files lie, as a URL and as a path: frames in there are not the user's. */
+const ROOT = new URL("../..", import.meta.url);
+const OWN = [ROOT.href, fileURLToPath(ROOT)].flatMap((root) => [`${root}src/`, `${root}middleware/`]);
 
 const STYLE = `
   :root { color-scheme: light dark; --own: light-dark(#b3261e, #ffb4ab); --dim: light-dark(#666, #999); }
@@ -54,7 +55,7 @@ export function isUserFrame(line: string): boolean {
 }
 
 function isOwnFrame(line: string): boolean {
-  return ["dist/", "src/", "middleware/"].some((folder) => line.includes(OWN + folder));
+  return OWN.some((folder) => line.includes(folder));
 }
 
 function show(value: unknown): string {

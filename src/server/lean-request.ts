@@ -2,9 +2,9 @@
  * A Node request without what a gateway has no use for, through the two seams that Node offers: its own class of request
  * and `push`. Measured on Node 20, both against the CPU time of a whole small request:
  *
- * Node's server looks up `host` and `expect` in `headers` for every request, and to that end sorts all header lines into an
- * object: a tenth with a browser's headers. Here those two are found in the lines; whoever reads anything else from
- * `headers` gets the object that Node makes.
+ * Node's server looks up `expect` in `headers` for every request, and to that end sorts all header lines into an object: a
+ * tenth with a browser's headers. Here it is found in the lines; whoever reads anything else from `headers` gets the object
+ * that Node makes.
  *
  * A body that is read as a stream of events goes through a buffer, two listeners and a tick: another tenth. Here the chunks
  * go straight to the input that asked for them.
@@ -47,6 +47,9 @@ if (readHeaders !== undefined) {
       this.lazyHeaders ??= new Proxy({}, new LazyHeaders(this));
       return this.lazyHeaders;
     },
+    set(this: LeanRequest, headers: object) {
+      this.lazyHeaders = headers;
+    },
   });
 }
 
@@ -64,9 +67,11 @@ class LazyHeaders implements ProxyHandler<object> {
   }
 
   get(_target: object, name: string | symbol): unknown {
-    return name === "host" || name === "expect"
-      ? firstLine(this.#request.rawHeaders, name)
-      : Reflect.get(this.#all(), name);
+    return name === "expect" && !hasLine(this.#request.rawHeaders, name) ? undefined : Reflect.get(this.#all(), name);
+  }
+
+  getPrototypeOf(): object | null {
+    return Reflect.getPrototypeOf(this.#all());
   }
 
   has(_target: object, name: string | symbol): boolean {
@@ -94,10 +99,10 @@ class LazyHeaders implements ProxyHandler<object> {
   }
 }
 
-function firstLine(lines: readonly string[], name: string): string | undefined {
+function hasLine(lines: readonly string[], name: string): boolean {
   for (let index = 0; index < lines.length; index += 2) {
     const line = lines[index] as string;
-    if (line.length === name.length && line.toLowerCase() === name) return lines[index + 1];
+    if (line.length === name.length && line.toLowerCase() === name) return true;
   }
-  return undefined;
+  return false;
 }

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BuildEnviron } from "../environ.ts";
-import type { App } from "../gateway.ts";
+import type { App, Environ, StatusLine } from "../gateway.ts";
 import { type Edge, Responder } from "../response.ts";
 import { parseStatus } from "../status.ts";
 import { Connection } from "./connection.ts";
@@ -10,15 +10,16 @@ import type { LeanRequest } from "./lean-request.ts";
 import { NodeInput } from "./node-input.ts";
 import { NodeSink } from "./node-sink.ts";
 
-const BAD_REQUEST = parseStatus("400 Bad Request");
-
 /** A Node listener; `expectsContinue` is set for a request that waits for `100 Continue` before it sends its body. */
 export type NodeListener = (request: IncomingMessage, response: ServerResponse, expectsContinue?: boolean) => void;
 
-export function nodeListener(app: App, buildEnviron: BuildEnviron, bodyTimeout: number, edge: Edge): NodeListener {
+export function nodeListener(app: App, buildEnviron: BuildEnviron, edge: Edge, maxRequests = 0): NodeListener {
   return function listener(request, response, expectsContinue) {
     const connection = Connection.of(request.socket);
-    const sink = new NodeSink(request, response, connection, bodyTimeout);
+    // What comes behind a request that ends its connection is never answered (RFC 9112 §9.6).
+    if (connection.leaving) return;
+    const sink = new NodeSink(request, response, connection);
+    if (connection.count === maxRequests) connection.leave();
     const responder = new Responder(sink, edge);
     const environ = buildEnviron(
       request.method as string,
@@ -28,14 +29,21 @@ export function nodeListener(app: App, buildEnviron: BuildEnviron, bodyTimeout: 
       connection,
       responder,
     );
-    if (environ === undefined) {
-      connection.leave(() => connection.socket.destroySoon());
-      sink.head(BAD_REQUEST, [["Content-Type", "text/plain; charset=utf-8"]], 16);
-      sink.end("400 Bad Request\n");
+    if (environ === undefined || (environ.SERVER_PROTOCOL === "HTTP/1.1" && !hasHost(environ, request))) {
+      answer(sink, connection, "400 Bad Request");
       return;
     }
     const length = environ.CONTENT_LENGTH;
-    if (length === undefined ? environ.HTTP_TRANSFER_ENCODING !== undefined : length !== "0") {
+    const coding = environ.HTTP_TRANSFER_ENCODING;
+    if (coding !== undefined) {
+      // Where the body ends is anybody's guess (RFC 9112 §6.1), or what it says.
+      const isChunked = coding.toLowerCase() === "chunked";
+      if (!isChunked || environ.SERVER_PROTOCOL !== "HTTP/1.1") {
+        answer(sink, connection, isChunked ? "400 Bad Request" : "501 Not Implemented");
+        return;
+      }
+    }
+    if (length === undefined ? coding !== undefined : length !== "0") {
       const onFirstRead = expectsContinue ? () => response.headersSent || response.writeContinue() : undefined;
       connection.input = new NodeInput(
         request as LeanRequest,
@@ -46,4 +54,24 @@ export function nodeListener(app: App, buildEnviron: BuildEnviron, bodyTimeout: 
     }
     responder.run(app, environ);
   };
+}
+
+/** Answers a request that no app gets to see, and ends the connection after it. */
+export function refuseRequest(request: IncomingMessage, response: ServerResponse, status: StatusLine): void {
+  const connection = Connection.of(request.socket);
+  if (!connection.leaving) answer(new NodeSink(request, response, connection), connection, status);
+}
+
+function answer(sink: NodeSink, connection: Connection, status: StatusLine): void {
+  connection.lingerAtEnd();
+  connection.leave();
+  const body = `${status}\n`;
+  sink.head(parseStatus(status), [["Content-Type", "text/plain; charset=utf-8"]], body.length);
+  sink.end(body);
+}
+
+/** RFC 9112 §3.2: a request without `Host` is a 400, even where its target names the host. */
+function hasHost(environ: Environ, request: IncomingMessage): boolean {
+  if (environ.HTTP_HOST === undefined) return false;
+  return environ.REQUEST_URI.startsWith("/") || request.headers.host !== undefined;
 }

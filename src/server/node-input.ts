@@ -1,6 +1,6 @@
 /** The body of a Node request as `tsgi.input`: nothing is read before it is asked for, and never more than fits. */
 
-import type { TsgiError } from "../errors.ts";
+import { TsgiError } from "../errors.ts";
 import type { BodyTaker, LeanRequest } from "./lean-request.ts";
 
 type Step = IteratorResult<Uint8Array, undefined>;
@@ -14,7 +14,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
   readonly #queue: Uint8Array[] = [];
   #waiter: Waiter | undefined;
   #promise: Promise<Step> | undefined;
-  #error: unknown;
+  #error: TsgiError | undefined;
   /** Bytes still to come; infinite for a body without a declared length. */
   #left: number;
   #started = false;
@@ -33,15 +33,20 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
   }
 
   next(): Promise<Step> {
-    if (this.#waiter !== undefined) return (this.#promise as Promise<Step>).then(() => this.next());
-    if (!this.#started) this.#start();
+    if (this.#waiter !== undefined) {
+      const again = () => this.next();
+      return (this.#promise as Promise<Step>).then(again, again);
+    }
+    if (!this.#started && !this.#dropped && this.#discard === undefined) this.#start();
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
-      if (this.#queue.length === 0 && this.isOpen) this.#request.flowTo(this);
+      if (this.#queue.length === 0 && this.isOpen && this.#error === undefined) this.#request.flowTo(this);
       return Promise.resolve({ done: false, value: chunk });
     }
-    if (this.#left === 0 || this.#dropped) return Promise.resolve(DONE);
+    if (this.#dropped) return Promise.resolve(DONE);
     if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#discard !== undefined) return Promise.reject(responseOver());
+    if (this.#left === 0) return Promise.resolve(DONE);
     this.#promise = new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });
@@ -57,6 +62,9 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
   }
 
   #start(): void {
+    // A body that came whole, but was not read before the client left, is gone with the request.
+    if (this.#error === undefined && this.#request.destroyed) this.fail(clientGone());
+    if (this.#error !== undefined) return;
     this.#started = true;
     this.#onFirstRead?.();
     // What came while the app was busy with something else waits in the request's own buffer.
@@ -68,11 +76,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
 
   take(chunk: Uint8Array): boolean {
     this.#left -= chunk.length;
-    if (this.#discard !== undefined) {
-      this.#discard.left -= chunk.length;
-      if (this.#discard.left < 0) this.#discard.onExcess();
-      return true;
-    }
+    if (this.#discard !== undefined) return this.#drop(chunk, this.#discard);
     if (this.#dropped || this.#error !== undefined) return false;
     const waiter = this.#settle();
     if (waiter === undefined) this.#queue.push(chunk);
@@ -80,33 +84,42 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
     return this.#queue.length === 0;
   }
 
+  #drop(chunk: Uint8Array, discard: { left: number; onExcess: () => void }): boolean {
+    discard.left -= chunk.length;
+    if (discard.left >= 0) return true;
+    discard.onExcess();
+    return false;
+  }
+
   end(): void {
     this.#left = 0;
     this.#settle()?.resolve(DONE);
   }
 
-  /** Takes what is left off the wire and drops it; calls back when that is more than `limit` bytes. */
+  /** Takes what is left off the wire and drops it; calls back, and takes no more, when that is more than `limit` bytes. */
   discard(limit: number, onExcess: () => void): void {
+    if (this.#discard !== undefined) return;
     this.#discard = { left: limit, onExcess };
-    this.#started = true;
     this.#queue.length = 0;
+    this.#settle()?.reject(responseOver());
     this.#request.flowTo(this);
   }
 
-  /** Whether the app is waiting for the client. */
-  get isWaiting(): boolean {
-    return this.#waiter !== undefined;
+  /** What the app waits for, as something to compare; undefined while it waits for nothing. */
+  get wait(): unknown {
+    return this.#waiter;
   }
 
   /** Whether a part of the body is still to come. */
   get isOpen(): boolean {
-    return this.#left > 0 && this.#error === undefined;
+    return this.#left > 0 && !this.#request.complete;
   }
 
   /** Makes this and every later read reject: what is left of the body will not come. */
   fail(error: TsgiError): void {
+    if (this.#left === 0) return;
     this.#error ??= error;
-    this.#settle()?.reject(error);
+    this.#settle()?.reject(this.#error);
   }
 
   #settle(): Waiter | undefined {
@@ -114,4 +127,13 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
     this.#waiter = undefined;
     return waiter;
   }
+}
+
+/** The error of a read that the client did not stay for. */
+export function clientGone(): TsgiError {
+  return new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended");
+}
+
+function responseOver(): TsgiError {
+  return new TsgiError("TSGI_RESPONSE_OVER", "the response ended before the request body was read");
 }

@@ -1,6 +1,6 @@
 /** The core server: an app on a port or a Unix socket, over `node:http` and `node:https`. */
 
-import { unlink } from "node:fs/promises";
+import { lstat, unlink } from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
 import { type AddressInfo, connect, type Socket } from "node:net";
@@ -11,7 +11,7 @@ import { onClientError, refuse } from "./client-error.ts";
 import { Connection } from "./connection.ts";
 import { developmentPage } from "./error-page.ts";
 import { LeanRequest } from "./lean-request.ts";
-import { nodeListener } from "./listener.ts";
+import { nodeListener, refuseRequest } from "./listener.ts";
 
 /** How `serve` listens and what it puts up with. Durations are milliseconds, sizes bytes; 0 means "no limit". */
 export interface ServeOptions {
@@ -47,6 +47,9 @@ export interface ServeOptions {
   multiprocess?: boolean | undefined;
 }
 
+/** The largest number that Node's timers and its parser take. */
+const LONGEST = 2 ** 31 - 1;
+
 /** A server that listens. */
 export interface Server {
   /** Where it answers: `"http://127.0.0.1:8000"`, or `"unix:/path"`. */
@@ -75,28 +78,38 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   check(app, options);
   const host = options.host ?? "127.0.0.1";
   const bodyTimeout = options.bodyTimeout ?? 60_000;
-  const headersTimeout = options.headersTimeout ?? 15_000;
   const requestTimeout = options.requestTimeout ?? 300_000;
+  // Node refuses a head that may take longer than the whole request.
+  const headersTimeout = Math.min(options.headersTimeout ?? 15_000, requestTimeout || LONGEST);
   const settings: http.ServerOptions = {
     IncomingMessage: LeanRequest,
     headersTimeout,
     requestTimeout,
     keepAliveTimeout: options.keepAliveTimeout ?? 5_000,
-    maxHeaderSize: options.maxHeaderSize ?? 16_384,
+    maxHeaderSize: (options.maxHeaderSize ?? 16_384) || LONGEST,
+    // The listener answers a request without `Host`.
+    requireHostHeader: false,
     connectionsCheckingInterval: checkingInterval(headersTimeout, requestTimeout),
   };
   const server = options.tls === undefined ? http.createServer(settings) : createSecureServer(settings, options.tls);
-  server.maxRequestsPerSocket = options.maxRequestsPerConnection ?? 0;
+  // The size of a head bounds its lines; beyond a number of them Node would drop the rest in silence.
+  server.maxHeadersCount = 0;
 
-  const connections = new Set<Socket>();
-  server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
-    connections.add(socket);
-    socket.once("close", () => connections.delete(socket));
+  const sockets = keepSet(server, "connection");
+  const connections = options.tls === undefined ? sockets : keepSet(server, "secureConnection");
+  server.on("connect", (_request, socket: Socket) => {
+    // Node lets go of the socket here.
+    socket.on("error", () => socket.destroy());
+    socket.resume();
+    refuse(socket, "501 Not Implemented");
   });
-  server.on("connect", (_request, socket: Socket) => refuse(socket, "501 Not Implemented"));
+  server.on("checkExpectation", (request, response) => refuseRequest(request, response, "417 Expectation Failed"));
   server.on("clientError", onClientError);
   server.on("timeout", onTimeout);
   await listen(server, host, options);
+  const errors = options.errors ?? process.stderr;
+  // A connection that could not be accepted, for want of descriptors.
+  server.on("error", (error) => errors.write(`tsgi: ${error.message}\n`));
 
   const address = server.address();
   const port = typeof address === "object" ? (address as AddressInfo).port : 0;
@@ -107,18 +120,18 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
       name: options.unix === undefined ? host : "localhost",
       port: options.unix === undefined ? String(port) : scheme === "https" ? "443" : "80",
       scheme,
-      errors: options.errors ?? process.stderr,
+      errors,
       multiprocess: options.multiprocess ?? false,
       mergeSlashes: options.mergeSlashes ?? true,
     }),
-    bodyTimeout,
     { onError: options.onError, errorPage: options.development ? developmentPage : undefined },
+    options.maxRequestsPerConnection,
   );
 
   server.on("request", listener);
   server.on("checkContinue", (request, response) => listener(request, response, true));
-  const inputWatch = watchInputs(connections, bodyTimeout);
-  server.once("close", () => clearInterval(inputWatch));
+  const watch = watchBodies(connections, bodyTimeout);
+  server.once("close", () => clearInterval(watch));
   let closing: Promise<void> | undefined;
   return {
     port,
@@ -127,7 +140,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         ? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`
         : `unix:${options.unix}`,
     close({ grace = 10_000 } = {}) {
-      closing ??= close(server, connections, grace);
+      closing ??= close(server, sockets, connections, grace);
       return closing;
     },
   };
@@ -154,8 +167,10 @@ function check(app: unknown, options: ServeOptions): void {
     "maxRequestsPerConnection",
   ] as const) {
     const value = options[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 0)) {
-      throw new TsgiError("TSGI_BAD_OPTION", `${name} is ${value}`, { hint: "Give a whole number, 0 for no limit." });
+    if (value !== undefined && !(Number.isInteger(value) && value >= 0 && value <= LONGEST)) {
+      throw new TsgiError("TSGI_BAD_OPTION", `${name} is ${value}`, {
+        hint: `Give a whole number up to ${LONGEST}, 0 for no limit.`,
+      });
     }
   }
 }
@@ -180,18 +195,31 @@ function createSecureServer(
   }
 }
 
+/** The sockets that the server announces with this event, as long as they are open. */
+function keepSet(server: http.Server, event: "connection" | "secureConnection"): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on(event, (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
 /** A response that stands still is given up, and an idle connection closed; an app that takes its time is left alone. */
 function onTimeout(socket: Socket): void {
   const connection = Connection.of(socket);
-  if (connection.pending === 0 || connection.stalled) socket.destroy();
+  if (connection.pending === 0 || connection.isStalled) socket.destroy();
 }
 
-/** Refuses request bodies that stand still. One look at all connections costs less than a timer for each body. */
-function watchInputs(connections: ReadonlySet<Socket>, bodyTimeout: number): NodeJS.Timeout | undefined {
+/** Refuses bodies that stand still. One look at all connections costs less than a timer for each body. */
+function watchBodies(connections: ReadonlySet<Socket>, bodyTimeout: number): NodeJS.Timeout | undefined {
   if (bodyTimeout === 0) return undefined;
   const look = () => {
     for (const socket of connections) {
-      if (Connection.of(socket).standsStill) refuse(socket, "408 Request Timeout");
+      const connection = Connection.of(socket);
+      if (connection.standsStill) refuse(socket, "408 Request Timeout");
+      // Only the socket itself sees a client that reads slowly, but reads.
+      if (connection.isStalled && socket.timeout !== bodyTimeout) socket.setTimeout(bodyTimeout);
     }
   };
   return setInterval(look, bodyTimeout).unref();
@@ -206,7 +234,9 @@ async function listen(server: http.Server, host: string, { port = 8000, unix }: 
     }
     // The socket of a server that died: nobody answers on it.
     await unlink(unix);
-    await listenOn(server, { path: unix });
+    await listenOn(server, { path: unix }).catch((cause) => {
+      throw listenError(cause, unix);
+    });
   }
 }
 
@@ -220,7 +250,10 @@ function listenOn(server: http.Server, where: { host: string; port: number } | {
   });
 }
 
-function isAlive(unix: string): Promise<boolean> {
+/** Whether a server listens on the path, or something else is there, which has to stay. */
+async function isAlive(unix: string): Promise<boolean> {
+  const file = await lstat(unix).catch(() => undefined);
+  if (!file?.isSocket()) return true;
   return new Promise((resolve) => {
     const socket = connect(unix, () => {
       socket.destroy();
@@ -249,19 +282,24 @@ function listenError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   });
 }
 
-/** How often a closing server looks for connections that have become idle, in milliseconds. */
-const CLOSING_INTERVAL = 25;
-
-function close(server: http.Server, connections: ReadonlySet<Socket>, grace: number): Promise<void> {
+function close(
+  server: http.Server,
+  sockets: ReadonlySet<Socket>,
+  connections: ReadonlySet<Socket>,
+  grace: number,
+): Promise<void> {
   return new Promise((resolve) => {
+    const leave = (socket: Socket) => Connection.of(socket).leave();
+    const deadline = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, grace);
     server.close(() => {
-      clearInterval(sweep);
       clearTimeout(deadline);
       resolve();
     });
     // Responses that start from now on say that the connection ends with them.
-    for (const socket of connections) Connection.of(socket).leave(() => socket.destroySoon());
-    const sweep = setInterval(() => server.closeIdleConnections(), CLOSING_INTERVAL);
-    const deadline = setTimeout(() => server.closeAllConnections(), grace);
+    for (const socket of connections) leave(socket);
+    // A handshake that was under way.
+    server.on("secureConnection", leave);
   });
 }

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { connect as connectTo } from "node:net";
+import { test } from "node:test";
+import type { App } from "../../src/gateway.ts";
+import { certificate } from "./certificate.ts";
+import { aWhile, eventually, HELLO, hello, RawClient, start, wire } from "./raw-client.ts";
+
+function gate(): { opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+const CLOSING = wire("HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 5\nConnection: close\n\nhello");
+
+test("close: idle connections end at once, and nobody connects any more", async (t) => {
+  const { server, connect } = await start(t, hello);
+  const fresh = await connect();
+  const used = await connect();
+  const begun = await connect();
+  await used.get("/").until("hello");
+  begun.send("GET / HT");
+  await aWhile();
+  await server.close({ grace: 60_000 });
+  assert.equal(await used.all(), HELLO);
+  assert.equal(await fresh.all(), "");
+  assert.equal(await begun.all(), "");
+  await assert.rejects(connect(), { code: "ECONNREFUSED" });
+});
+
+test("close: a second call gives the same promise", async (t) => {
+  const { server } = await start(t, hello);
+  const closed = server.close();
+  assert.equal(server.close({ grace: 0 }), closed);
+  await closed;
+});
+
+test("close: what runs finishes, and says that the connection ends", async (t) => {
+  const { opened, open } = gate();
+  let running = 0;
+  const { server, connect } = await start(t, async (environ, startResponse) => {
+    running++;
+    await opened;
+    return hello(environ, startResponse);
+  });
+  const client = await connect();
+  client.get("/");
+  await eventually(() => running === 1);
+  let closed = false;
+  const closing = server.close({ grace: 60_000 }).then(() => {
+    closed = true;
+  });
+  await aWhile();
+  assert.equal(closed, false);
+  open();
+  assert.equal(await client.all(), CLOSING);
+  assert.equal(client.end, "end");
+  await closing;
+});
+
+test("close: a response that has begun is sent to its end", async (t) => {
+  const { opened, open } = gate();
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", []);
+    return (async function* () {
+      yield "abc";
+      await opened;
+      yield "def";
+    })();
+  };
+  const { server, connect } = await start(t, app);
+  const client = await connect();
+  await client.get("/").until("abc");
+  const closing = server.close({ grace: 60_000 });
+  await aWhile();
+  open();
+  assert.match(await client.all(), /3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n$/);
+  await closing;
+});
+
+test("close: requests that were sent at once are all finished, those behind them are not begun", async (t) => {
+  const { opened, open } = gate();
+  const calls: string[] = [];
+  const { server, connect } = await start(t, async (environ, startResponse) => {
+    calls.push(environ.PATH_INFO);
+    await opened;
+    return hello(environ, startResponse);
+  });
+  const client = await connect();
+  client.get("/a").get("/b");
+  await eventually(() => calls.length === 2);
+  const closing = server.close({ grace: 60_000 });
+  client.get("/c");
+  await aWhile();
+  open();
+  assert.equal(await client.all(), HELLO + CLOSING);
+  assert.deepEqual(calls, ["/a", "/b"]);
+  await closing;
+});
+
+test("close: a body that is still uploaded is read to its end", async (t) => {
+  const { server, connect } = await start(t, async (environ, startResponse) => {
+    let length = 0;
+    for await (const chunk of environ["tsgi.input"]) length += chunk.length;
+    startResponse("200 OK", []);
+    return `${length} bytes`;
+  });
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  await aWhile();
+  const closing = server.close({ grace: 60_000 });
+  await aWhile();
+  client.send("def");
+  assert.match(await client.all(), /\r\nConnection: close\r\n\r\n6 bytes$/);
+  await closing;
+});
+
+test("close: what is left after the grace is cut, and its exchange aborted", async (t) => {
+  let aborted = false;
+  let running = 0;
+  const { server, log, connect } = await start(t, async (environ) => {
+    running++;
+    environ["tsgi.exchange"].signal?.addEventListener("abort", () => {
+      aborted = true;
+    });
+    await new Promise(() => {});
+  });
+  const client = await connect();
+  client.get("/");
+  await eventually(() => running === 1);
+  await server.close({ grace: 50 });
+  assert.equal(await client.all(), "");
+  assert.equal(aborted, true);
+  assert.deepEqual(log, []);
+});
+
+test("close: a client that does not read its answer is cut after the grace", async (t) => {
+  const { server, connect } = await start(t, (_environ, startResponse) => {
+    startResponse("200 OK", []);
+    return Buffer.alloc(64 << 20);
+  });
+  const client = await connect();
+  client.socket.pause();
+  client.get("/");
+  await aWhile();
+  await server.close({ grace: 50 });
+});
+
+test("close: a TLS handshake that does not come is cut after the grace", async (t) => {
+  const { server } = await start(t, hello, { tls: await certificate() });
+  const client = await RawClient.open(connectTo(server.port));
+  t.after(() => client.socket.destroy());
+  await aWhile();
+  await server.close({ grace: 50 });
+  assert.equal(await client.all(), "");
+});
+
+test("close: a client that was refused and stays is cut after the grace", async (t) => {
+  const { server, connect } = await start(t, hello);
+  const client = await connect();
+  client.socket.pause();
+  client.send("garbage\r\n\r\n");
+  await aWhile();
+  await server.close({ grace: 50 });
+});

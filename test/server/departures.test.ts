@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { App, Chunk, Environ, StartResponse } from "../../src/gateway.ts";
+import { readBytes } from "../../src/input.ts";
+import { aWhile, eventually, HELLO, hello, type RawClient, start } from "./raw-client.ts";
+
+/** What happened to an exchange, in order. */
+interface Diary {
+  events: string[];
+  app: App;
+}
+
+/** An app that keeps a diary of its end, around another. */
+function diary(inner: (environ: Environ, startResponse: StartResponse, events: string[]) => ReturnType<App>): Diary {
+  const events: string[] = [];
+  return {
+    events,
+    app(environ, startResponse) {
+      const exchange = environ["tsgi.exchange"];
+      exchange.onAbort?.(() => events.push("onAbort"));
+      exchange.signal?.addEventListener("abort", () => events.push("signal"));
+      return inner(environ, startResponse, events);
+    },
+  };
+}
+
+/** A body that never ends by itself, and tells when it is finished. */
+function endless(events: string[], chunk: Chunk): AsyncIterable<Chunk> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        await sleep(5);
+        return { done: false, value: chunk };
+      },
+      return: async () => {
+        events.push("finished");
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+const leave: [string, (client: RawClient) => void][] = [
+  ["closes", (client) => client.socket.destroy()],
+  ["ends", (client) => client.socket.end().resume()],
+  ["resets", (client) => client.socket.resetAndDestroy()],
+];
+
+for (const [how, go] of leave) {
+  test(`departures: a client that ${how} before it said anything is no error`, async (t) => {
+    const { log, connect } = await start(t, hello);
+    go(await connect());
+    await aWhile();
+    assert.equal(await (await connect()).get("/").until("hello"), HELLO);
+    assert.deepEqual(log, []);
+  });
+
+  test(`departures: a client that ${how} amid a head is no error`, async (t) => {
+    const { log, connect } = await start(t, () => assert.fail("the app was called"));
+    const client = await connect();
+    client.send("GET / HTTP/1.1\r\nHo");
+    await aWhile();
+    go(client);
+    await aWhile();
+    assert.deepEqual(log, []);
+  });
+
+  test(`departures: a client that ${how} amid its body fails the read`, async (t) => {
+    const { events, app } = diary(async (environ, startResponse, events) => {
+      events.push("reading");
+      try {
+        await readBytes(environ);
+      } catch (error) {
+        events.push((error as { code: string }).code);
+        throw error;
+      }
+      return hello(environ, startResponse);
+    });
+    const { log, connect } = await start(t, app);
+    const client = await connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    await eventually(() => events.length === 1);
+    go(client);
+    await eventually(() => events.length === 4);
+    await aWhile();
+    assert.deepEqual(events, ["reading", "onAbort", "signal", "TSGI_CLIENT_GONE"]);
+    assert.deepEqual(log, []);
+  });
+
+  test(`departures: a client that ${how} amid a body that nobody reads aborts the exchange`, async (t) => {
+    const { events, app } = diary(async (environ, startResponse, events) => {
+      const { signal } = environ["tsgi.exchange"];
+      events.push("waiting");
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+      return hello(environ, startResponse);
+    });
+    const { log, connect } = await start(t, app);
+    const client = await connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    await eventually(() => events.length === 1);
+    go(client);
+    await eventually(() => events.length === 3);
+    assert.deepEqual(events, ["waiting", "onAbort", "signal"]);
+    assert.deepEqual(log, []);
+  });
+
+  test(`departures: a client that ${how} while the app waits aborts the exchange, and the body is finished`, async (t) => {
+    const { events, app } = diary(async (environ, startResponse, events) => {
+      startResponse("200 OK", []);
+      events.push("waiting");
+      await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+      await aWhile();
+      return Object.assign(endless(events, "x"), { close: () => events.push("finished") });
+    });
+    const { log, connect } = await start(t, app);
+    const client = await connect();
+    client.get("/");
+    await eventually(() => events.length === 1);
+    go(client);
+    await eventually(() => events.length === 4);
+    await aWhile();
+    assert.deepEqual(events, ["waiting", "onAbort", "signal", "finished"]);
+    assert.deepEqual(log, []);
+  });
+
+  for (const [size, chunk] of [
+    ["small", "abc"],
+    ["large", "x".repeat(1 << 20)],
+  ] as const) {
+    test(`departures: a client that ${how} amid a response of ${size} chunks finishes the body, the signal first`, async (t) => {
+      const { events, app } = diary((_environ, startResponse, events) => {
+        startResponse("200 OK", []);
+        return endless(events, chunk);
+      });
+      const { log, connect } = await start(t, app);
+      const client = await connect();
+      client.get("/");
+      await client.until(chunk.slice(0, 3));
+      client.socket.pause();
+      await aWhile();
+      go(client);
+      await eventually(() => events.length === 3);
+      await aWhile();
+      assert.deepEqual(events, ["onAbort", "signal", "finished"]);
+      assert.deepEqual(log, []);
+    });
+  }
+}
+
+test("departures: a whole body that was not read before the client left does not pass for an empty one", async (t) => {
+  const codes: string[] = [];
+  const { connect } = await start(t, async (environ) => {
+    codes.push("waiting");
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    await aWhile();
+    await readBytes(environ).then(
+      (bytes) => codes.push(`${bytes.length} bytes`),
+      (error) => codes.push(error.code),
+    );
+  });
+  const client = await connect();
+  const request = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+  client.send(request + request);
+  await eventually(() => codes.length === 2);
+  client.socket.destroy();
+  await eventually(() => codes.length === 4);
+  assert.deepEqual(codes, ["waiting", "waiting", "TSGI_CLIENT_GONE", "TSGI_CLIENT_GONE"]);
+});
+
+test("departures: a read that goes on behind the response is told, not given half a body", async (t) => {
+  const codes: string[] = [];
+  const { connect } = await start(t, (environ, startResponse) => {
+    if (environ.REQUEST_METHOD === "POST") {
+      const told = (error: { code: string }) => codes.push(error.code);
+      readBytes(environ).then(() => codes.push("whole"), told);
+      setTimeout(() => readBytes(environ).then(() => codes.push("whole"), told), 20);
+    }
+    return hello(environ, startResponse);
+  });
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  assert.equal(await client.until("hello"), HELLO);
+  await eventually(() => codes.length === 2);
+  client.clear();
+  assert.equal(await client.send("def").get("/").until("hello"), HELLO);
+  assert.deepEqual(codes, ["TSGI_RESPONSE_OVER", "TSGI_RESPONSE_OVER"]);
+});
+
+test("departures: write throws once the client is gone", async (t) => {
+  const codes: string[] = [];
+  const { log, connect } = await start(t, async (environ, startResponse) => {
+    const write = startResponse("200 OK", []);
+    write("abc");
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    try {
+      write("more");
+    } catch (error) {
+      codes.push((error as { code: string }).code);
+      throw error;
+    }
+  });
+  const client = await connect();
+  await client.get("/").until("abc");
+  client.socket.destroy();
+  await eventually(() => codes.length === 1);
+  assert.deepEqual(codes, ["TSGI_CLIENT_GONE"]);
+  assert.deepEqual(log, []);
+});
+
+test("departures: an error of an app that lost its client is not reported", async (t) => {
+  let over = false;
+  const { log, connect } = await start(t, async (environ) => {
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    over = true;
+    throw new Error("upstream aborted");
+  });
+  const client = await connect();
+  client.get("/");
+  await aWhile();
+  client.socket.destroy();
+  await eventually(() => over);
+  await aWhile();
+  assert.deepEqual(log, []);
+});
+
+test("departures: onAbort and the signal stay silent once the response was handed over", async (t) => {
+  const { events, app } = diary((environ, startResponse, events) => {
+    const exchange = environ["tsgi.exchange"];
+    setTimeout(() => exchange.onAbort?.(() => events.push("late")), 20);
+    return hello(environ, startResponse);
+  });
+  const { connect } = await start(t, app);
+  const client = await connect();
+  await client.get("/").until("hello");
+  await aWhile();
+  client.socket.destroy();
+  await aWhile();
+  assert.deepEqual(events, []);
+});
+
+test("departures: onAbort calls back at once where the client is gone already", async (t) => {
+  const events: string[] = [];
+  const { connect } = await start(t, async (environ) => {
+    const exchange = environ["tsgi.exchange"];
+    await new Promise<void>((resolve) => exchange.onAbort?.(resolve));
+    exchange.onAbort?.(() => events.push("called"));
+    events.push(String(exchange.signal?.aborted));
+  });
+  const client = await connect();
+  client.get("/");
+  await aWhile();
+  client.socket.destroy();
+  await eventually(() => events.length === 2);
+  assert.deepEqual(events, ["called", "true"]);
+});
+
+test("departures: an iterator that never settles does not keep its exchange", async (t) => {
+  const { setFlagsFromString } = await import("node:v8");
+  const { runInNewContext } = await import("node:vm");
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  const exchanges: WeakRef<object>[] = [];
+  const { server, connect } = await start(t, (environ, startResponse) => {
+    exchanges.push(new WeakRef(environ["tsgi.exchange"]));
+    startResponse("200 OK", []);
+    return { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+  });
+  for (let count = 0; count < 20; count++) {
+    const client = await connect();
+    client.get("/");
+    await eventually(() => exchanges.length > count);
+    client.socket.destroy();
+  }
+  await server.close({ grace: 0 });
+  await eventually(() => {
+    gc();
+    return exchanges.filter((exchange) => exchange.deref() !== undefined).length <= 1;
+  });
+});
