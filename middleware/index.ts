@@ -5,14 +5,4 @@ export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";
 export { type Routes, router } from "./router.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
-export {
-  type Change,
-  type ChangedResponse,
-  type DocumentOptions,
-  hasType,
-  isTransformable,
-  mapChunks,
-  mapDocument,
-  mapText,
-  transform,
-} from "./transform.ts";
+export * from "./transform.ts";
