@@ -33,7 +33,7 @@ export interface ServeOptions {
   headersTimeout?: number | undefined;
   /** How long a client may take to send a whole request; 408 after it. Default 5 min. */
   requestTimeout?: number | undefined;
-  /** How long a body may stand still: a request's is answered with 408 within twice that time, a response's cut. Default 60 s. */
+  /** How long a body may stand still: within twice that time, a request's is answered with 408, a response's cut. Default 60 s. */
   bodyTimeout?: number | undefined;
   /** How long an idle connection is kept for the next request. Default 5 s. */
   keepAliveTimeout?: number | undefined;
