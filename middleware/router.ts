@@ -14,7 +14,7 @@ import { text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { PathTree } from "../src/path-tree.ts";
-import { compilePattern, type Pattern } from "../src/pattern.ts";
+import { compilePattern } from "../src/pattern.ts";
 import { checkApp } from "../src/stack.ts";
 
 /** Apps by route: `"GET /users/:id"`, `"GET,POST /search"`, or `"/path"` for every method. */
@@ -22,8 +22,6 @@ export type Routes = Readonly<Record<string, App>>;
 
 /** The apps of one path, by method. */
 interface Route {
-  readonly order: number;
-  readonly pattern: Pattern;
   readonly methods: Map<string, App>;
 }
 
@@ -47,7 +45,8 @@ export function router(app: App, routes: Routes): App {
   const tree = compileRoutes(routes);
 
   return function router(environ, startResponse) {
-    const path = environ.PATH_INFO || "/";
+    const path = environ.PATH_INFO;
+    if (path === "*") return app(environ, startResponse);
     const allowed = new Set<string>();
     for (const { route, params } of matching(tree, path)) {
       const routed = appFor(route, environ.REQUEST_METHOD);
@@ -70,10 +69,10 @@ function compileRoutes(routes: Routes): PathTree<Route> {
     const parts = ROUTE.exec(key);
     if (parts === null) throw badRoute(key, "is no route");
     checkApp(routed, `the route ${key}`);
-    const pattern = compilePattern(withoutTrailingSlash(parts[2] as string), "whole", "TSGI_BAD_ROUTE");
+    const pattern = compilePattern(parts[2] as string, "whole", "TSGI_BAD_ROUTE");
     let route = byPath.get(pattern.identity);
     if (route === undefined) {
-      route = { order: byPath.size, pattern, methods: new Map() };
+      route = { methods: new Map() };
       byPath.set(pattern.identity, route);
       tree.add(pattern, route);
     }
@@ -88,10 +87,9 @@ function compileRoutes(routes: Routes): PathTree<Route> {
 /** The routes that match a path: the literal one, then the patterns in their order. */
 function* matching(tree: PathTree<Route>, path: string): Generator<{ route: Route; params: Params | undefined }> {
   const { literal, length, patterns } = tree.find(path);
-  if (literal !== undefined && length >= path.length - (path.endsWith("/") ? 1 : 0))
-    yield { route: literal, params: {} };
-  const inOrder = patterns.length < 2 ? patterns : [...patterns].sort((a, b) => a.value.order - b.value.order);
-  for (const { pattern, value } of inOrder) {
+  const isWhole = length === path.length || (length === path.length - 1 && path.endsWith("/"));
+  if (literal !== undefined && isWhole) yield { route: literal, params: {} };
+  for (const { pattern, value } of patterns) {
     const match = pattern.match?.(path);
     if (match !== undefined) yield { route: value, params: match.params };
   }
@@ -108,10 +106,6 @@ function refusal(method: string, allowed: Set<string>): App {
   return method === "OPTIONS"
     ? (_environ, startResponse) => void startResponse("204 No Content", [allow])
     : text("Method Not Allowed\n", { status: "405 Method Not Allowed", headers: [allow] });
-}
-
-function withoutTrailingSlash(path: string): string {
-  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 function badRoute(key: string, problem: string): TsgiError {

@@ -10,6 +10,8 @@ import type { Pattern } from "./pattern.ts";
 export interface Entry<Value> {
   readonly pattern: Pattern;
   readonly value: Value;
+  /** Its place among all that were added. */
+  readonly order: number;
 }
 
 interface Node<Value> {
@@ -23,18 +25,19 @@ export interface Found<Value> {
   /** The longest literal prefix on a segment boundary, and its length. */
   literal: Value | undefined;
   length: number;
-  /** The patterns whose heads the path begins with. */
+  /** The patterns whose heads the path begins with, in the order in which they were added. */
   patterns: readonly Entry<Value>[];
 }
 
 export class PathTree<Value> {
   readonly #root: Node<Value> = newNode();
+  #size = 0;
 
   /** Adds a pattern; false where a literal one of the same path is there already. */
   add(pattern: Pattern, value: Value): boolean {
     const node = this.#nodeAt(pattern.head);
     if (pattern.match !== undefined) {
-      node.patterns.push({ pattern, value });
+      node.patterns.push({ pattern, value, order: this.#size++ });
       return true;
     }
     if (node.literal !== undefined) return false;
@@ -55,7 +58,8 @@ export class PathTree<Value> {
   /** Walks along a canonical path. */
   find(path: string): Found<Value> {
     let node = this.#root;
-    let { literal, patterns } = node as Found<Value> & Node<Value>;
+    let { literal } = node;
+    const lists = node.patterns.length > 0 ? [node.patterns] : [];
     let length = 0;
     let start = 1;
     while (node.children.size > 0 && start <= path.length) {
@@ -68,11 +72,15 @@ export class PathTree<Value> {
         literal = node.literal;
         length = end;
       }
-      if (node.patterns.length > 0) patterns = patterns.length === 0 ? node.patterns : [...patterns, ...node.patterns];
+      if (node.patterns.length > 0) lists.push(node.patterns);
       start = end + 1;
     }
-    return { literal, length, patterns };
+    return { literal, length, patterns: lists.length < 2 ? (lists[0] ?? []) : inOrder(lists) };
   }
+}
+
+function inOrder<Value>(lists: readonly (readonly Entry<Value>[])[]): readonly Entry<Value>[] {
+  return lists.flat().sort((one, other) => one.order - other.order);
 }
 
 function newNode<Value>(): Node<Value> {
