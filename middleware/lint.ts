@@ -10,15 +10,17 @@
  * and `Rack::Lint`.
  */
 
-import { BodyReader, type ChunkReader, knownChunks, streamOf } from "../src/body.ts";
+import { knownChunks, streamOf } from "../src/body.ts";
 import { byteLength, isChunk } from "../src/chunk.ts";
-import { TsgiError } from "../src/errors.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
-import { checkHeaders, TOKEN } from "../src/headers.ts";
-import { canonicalPath } from "../src/path.ts";
+import { checkHeaders } from "../src/headers.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkApp } from "../src/stack.ts";
 import { parseStatus } from "../src/status.ts";
+import { checkEnviron } from "./lint/check-environ.ts";
+import { type BodyWatch, LintedBody } from "./lint/linted-body.ts";
+import { LintedInput } from "./lint/linted-input.ts";
+import { dropped, violation } from "./lint/violation.ts";
 
 /**
  * Checks an app and its server against the contract. What breaks a rule throws a `TsgiError` that quotes it, where it
@@ -36,14 +38,10 @@ export function lint(app: App): App {
   };
 }
 
-function violation(code: string, problem: string, rule: string): TsgiError {
-  return new TsgiError(`TSGI_LINT_${code}`, `${problem}, but the contract says: ${JSON.stringify(rule)}`);
-}
-
 /** The bodies of each request that are still to be finished, by its `tsgi.state`, which all layers share. */
 const openBodies = new WeakMap<object, Set<LintedBody>>();
 
-class LintedExchange {
+class LintedExchange implements BodyWatch {
   /** What the app is given: the same request with checked streams. */
   readonly environ: Environ;
   readonly #before: Environ;
@@ -183,219 +181,4 @@ function asResponseRule<T>(check: () => T, rule: string): T {
   } catch (error) {
     throw violation("RESPONSE", (error as Error).message, rule);
   }
-}
-
-class LintedBody implements ChunkReader {
-  readonly isAsync: boolean;
-  readonly #inner: BodyReader;
-  readonly #exchange: LintedExchange;
-  #ended = false;
-  #finished = false;
-  #reading = false;
-  /** The bodies of inner layers that were open when this one came: whoever made this one out of them finishes them. */
-  readonly #within: Set<LintedBody>;
-
-  constructor(body: Body, exchange: LintedExchange) {
-    this.#inner = new BodyReader(body);
-    this.isAsync = this.#inner.isAsync;
-    this.#exchange = exchange;
-    this.#within = new Set(exchange.open);
-    exchange.open.add(this);
-  }
-
-  next(): Chunk | undefined | Promise<Chunk | undefined> {
-    if (this.#finished)
-      throw violation("SERVER", "a finished body is read", "The body is always finished, exactly once");
-    if (this.#reading) {
-      throw violation(
-        "SERVER",
-        "a chunk is asked for before the last one came",
-        "The next chunk is asked for when the client has room for it.",
-      );
-    }
-    const chunk = this.#inner.next();
-    if (!isPromise(chunk)) return this.#take(chunk);
-    this.#reading = true;
-    return this.#settle(chunk);
-  }
-
-  async #settle(pending: Promise<Chunk | undefined>): Promise<Chunk | undefined> {
-    try {
-      return this.#take(await pending);
-    } finally {
-      this.#reading = false;
-    }
-  }
-
-  #take(chunk: Chunk | undefined): Chunk | undefined {
-    if (chunk !== undefined) this.#exchange.took(chunk);
-    else {
-      this.#ended = true;
-      this.#exchange.ended();
-    }
-    return chunk;
-  }
-
-  finish(): Promise<unknown> | undefined {
-    if (this.#finished && !this.#ended) {
-      throw violation("SERVER", "the body is finished a second time", "The body is always finished, exactly once");
-    }
-    this.#finished = true;
-    this.#exchange.open.delete(this);
-    const finishing = this.#inner.finish();
-    if (finishing !== undefined) return finishing.then(() => this.#checkDropped());
-    this.#checkDropped();
-    return undefined;
-  }
-
-  #checkDropped(): void {
-    for (const body of this.#within) {
-      if (!body.#finished)
-        throw violation("DROPPED", "an inner body was never finished", "Whoever drops a body finishes it.");
-    }
-  }
-}
-
-function dropped(): TsgiError {
-  return violation("DROPPED", "an inner body was never finished", "Whoever drops a body finishes it.");
-}
-
-class LintedInput implements AsyncIterableIterator<Uint8Array> {
-  readonly #inner: AsyncIterable<Uint8Array>;
-  #iterator: AsyncIterator<Uint8Array> | undefined;
-  #ended = false;
-
-  constructor(inner: AsyncIterable<Uint8Array>) {
-    this.#inner = inner;
-  }
-
-  [Symbol.asyncIterator](): this {
-    if (this.#iterator !== undefined)
-      throw violation("INPUT", "the input is read a second time", "read once, ends by itself");
-    this.#iterator = this.#inner[Symbol.asyncIterator]();
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#ended) throw violation("INPUT", "the input is read after its end", "read once, ends by itself");
-    const step = await (this.#iterator as AsyncIterator<Uint8Array>).next();
-    if (step.done) this.#ended = true;
-    else if (!(step.value instanceof Uint8Array)) {
-      throw violation("INPUT", `the input gave ${typeof step.value}`, "AsyncIterable<Uint8Array>");
-    }
-    return step;
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array>> {
-    this.#ended = true;
-    await this.#iterator?.return?.();
-    return { done: true, value: undefined };
-  }
-}
-
-const STRINGS = [
-  "REQUEST_METHOD",
-  "SCRIPT_NAME",
-  "PATH_INFO",
-  "QUERY_STRING",
-  "REQUEST_URI",
-  "SERVER_NAME",
-  "SERVER_PORT",
-  "SERVER_PROTOCOL",
-  "REMOTE_ADDR",
-  "REMOTE_PORT",
-] as const;
-const FLAGS = ["tsgi.multithread", "tsgi.multiprocess", "tsgi.run_once"] as const;
-const OBJECTS = ["tsgi.input", "tsgi.errors", "tsgi.exchange", "tsgi.params", "tsgi.state"] as const;
-
-/** Throws `TSGI_LINT_ENVIRON` for an environ that breaks the contract. */
-function checkEnviron(environ: Environ): void {
-  const must = (holds: boolean, problem: string, rule: string): void => {
-    if (!holds) throw violation("ENVIRON", problem, rule);
-  };
-  must(typeof environ === "object" && environ !== null, "the environ is no object", "A plain object");
-  const prototype = Object.getPrototypeOf(environ);
-  must(
-    prototype === Object.prototype || prototype === null,
-    "the environ has a prototype",
-    "A plain object … never `Object.create(environ)`",
-  );
-  for (const key of STRINGS)
-    must(typeof environ[key] === "string", `${key} is ${typeof environ[key]}`, `${key} is a string`);
-  for (const key of FLAGS)
-    must(typeof environ[key] === "boolean", `${key} is ${typeof environ[key]}`, `${key} is a boolean`);
-  for (const key of OBJECTS) {
-    must(
-      typeof environ[key] === "object" && environ[key] !== null,
-      `${key} is ${typeof environ[key]}`,
-      `${key} is an object`,
-    );
-  }
-  must(TOKEN.test(environ.REQUEST_METHOD), "REQUEST_METHOD is no token", 'as sent, `"GET"`');
-  checkPath(environ, must);
-  must(!environ.QUERY_STRING.startsWith("?"), "QUERY_STRING starts with ?", "without `?`; always there");
-  must(
-    /^HTTP\/\d(\.\d)?$/.test(environ.SERVER_PROTOCOL),
-    `SERVER_PROTOCOL is ${environ.SERVER_PROTOCOL}`,
-    '`"HTTP/1.1"`',
-  );
-  must(
-    /^\d{0,5}$/.test(environ.SERVER_PORT),
-    `SERVER_PORT is ${environ.SERVER_PORT}`,
-    "SERVER_PORT is a decimal number",
-  );
-  const length = environ.CONTENT_LENGTH;
-  must(
-    length === undefined || /^\d+$/.test(length),
-    `CONTENT_LENGTH is ${length}`,
-    "a decimal number, where the client sent it",
-  );
-  for (const key in environ) {
-    if (!key.startsWith("HTTP_")) continue;
-    must(!/[a-z-]/.test(key), `${key} is not in upper case`, "`HTTP_*`: upper case, `-` as `_`");
-    must(key !== "HTTP_CONTENT_TYPE" && key !== "HTTP_CONTENT_LENGTH", `there is ${key}`, "never also as `HTTP_…`");
-    must(
-      typeof environ[key] === "string" || environ[key] === undefined,
-      `${key} is ${typeof environ[key]}`,
-      "a header is a string",
-    );
-  }
-  const version = environ["tsgi.version"] as readonly number[] | undefined;
-  must(version?.[0] === 1 && version?.[1] === 0, `tsgi.version is ${version}`, "`[1, 0]`");
-  must(
-    ["http", "https"].includes(environ["tsgi.url_scheme"]),
-    `tsgi.url_scheme is ${environ["tsgi.url_scheme"]}`,
-    '`"http"` or `"https"`',
-  );
-  must(Symbol.asyncIterator in environ["tsgi.input"], "tsgi.input cannot be iterated", "`AsyncIterable<Uint8Array>`");
-  must(
-    typeof environ["tsgi.errors"].write === "function",
-    "tsgi.errors has no write",
-    "`{ write(text: string): void }`",
-  );
-}
-
-function checkPath(environ: Environ, must: (holds: boolean, problem: string, rule: string) => void): void {
-  const { SCRIPT_NAME: mount, PATH_INFO: path } = environ;
-  must(
-    mount === "" || (mount.startsWith("/") && !mount.endsWith("/")),
-    `SCRIPT_NAME is ${JSON.stringify(mount)}`,
-    '`""` at the root; never ends in `/`',
-  );
-  if (path === "*") {
-    must(environ.REQUEST_METHOD === "OPTIONS" && mount === "", 'PATH_INFO is "*"', '`"*"` for `OPTIONS *`');
-    return;
-  }
-  must(path === "" || path.startsWith("/"), `PATH_INFO is ${JSON.stringify(path)}`, '`""` or starts with `/`');
-  const whole = mount + path;
-  must(
-    whole !== "",
-    "SCRIPT_NAME and PATH_INFO are both empty",
-    "`SCRIPT_NAME + PATH_INFO` is the canonical path of the request.",
-  );
-  must(
-    canonicalPath(whole, false) === whole,
-    `the path ${JSON.stringify(whole)} is not canonical`,
-    "`SCRIPT_NAME + PATH_INFO` is the canonical path of the request.",
-  );
 }
