@@ -33,10 +33,7 @@ export function cascade(apps: readonly App[]): App {
     const app = apps[index] as App;
     if (index === last) return app(environ, startResponse);
     const settle = (captured: Captured): Body | Promise<Body> => {
-      if (!isRefusal(captured)) {
-        startResponse(captured.status, captured.headers);
-        return captured.body;
-      }
+      if (!isRefusal(captured)) return send(captured, startResponse);
       const finishing = finish(captured.body);
       const next = () => attempt(index + 1, environ, startResponse);
       return finishing === undefined ? next() : finishing.then(next);
@@ -44,6 +41,23 @@ export function cascade(apps: readonly App[]): App {
     const captured = capture(app, environ);
     return isPromise<Captured>(captured) ? captured.then(settle) : settle(captured);
   }
+}
+
+function send({ status, headers, body }: Captured, startResponse: StartResponse): Body | Promise<Body> {
+  try {
+    startResponse(status, headers);
+    return body;
+  } catch (error) {
+    return failAfter(body, error);
+  }
+}
+
+/** Fails with the error, whatever else goes wrong in finishing the body. */
+async function failAfter(body: Body, error: unknown): Promise<never> {
+  try {
+    await finish(body);
+  } catch {}
+  throw error;
 }
 
 function isRefusal({ status }: Captured): boolean {

@@ -9,7 +9,7 @@
  * ```
  */
 
-import { type MatchFunction, match } from "path-to-regexp";
+import { type MatchFunction, match, parse } from "path-to-regexp";
 import { TsgiError } from "../src/errors.ts";
 import type { App } from "../src/gateway.ts";
 import { checkApp } from "../src/stack.ts";
@@ -29,12 +29,14 @@ export type Hosts = Readonly<Record<string, App>>;
 export function hosts(app: App, hosts: Hosts): App {
   checkApp(app, "the fallback of hosts");
   const literals = new Map<string, App>();
-  const patterns: { key: string; match: MatchFunction<Record<string, string | string[]>>; app: App }[] = [];
+  const patterns: (HostPattern & { app: App })[] = [];
   for (const [key, hosted] of Object.entries(hosts)) {
     checkApp(hosted, `the host ${key}`);
+    if (/:\d*$/.test(key)) throw badHost(key, "ports are ignored");
     if (/[:*{]/.test(key) && !key.startsWith("[")) {
-      if (patterns.some((pattern) => pattern.key === key)) throw badHost(key, "it stands twice");
-      patterns.push({ key, match: compile(key), app: hosted });
+      const pattern = compile(key);
+      if (patterns.some(({ identity }) => identity === pattern.identity)) throw badHost(key, "it stands twice");
+      patterns.push({ ...pattern, app: hosted });
     } else {
       const name = literalName(key);
       if (literals.has(name)) throw badHost(key, "it stands twice");
@@ -44,6 +46,7 @@ export function hosts(app: App, hosts: Hosts): App {
 
   return function hosts(environ, startResponse) {
     const name = hostName(environ.HTTP_HOST);
+    if (name === "") return app(environ, startResponse);
     const literal = literals.get(name);
     if (literal !== undefined) return literal(environ, startResponse);
     for (const pattern of patterns) {
@@ -55,7 +58,7 @@ export function hosts(app: App, hosts: Hosts): App {
   };
 }
 
-const HOST = /^(?<name>[a-z\d_](?:[a-z\d._-]*[a-z\d_])?|\[[\da-f:.]+\])\.?(?::\d*)?$/;
+const HOST = /^(?<name>[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])\.?(?::\d*)?$/;
 
 /** The name in a `Host` header: lower case, without port and trailing dot; `""` where there is none. */
 function hostName(header: string | undefined): string {
@@ -65,26 +68,41 @@ function hostName(header: string | undefined): string {
 /** A key as browsers send it: lower case, and international names in their ASCII form. */
 function literalName(key: string): string {
   try {
-    const { host, pathname, search, hash, username } = new URL(`http://${key.replace(/\.$/, "")}`);
-    if (host !== "" && pathname === "/" && search === "" && hash === "" && username === "") return host;
+    const { host } = new URL(`http://${key.replace(/\.$/, "")}`);
+    // `URL` forgives a lot, and finds a host in `//a.example?` as well.
+    if (!/[\s/\\?#@]/.test(key) && hostName(host) === host) return host;
   } catch {
     // Reported below.
   }
   throw badHost(key, "it is no host name");
 }
 
-function compile(key: string): MatchFunction<Record<string, string | string[]>> {
-  if (/:\d+$/.test(key)) throw badHost(key, "ports are ignored");
+interface HostPattern {
+  readonly match: MatchFunction<Record<string, string | string[]>>;
+  /** Equal for keys that match the same hosts under the same names. */
+  readonly identity: string;
+}
+
+function compile(key: string): HostPattern {
+  const labels = key.replace(/\.$/, "").split(".").map(asciiLabel);
+  const encodePath = (text: string): string => {
+    if (!/^[\w.-]*$/.test(text)) throw badHost(key, "it is no host name");
+    return text.toLowerCase();
+  };
   try {
-    return match(key.replace(/\.$/, ""), {
-      delimiter: ".",
-      trailing: false,
-      encodePath: (text) => text.toLowerCase(),
-      decode: (label) => label,
-    });
+    const data = parse(labels.join("."), { encodePath });
+    return {
+      match: match(data, { delimiter: ".", trailing: false, decode: (label) => label }),
+      identity: JSON.stringify(data.tokens),
+    };
   } catch (cause) {
-    throw badHost(key, (cause as Error).message);
+    throw cause instanceof TsgiError ? cause : badHost(key, (cause as Error).message);
   }
+}
+
+/** A label beyond ASCII as browsers send it; one with a parameter has no such form. */
+function asciiLabel(label: string): string {
+  return /[:*{}]/.test(label) || /^[\w-]*$/.test(label) ? label : literalName(label);
 }
 
 function badHost(key: string, problem: string): TsgiError {

@@ -47,14 +47,18 @@ export function transform(app: App, change: Change): App {
     });
   }
   return function transform(environ, startResponse) {
-    const send = ({ status, headers, body }: ChangedResponse): Body => {
-      startResponse(status, status.startsWith("304 ") ? withKnownTag(headers, environ) : headers);
-      return body;
+    const send = ({ status, headers, body }: ChangedResponse): Body | Promise<Body> => {
+      try {
+        startResponse(status, status.startsWith("304 ") ? withKnownTag(headers, environ) : headers);
+        return body;
+      } catch (error) {
+        return failAfter(() => finish(body), error);
+      }
     };
     const rework = (captured: Captured) => changeResponse(captured, change, environ);
     const captured = capture(app, environ);
     const changed = isPromise<Captured>(captured) ? captured.then(rework) : rework(captured);
-    return isPromise<ChangedResponse>(changed) ? (changed.then(send) as Promise<Body>) : send(changed);
+    return isPromise<ChangedResponse>(changed) ? changed.then(send) : send(changed);
   };
 }
 
@@ -64,10 +68,7 @@ function changeResponse(
   environ: Environ,
 ): ChangedResponse | Promise<ChangedResponse> {
   const inner = new InnerBody(captured.body);
-  const fail = async (error: unknown): Promise<never> => {
-    await inner.finish();
-    throw error;
-  };
+  const fail = (error: unknown): Promise<never> => failAfter(() => inner.finish(), error);
   const settle = (changed: ChangedResponse) => withNewBody({ ...captured, body: inner.body }, changed, inner, environ);
   try {
     const changed = change({ ...captured, body: inner.body }, environ);
@@ -75,6 +76,14 @@ function changeResponse(
   } catch (error) {
     return fail(error);
   }
+}
+
+/** Fails with the error, whatever else goes wrong in finishing what was to be sent. */
+async function failAfter(finishing: () => unknown, error: unknown): Promise<never> {
+  try {
+    await finishing();
+  } catch {}
+  throw error;
 }
 
 /** The body that a change is given: however often it is dropped or read, the app's own is finished once. */
@@ -103,8 +112,8 @@ function withNewBody(
   if (environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
     const response = { ...changed, headers, body: NO_BODY };
-    const finishing = [finish(changed.body), inner.finish()].filter((each) => each !== undefined);
-    return finishing.length === 0 ? response : Promise.all(finishing).then(() => response);
+    const finishing = finishBoth(() => finish(changed.body), inner);
+    return finishing === undefined ? response : finishing.then(() => response);
   }
   if (knownChunks(changed.body) === undefined) return { ...changed, headers, body: finishingBoth(changed.body, inner) };
   const finishing = inner.finish();
@@ -120,11 +129,22 @@ function finishingBoth(body: Body, inner: InnerBody): Body {
   return streamOf({
     isAsync: reader.isAsync,
     next: () => reader.next(),
-    finish() {
-      const finishing = [reader.finish(), inner.finish()].filter((each) => each !== undefined);
-      return finishing.length === 0 ? undefined : Promise.all(finishing);
-    },
+    finish: () => finishBoth(() => reader.finish(), inner),
   });
+}
+
+/** Finishes the app's body too where finishing the new one fails. */
+function finishBoth(finishNew: () => Promise<unknown> | undefined, inner: InnerBody): Promise<unknown> | undefined {
+  const finishing = [finishNew, () => inner.finish()]
+    .map((finishOne) => {
+      try {
+        return finishOne();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    })
+    .filter((each) => each !== undefined);
+  return finishing.length === 0 ? undefined : Promise.all(finishing);
 }
 
 /** A 304 of an app knows the strong tag of its own body; a client that has the changed one knows it as a weak tag. */

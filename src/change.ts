@@ -1,10 +1,11 @@
 /** Changes of a response for `transform`: of its text, of its chunks. Each leaves alone what must not be changed. */
 
-import { type BodyMap, BodyReader, mapBody, resumed } from "./body.ts";
+import { type BodyMap, BodyReader, knownChunks, mapBody, resumed } from "./body.ts";
 import type { Captured } from "./capture.ts";
-import { joinBytes, toBytes } from "./chunk.ts";
+import { byteLength, joinBytes, toBytes } from "./chunk.ts";
 import type { Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";
 import { getHeader, setHeader } from "./headers.ts";
+import { parseStatus } from "./status.ts";
 
 /** What a change gives back. */
 export interface ChangedResponse {
@@ -87,9 +88,10 @@ export function mapDocument(
 ): Change {
   return async function mapDocument(response, environ) {
     const decoder = decoderOf(response, types);
-    if (decoder === undefined) return response;
+    if (decoder === undefined || isKnownToExceed(limit, response)) return response;
     const headers = asUtf8(response.headers);
-    if (environ.REQUEST_METHOD === "HEAD") return { ...response, headers, body: mapBody(response.body, NOTHING) };
+    const isBodiless = environ.REQUEST_METHOD === "HEAD" || parseStatus(response.status).bodiless;
+    if (isBodiless) return { ...response, headers, body: mapBody(response.body, NOTHING) };
     const reader = new BodyReader(response.body);
     const parts: Uint8Array[] = [];
     let length = 0;
@@ -108,6 +110,12 @@ export function mapDocument(
     const text = await change(decoder.decode(joinBytes(parts)), environ);
     return { ...response, headers, body: text };
   };
+}
+
+/** Whether a document is too large, as far as can be told without reading it. */
+function isKnownToExceed(limit: number, { headers, body }: ChangedResponse): boolean {
+  const length = knownChunks(body)?.reduce((sum, chunk) => sum + byteLength(chunk), 0) ?? 0;
+  return Math.max(length, Number(getHeader(headers, "Content-Length") ?? 0)) > limit;
 }
 
 const NOTHING: BodyMap = { chunk: () => undefined };

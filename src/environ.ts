@@ -99,13 +99,16 @@ export function environBuilder(facts: ServerFacts): BuildEnviron {
 }
 
 function joinRepeats(environ: Draft, keys: readonly (string | undefined)[], lines: readonly string[]): void {
+  const values = new Map<string, string[]>();
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
     if (key === undefined) continue;
     const value = lines[2 * index + 1] as string;
-    const separator = key === "HTTP_COOKIE" ? "; " : ", ";
-    environ[key] = keys.indexOf(key) === index ? value : `${environ[key]}${separator}${value}`;
+    const repeats = values.get(key);
+    if (repeats === undefined) values.set(key, [value]);
+    else repeats.push(value);
   }
+  for (const [key, repeats] of values) environ[key] = repeats.join(key === "HTTP_COOKIE" ? "; " : ", ");
 }
 
 function shapeOf(shapes: Shape[][], lines: readonly string[], facts: ServerFacts): Shape {

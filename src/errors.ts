@@ -35,9 +35,21 @@ export function statusOfError(error: unknown): StatusLine | undefined {
   return error instanceof TsgiError && error.status?.startsWith("4") ? error.status : undefined;
 }
 
-/** An error as text for a log: its stack with its causes, or the value itself. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+/** An error as text for a log: its stack with its causes, or the value itself. Whatever is thrown has a text. */
+export function describeError(error: unknown, seen: readonly unknown[] = []): string {
+  if (!(error instanceof Error)) return textOf(error);
   const text = error.stack ?? `${error.name}: ${error.message}`;
-  return error.cause === undefined ? text : `${text}\nCaused by: ${describeError(error.cause)}`;
+  const { cause } = error;
+  return cause === undefined || cause === error || seen.includes(cause)
+    ? text
+    : `${text}\nCaused by: ${describeError(cause, [...seen, error])}`;
+}
+
+/** A value that is no error may have no text: an object without prototype, a failing `toString`. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
 }

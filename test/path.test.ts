@@ -130,11 +130,83 @@ function isWellFormed(text: string): boolean {
   }
 }
 
+/** The bytes of each segment, dot segments and runs of slashes taken out, the naive way: what a path names. */
+function segmentsOf(path: string): string {
+  const kept: string[] = [];
+  const segments = path.slice(1).split("/");
+  const decoded = segments.map((segment) =>
+    segment.replace(/%(..)/g, (_match, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+  );
+  for (const segment of decoded) {
+    if (segment === "..") kept.pop();
+    else if (segment !== ".") kept.push(segment);
+  }
+  const isFolder = ["", ".", ".."].includes(decoded.at(-1) as string);
+  return JSON.stringify([kept.filter((segment) => segment !== ""), isFolder]);
+}
+
+test("canonicalPath: two paths are the same exactly where they name the same segments", () => {
+  const part = fc.constantFrom("/", "//", "/.", "/..", ".", "%2e", "%2E", "a", "%61", "b", "%2f", "%2F", "\\", "%5c");
+  const path = fc.array(part, { maxLength: 6 }).map((parts) => `/${parts.join("")}`);
+  fc.assert(
+    fc.property(path, path, (one, other) => {
+      assert.equal(canonicalPath(one) === canonicalPath(other), segmentsOf(one) === segmentsOf(other), one + other);
+    }),
+    { numRuns: 20_000 },
+  );
+  fc.assert(
+    fc.property(hostilePath, (path) => {
+      const canonical = canonicalPath(path);
+      if (canonical !== undefined) assert.equal(segmentsOf(canonical), segmentsOf(path));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("canonicalPath: kept runs of slashes do not change what else a path becomes", () => {
+  fc.assert(
+    fc.property(hostilePath, (path) => {
+      const kept = canonicalPath(path, false);
+      assert.equal(kept?.replace(/\/+/g, "/"), canonicalPath(path));
+      if (kept !== undefined) assert.doesNotMatch(kept, /^\/\//);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("canonicalPath: a megabyte of anything hostile costs no more than its length", () => {
+  for (const unit of [
+    "/",
+    "/a",
+    "a",
+    "/.",
+    "/..",
+    "/a/..",
+    "//..",
+    "/./",
+    "%61",
+    "%2e",
+    "/%2e%2e",
+    "%2f",
+    "\\",
+    "/..a",
+  ]) {
+    for (const end of ["", "/", "%2f", "!", "/..", " ", "%", "#"]) {
+      // At a quadratic cost this would take hours, and never reach the next line.
+      canonicalPath(`/${unit.repeat(1_000_000 / unit.length)}${end}`);
+      canonicalPath(`/${unit.repeat(1_000_000 / unit.length)}${end}`, false);
+    }
+  }
+});
+
 test("canonicalPrefix: characters beyond ASCII are their UTF-8 bytes, the root is empty", () => {
   assert.equal(canonicalPrefix("/café"), "/caf%C3%A9");
   assert.equal(canonicalPrefix("/caf%c3%a9/"), "/caf%C3%A9");
   assert.equal(canonicalPrefix("/"), "");
-  for (const bad of ["", "a", "/a?b", "/a#b", "/%zz", "/\ud800"]) assert.equal(canonicalPrefix(bad), undefined);
+  assert.equal(canonicalPrefix("//a/./b/..//"), "/a");
+  assert.equal(canonicalPrefix("/a b\\%2f%3f"), "/a%20b%5C%2F%3F");
+  for (const bad of ["", "a", "?", "/a?b", "/a?", "/a#b", "/%zz", "/%00", "/\ud800"])
+    assert.equal(canonicalPrefix(bad), undefined);
 });
 
 test("parseTarget: takes every form apart", () => {
@@ -145,5 +217,23 @@ test("parseTarget: takes every form apart", () => {
   assert.deepEqual(parseTarget("OPTIONS", "*"), { path: "*", query: "" });
   for (const bad of ["*", "a", "http://", "http:///x", "http://u@h/", "http://h\\x/", "ftp://h/", "/a?b#c", "/#"]) {
     assert.equal(parseTarget("GET", bad), undefined, bad);
+  }
+});
+
+test("parseTarget: an absolute URL names the same path as the path alone", () => {
+  fc.assert(
+    fc.property(hostilePath, fc.boolean(), (path, merge) => {
+      const origin = parseTarget("GET", path, merge);
+      const absolute = parseTarget("GET", `http://h:1${path}`, merge);
+      assert.deepEqual(absolute, origin && { ...origin, host: "h:1" });
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("parseTarget: a megabyte of anything hostile costs no more than its length", () => {
+  for (const unit of ["http://", "h", ":", "@", "/", "?", "a?", "[", "%"]) {
+    parseTarget("GET", `http://${unit.repeat(1_000_000 / unit.length)}#`);
+    parseTarget("GET", `/?${unit.repeat(1_000_000 / unit.length)}#`);
   }
 });

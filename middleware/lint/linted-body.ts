@@ -79,7 +79,6 @@ export class LintedBody implements ChunkReader {
   }
 
   #checkDropped(): void {
-    for (const body of this.#within) {
-      if (!body.#finished) throw dropped();
+    for (const body of this.#within) if (!body.#finished) throw dropped();
   }
 }

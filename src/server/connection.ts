@@ -6,7 +6,7 @@ import type { Peer } from "../environ.ts";
 import { clientGone, type NodeInput } from "./node-input.ts";
 
 /** How long a client that still sends may take to read its last answer, in milliseconds. */
-const LINGER = 1000;
+const LINGER = 2000;
 
 /** How much of a request body that nobody reads is taken off the wire before the connection is closed instead, in bytes. */
 const DISCARDED = 1024 * 1024;
@@ -142,10 +142,11 @@ export class Connection implements Peer {
     if (this.#lingers) return;
     this.#lingers = true;
     const { socket } = this;
-    socket.end();
-    const timer = setTimeout(() => socket.destroy(), LINGER);
-    timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    socket.end(() => {
+      const timer = setTimeout(() => socket.destroy(), LINGER);
+      timer.unref();
+      socket.once("close", () => clearTimeout(timer));
+    });
   }
 }
 

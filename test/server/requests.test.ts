@@ -456,3 +456,23 @@ test("requests: reading again after the end of the body ends at once", async (t)
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   assert.match(await client.until("."), /\r\n\r\n3 0\.$/);
 });
+
+test("requests: a client that uploads slowly, and reads slowly, gets the whole of a large last answer", async (t) => {
+  const size = 32 << 20;
+  const { connect } = await start(t, (_environ, startResponse) => {
+    startResponse("200 OK", []);
+    return Buffer.alloc(size);
+  });
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100\r\n\r\n");
+  for (let left = 25; left > 0; left--) {
+    client.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    client.send("x");
+    client.socket.resume();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await eventually(() => client.end !== undefined);
+  assert.equal(client.end, "end");
+  assert.ok(client.socket.bytesRead > size);
+});
