@@ -6,7 +6,7 @@
  * ```
  */
 
-import { finish } from "../src/body.ts";
+import { failAfter, finish } from "../src/body.ts";
 import { type Captured, capture } from "../src/capture.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
@@ -48,16 +48,8 @@ function send({ status, headers, body }: Captured, startResponse: StartResponse)
     startResponse(status, headers);
     return body;
   } catch (error) {
-    return failAfter(body, error);
+    return failAfter(() => finish(body), error);
   }
-}
-
-/** Fails with the error, whatever else goes wrong in finishing the body. */
-async function failAfter(body: Body, error: unknown): Promise<never> {
-  try {
-    await finish(body);
-  } catch {}
-  throw error;
 }
 
 function isRefusal({ status }: Captured): boolean {

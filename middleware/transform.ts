@@ -7,7 +7,7 @@
  * ```
  */
 
-import { BodyReader, finish, knownChunks, streamOf } from "../src/body.ts";
+import { BodyReader, failAfter, finish, knownChunks, streamOf } from "../src/body.ts";
 import { type Captured, capture } from "../src/capture.ts";
 import type { Change, ChangedResponse } from "../src/change.ts";
 import { TsgiError } from "../src/errors.ts";
@@ -76,14 +76,6 @@ function changeResponse(
   } catch (error) {
     return fail(error);
   }
-}
-
-/** Fails with the error, whatever else goes wrong in finishing what was to be sent. */
-async function failAfter(finishing: () => unknown, error: unknown): Promise<never> {
-  try {
-    await finishing();
-  } catch {}
-  throw error;
 }
 
 /** The body that a change is given: however often it is dropped or read, the app's own is finished once. */

@@ -127,6 +127,14 @@ export function finish(body: Body): undefined | Promise<unknown> {
   if (knownChunks(body) === undefined) return new BodyReader(body).finish();
 }
 
+/** Fails with an error, whatever else goes wrong in finishing what was to be sent. */
+export async function failAfter(finishing: () => unknown, error: unknown): Promise<never> {
+  try {
+    await finishing();
+  } catch {}
+  throw error;
+}
+
 /** Reads a whole body, and finishes it. */
 export async function readBody(body: Body): Promise<Uint8Array> {
   const reader = new BodyReader(body);
