@@ -10,7 +10,8 @@
  * and `Rack::Lint`.
  */
 
-import { knownChunks, streamOf } from "../src/body.ts";
+import { knownChunks } from "../src/body.ts";
+import { streamOf } from "../src/body-stream.ts";
 import { byteLength, isChunk } from "../src/chunk.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
 import { checkHeaders } from "../src/headers.ts";

@@ -7,7 +7,8 @@
  * ```
  */
 
-import { BodyReader, failAfter, finish, knownChunks, streamOf } from "../src/body.ts";
+import { BodyReader, failAfter, finish, knownChunks } from "../src/body.ts";
+import { streamOf } from "../src/body-stream.ts";
 import { type Captured, capture } from "../src/capture.ts";
 import type { Change, ChangedResponse } from "../src/change.ts";
 import { TsgiError } from "../src/errors.ts";

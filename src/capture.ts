@@ -1,6 +1,7 @@
 /** The response of an app as a value, for a middleware that has to see it before it goes on. */
 
-import { BodyReader, type ChunkReader, finish, knownChunks, resumed, streamOf } from "./body.ts";
+import { BodyReader, type ChunkReader, finish, knownChunks } from "./body.ts";
+import { resumed, streamOf } from "./body-stream.ts";
 import { checkChunk } from "./chunk.ts";
 import { TsgiError } from "./errors.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StatusLine, Write } from "./gateway.ts";

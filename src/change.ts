@@ -1,6 +1,7 @@
 /** Changes of a response for `transform`: of its text, of its chunks. Each leaves alone what must not be changed. */
 
-import { type BodyMap, BodyReader, knownChunks, mapBody, resumed } from "./body.ts";
+import { BodyReader, knownChunks } from "./body.ts";
+import { type BodyMap, mapBody, resumed } from "./body-stream.ts";
 import type { Captured } from "./capture.ts";
 import { byteLength, joinBytes, toBytes } from "./chunk.ts";
 import type { Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";

@@ -1,5 +1,6 @@
 export { html, json, notFound, type ResponseOptions, redirect, text } from "./apps.ts";
-export { type BodyMap, type ChunkStream, finish, mapBody, readBody, readText } from "./body.ts";
+export { finish, readBody, readText } from "./body.ts";
+export { type BodyMap, type ChunkStream, mapBody } from "./body-stream.ts";
 export { type Captured, capture } from "./capture.ts";
 export { TsgiError, type TsgiErrorDetails } from "./errors.ts";
 export type * from "./gateway.ts";

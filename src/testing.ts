@@ -5,7 +5,8 @@
  */
 
 import { lint } from "../middleware/lint.ts";
-import { BodyReader, type ChunkReader, knownChunks, streamOf } from "./body.ts";
+import { BodyReader, type ChunkReader, knownChunks } from "./body.ts";
+import { streamOf } from "./body-stream.ts";
 import { toBytes } from "./chunk.ts";
 import { environBuilder } from "./environ.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";
