@@ -1,9 +1,12 @@
 /** The load: `wrk` on the second core. */
 
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import type { Scenario } from "./scenarios.ts";
 import { pinned } from "./server.ts";
@@ -25,8 +28,10 @@ export async function load(scenario: Scenario, port: number, seconds: number, co
   const url = `http://127.0.0.1:${port}${scenario.path}`;
   const [command, args] = pinned(1, "wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, url]);
   const { stdout } = await run(command, args);
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${scenario.name} on port ${port} had errors:\n${stdout}`);
-  const [, requests, time, unit] = /(\d+) requests in ([\d.]+)(ms|s|m)/.exec(stdout) as unknown as string[];
+  const [, requests, time, unit] = /(\d+) requests in ([\d.]+)(ms|s|m)/.exec(stdout) ?? [];
+  if (requests === undefined || requests === "0" || /Non-2xx|Socket errors/.test(stdout)) {
+    throw new Error(`errors while ${scenario.name} was measured at ${url}:\n${stdout}`);
+  }
   return { requests: Number(requests), seconds: Number(time) * (unit === "ms" ? 0.001 : unit === "m" ? 60 : 1) };
 }
 
@@ -38,17 +43,25 @@ function luaFor({ headers = {}, body }: Scenario): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Throws unless a server answers a scenario as it should. */
+/** Throws unless a server answers a scenario as every other does: what differs is not comparable. */
 export async function checkAnswer(scenario: Scenario, name: string, port: number): Promise<void> {
-  const { path, body, headers = {}, length } = scenario;
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    headers: Object.fromEntries(Object.entries(headers).filter(([key]) => key !== "Connection")),
-    ...(body === undefined ? {} : { method: "POST", body }),
-  });
-  const bytes = (await response.arrayBuffer()).byteLength;
-  if (response.status !== 200 || bytes !== length) {
-    throw new Error(
-      `${name} answers ${scenario.name} with ${response.status} and ${bytes} bytes, not 200 and ${length}`,
-    );
-  }
+  const { path, body, headers = {}, answer, type, chunked = false } = scenario;
+  const sent = { ...headers, ...(body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) }) };
+  const method = body === undefined ? "GET" : "POST";
+  const sending = request({ host: "127.0.0.1", port, path, method, headers: sent, agent: false }).end(body);
+  const [response] = (await once(sending, "response")) as [IncomingMessage];
+  const received = await text(response);
+  const {
+    "content-type": mediaType = "none",
+    "content-length": length,
+    "transfer-encoding": coding,
+  } = response.headers;
+  const found = [
+    `status ${response.statusCode}`,
+    `type ${mediaType.split(";")[0]}`,
+    `length ${length ?? coding ?? "unknown"}`,
+    received === answer ? "the body" : `another body, of ${received.length} characters`,
+  ].join(", ");
+  const expected = `status 200, type ${type}, length ${chunked ? "chunked" : answer.length}, the body`;
+  if (found !== expected) throw new Error(`${name} answers ${scenario.name} with ${found}; expected ${expected}`);
 }

@@ -1,21 +1,10 @@
 /** The benchmark: every server of a scenario in turn, round after round, in one run. See README.md. */
 
 import { spawnSync } from "node:child_process";
-import { parseArgs } from "node:util";
 import { checkAnswer, load } from "./load.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import type { Scenario } from "./scenarios.ts";
 import { TestedServer } from "./server.ts";
-
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "2" },
-    connections: { type: "string", default: "64" },
-    only: { type: "string" },
-    against: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
-});
+import { readSettings, type Settings, USAGE } from "./settings.ts";
 
 interface Sample {
   /** Microseconds of CPU time for each request. */
@@ -24,23 +13,23 @@ interface Sample {
   readonly throughput: number;
 }
 
-if (values.help) {
-  console.log(`npm run bench -- [--rounds 5] [--seconds 2] [--connections 64] [--only hello,echo] [--against fastify,koa]
-scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}`);
-} else if (spawnSync("wrk", ["-v"]).error !== undefined) {
-  console.error("bench: wrk is missing; install it: apt-get install wrk");
-  process.exitCode = 2;
-} else {
-  const wanted = values.only?.split(",");
-  for (const scenario of SCENARIOS) {
-    if (wanted === undefined || wanted.includes(scenario.name)) await measure(scenario);
+try {
+  const settings = readSettings(process.argv.slice(2));
+  if (settings === undefined) console.log(USAGE);
+  else if (spawnSync("wrk", ["-v"]).error !== undefined) {
+    console.error("bench: wrk is missing; install it: apt-get install wrk");
+    process.exitCode = 2;
+  } else {
+    for (const scenario of settings.scenarios) await measure(scenario, settings);
   }
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
 }
 
-async function measure(scenario: Scenario): Promise<void> {
-  const chosen = values.against?.split(",");
+async function measure(scenario: Scenario, settings: Settings): Promise<void> {
   const names = scenario.servers.filter(
-    (name, index) => index === 0 || name.startsWith("tsgi") || chosen === undefined || chosen.includes(name),
+    (name, index) => index === 0 || name.startsWith("tsgi") || settings.against.includes(name),
   );
   const servers: TestedServer[] = [];
   const samples = new Map<string, Sample[]>(names.map((name) => [name, []]));
@@ -48,9 +37,9 @@ async function measure(scenario: Scenario): Promise<void> {
     for (const name of names) servers.push(await TestedServer.start(name));
     for (const { name, port } of servers) await checkAnswer(scenario, name, port);
     // The first round warms up and does not count; each other one goes the other way round.
-    for (let round = 0; round <= Number(values.rounds); round++) {
+    for (let round = 0; round <= settings.rounds; round++) {
       for (const server of round % 2 === 0 ? servers : servers.toReversed()) {
-        const sample = await sampleOf(scenario, server);
+        const sample = await sampleOf(scenario, server, settings);
         if (round > 0) samples.get(server.name)?.push(sample);
       }
     }
@@ -60,9 +49,9 @@ async function measure(scenario: Scenario): Promise<void> {
   print(scenario, samples);
 }
 
-async function sampleOf(scenario: Scenario, server: TestedServer): Promise<Sample> {
+async function sampleOf(scenario: Scenario, server: TestedServer, settings: Settings): Promise<Sample> {
   const before = await server.cpuTime();
-  const { requests, seconds } = await load(scenario, server.port, Number(values.seconds), Number(values.connections));
+  const { requests, seconds } = await load(scenario, server.port, settings.seconds, settings.connections);
   return { cpu: ((await server.cpuTime()) - before) / requests, throughput: requests / seconds };
 }
 

@@ -1,18 +1,24 @@
 /** What is measured: a request, and the servers that answer it. */
 
+import { CHUNK, CHUNKS, HELLO, USERS } from "./servers/report.js";
+
 export interface Scenario {
   readonly name: string;
   readonly path: string;
   /** Options of `wrk`. */
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  /** How many bytes a right answer has. */
-  readonly length: number;
+  /** What a right answer has, byte for byte. */
+  readonly answer: string;
+  /** Its media type, parameters aside. */
+  readonly type: string;
+  /** Whether it comes in chunks, of a length that nobody told, or with a `Content-Length`. */
+  readonly chunked?: boolean;
   /** The servers, the first being what the others are measured by. `tsgi mounts:10` is a variant of `tsgi`. */
   readonly servers: readonly string[];
 }
 
-const PEERS = ["node", "tsgi", "fastify", "hono", "srvx", "h3", "koa", "express", "polka"];
+export const PEERS = ["node", "tsgi", "fastify", "hono", "srvx", "h3", "koa", "express", "polka"];
 
 const BROWSER = {
   Connection: "keep-alive",
@@ -32,24 +38,35 @@ const BROWSER = {
   Cookie: "session=0123456789abcdef; theme=dark",
 };
 
+const TEXT = "x".repeat(1024);
+const PLAIN = { answer: HELLO, type: "text/plain" };
+
 export const SCENARIOS: readonly Scenario[] = [
-  { name: "hello", path: "/", length: 13, servers: PEERS },
-  { name: "browser", path: "/", headers: BROWSER, length: 13, servers: PEERS },
-  { name: "json", path: "/json", length: 1011, servers: PEERS },
+  { name: "hello", path: "/", ...PLAIN, servers: PEERS },
+  { name: "browser", path: "/", headers: BROWSER, ...PLAIN, servers: PEERS },
+  { name: "json", path: "/json", answer: JSON.stringify(USERS), type: "application/json", servers: PEERS },
   {
     name: "echo",
     path: "/echo",
     headers: { "Content-Type": "text/plain" },
-    body: "x".repeat(1024),
-    length: 1024,
+    body: TEXT,
+    answer: TEXT,
+    type: "text/plain",
     servers: PEERS,
   },
-  { name: "chunks", path: "/chunks", length: 65_536, servers: PEERS },
+  {
+    name: "chunks",
+    path: "/chunks",
+    answer: CHUNK.toString().repeat(CHUNKS),
+    type: "application/octet-stream",
+    chunked: true,
+    servers: PEERS,
+  },
   {
     name: "mounts",
     path: "/mount0/",
-    length: 13,
-    servers: ["tsgi mounts:1", "tsgi mounts:10", "tsgi mounts:1000"],
+    ...PLAIN,
+    servers: ["tsgi", "tsgi mounts:1", "tsgi mounts:10", "tsgi mounts:1000"],
   },
-  { name: "middlewares", path: "/", length: 13, servers: ["tsgi", "tsgi middlewares:10"] },
+  { name: "middlewares", path: "/", ...PLAIN, servers: ["tsgi", "tsgi middlewares:10"] },
 ];

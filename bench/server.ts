@@ -10,10 +10,16 @@ export function pinned(core: number, command: string, args: string[]): [string, 
   return existsSync("/usr/bin/taskset") ? ["taskset", ["-c", String(core), command, ...args]] : [command, args];
 }
 
+/** What has to be ended however the benchmark ends. */
+const RUNNING = new Set<ChildProcess>();
+process.on("exit", () => RUNNING.forEach(end));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
+
 export class TestedServer {
   readonly name: string;
   readonly port: number;
   readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
 
   /** Starts `bench/servers/<name>.js`, with what follows a space in the name as its argument. */
   static async start(name: string): Promise<TestedServer> {
@@ -24,29 +30,34 @@ export class TestedServer {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       env: { ...process.env, NODE_ENV: "production" },
     });
-    const [message] = (await Promise.race([once(child, "message"), failure(child, name)])) as [{ port: number }];
-    return new TestedServer(name, message.port, child);
+    const ended = once(child, "exit").then(() => Promise.reject(new Error(`the server ${name} has ended`)));
+    ended.catch(() => {});
+    RUNNING.add(child);
+    const [{ port }] = (await Promise.race([once(child, "message"), ended])) as [{ port: number }];
+    return new TestedServer(name, port, child, ended);
   }
 
-  constructor(name: string, port: number, child: ChildProcess) {
+  constructor(name: string, port: number, child: ChildProcess, ended: Promise<never>) {
     this.name = name;
     this.port = port;
     this.#child = child;
+    this.#ended = ended;
   }
 
-  /** The CPU time it has used so far, user and system, in microseconds. */
+  /** The CPU time it has used so far, user and system, in microseconds. Throws where the server has ended. */
   async cpuTime(): Promise<number> {
-    this.#child.send("cpu");
-    const [{ cpu }] = (await once(this.#child, "message")) as [{ cpu: NodeJS.CpuUsage }];
+    if (this.#child.connected) this.#child.send("cpu");
+    const [{ cpu }] = (await Promise.race([once(this.#child, "message"), this.#ended])) as [{ cpu: NodeJS.CpuUsage }];
     return cpu.user + cpu.system;
   }
 
   stop(): void {
-    this.#child.kill();
+    end(this.#child);
   }
 }
 
-async function failure(child: ChildProcess, name: string): Promise<never> {
-  await once(child, "exit");
-  throw new Error(`the server ${name} did not start`);
+/** Ends a process. Not with SIGTERM: srvx and h3 catch it, finish their work, and stay. */
+function end(child: ChildProcess): void {
+  RUNNING.delete(child);
+  child.kill("SIGKILL");
 }

@@ -42,7 +42,10 @@ export function lint(app: App): App {
 /** The bodies of each request that are still to be finished, by its `tsgi.state`, which all layers share. */
 const openBodies = new WeakMap<object, Set<LintedBody>>();
 
+let exchanges = 0;
+
 class LintedExchange implements BodyWatch {
+  readonly order: number = exchanges++;
   /** What the app is given: the same request with checked streams. */
   readonly environ: Environ;
   readonly #before: Environ;
@@ -114,7 +117,7 @@ class LintedExchange implements BodyWatch {
     }
     for (const chunk of chunks) this.took(chunk);
     this.ended();
-    if (this.open.size > 0) throw dropped();
+    if (this.openWithin().length > 0) throw dropped();
     return body;
   }
 
@@ -173,6 +176,10 @@ class LintedExchange implements BodyWatch {
     const open = openBodies.get(state) ?? new Set();
     openBodies.set(state, open);
     return open;
+  }
+
+  openWithin(): LintedBody[] {
+    return [...this.open].filter((body) => body.order > this.order);
   }
 }
 

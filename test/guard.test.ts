@@ -101,7 +101,7 @@ const guards: Record<string, (at: string) => App> = {
   "a nested dispatcher": (at) => dispatcher(notFound, { "/": dispatcher(site, { [at]: guard }) }),
   "a dispatcher as fallback": (at) => dispatcher(dispatcher(site, { [at]: guard }), { "/y": site }),
   "a dispatcher with a pattern": (at) => dispatcher(site, { [`${at}{/*rest}`]: guard }),
-  "a dispatcher whose site takes everything": (at) => dispatcher(notFound, { "/*all": site, "/": site, [at]: guard }),
+  "a dispatcher whose site is mounted at the root": (at) => dispatcher(notFound, { "/": site, [at]: guard }),
   router: (at) => router(site, { [at]: guard, [`${at}/*rest`]: guard }),
   "a router with an optional rest": (at) => router(site, { [`${at}{/*rest}`]: guard }),
   "hosts and cascade": (at) => hosts(cascade([dispatcher(notFound, { [at]: guard }), site]), {}),
@@ -130,11 +130,9 @@ for (const [name, make] of Object.entries(guards)) {
 
 test("guard: below a mount it cannot be passed either", async () => {
   const app = dispatcher(site, { "/a/:b": dispatcher(text("shop"), { "/admin": guard }) });
-  for (const spelling of SPELLINGS.filter((path) => path.startsWith("/") && !path.startsWith("/../"))) {
-    const below = spelling.includes("..//..") || spelling === "/x//../..//admin" ? "/admin" : spelling;
-    assert.equal(await bodyOf(app, `/a/x${below}`), "guard", spelling);
-  }
-  for (const other of ["/a/admin", "/a/x%2Fadmin", "/a/x/../admin"])
+  const below = SPELLINGS.filter((spelling) => spelling.startsWith("/") && !spelling.startsWith("/../"));
+  for (const spelling of below) assert.equal(await bodyOf(app, `/a/x${spelling}`), "guard", spelling);
+  for (const other of ["/a", "/admin", "/a/x/../../admin", "/x/a/b/admin"])
     assert.equal(await bodyOf(app, other), "site", other);
 });
 
@@ -146,7 +144,7 @@ test("guard: PATH_INFO is what a guard has seen, however a client spells it", as
   const outer = dispatcher(site, { "/admin": app });
   assert.equal(
     await transcript(outer, "/x/%2e%2e//%61dmin/%7Euser/%2f?x"),
-    "200 OK\ncontent-length: 18\n\n/admin|/~user/%2F",
+    "200 OK\ncontent-length: 17\n\n/admin|/~user/%2F",
   );
 });
 
@@ -169,7 +167,7 @@ for (const [how, app] of Object.entries(staticGuards)) {
   test(`guard: no path at all reaches a static file that is guarded ${how}`, async () => {
     const part = fc.constantFrom(
       ...["/", "//", "/.", "/..", "/x", "/admin", "/@dmin", "/users", "%2f", "%5c", "\\", ";", "%2e", "%2e%2e", "%61"],
-      ...["admin", "dmin", "users", "%40", "a", "%00", "%ff", "?", "%25", ".", " "],
+      ...["admin", "dmin", "users", "%40", "a", "%00", "%ff", "?x", "%25", ".", " "],
     );
     await fc.assert(
       fc.asyncProperty(fc.array(part, { maxLength: 8 }), async (parts) => {

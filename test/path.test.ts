@@ -174,7 +174,7 @@ test("canonicalPath: kept runs of slashes do not change what else a path becomes
   );
 });
 
-test("canonicalPath: a megabyte of anything hostile costs no more than its length", () => {
+test("canonicalPath: 200 KB of anything hostile costs no more than its length", () => {
   for (const unit of [
     "/",
     "/a",
@@ -192,9 +192,9 @@ test("canonicalPath: a megabyte of anything hostile costs no more than its lengt
     "/..a",
   ]) {
     for (const end of ["", "/", "%2f", "!", "/..", " ", "%", "#"]) {
-      // At a quadratic cost this would take hours, and never reach the next line.
-      canonicalPath(`/${unit.repeat(1_000_000 / unit.length)}${end}`);
-      canonicalPath(`/${unit.repeat(1_000_000 / unit.length)}${end}`, false);
+      // At a quadratic cost this would take minutes, and never reach the next line.
+      canonicalPath(`/${unit.repeat(200_000 / unit.length)}${end}`);
+      canonicalPath(`/${unit.repeat(200_000 / unit.length)}${end}`, false);
     }
   }
 });
@@ -231,9 +231,9 @@ test("parseTarget: an absolute URL names the same path as the path alone", () =>
   );
 });
 
-test("parseTarget: a megabyte of anything hostile costs no more than its length", () => {
+test("parseTarget: 200 KB of anything hostile costs no more than its length", () => {
   for (const unit of ["http://", "h", ":", "@", "/", "?", "a?", "[", "%"]) {
-    parseTarget("GET", `http://${unit.repeat(1_000_000 / unit.length)}#`);
-    parseTarget("GET", `/?${unit.repeat(1_000_000 / unit.length)}#`);
+    parseTarget("GET", `http://${unit.repeat(200_000 / unit.length)}#`);
+    parseTarget("GET", `/?${unit.repeat(200_000 / unit.length)}#`);
   }
 });

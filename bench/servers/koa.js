@@ -1,5 +1,4 @@
 import { Readable } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import Koa from "koa";
 import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
 
@@ -9,9 +8,19 @@ app.silent = true;
 app.use(async (context) => {
   if (context.path === "/json") context.body = USERS;
   else if (context.path === "/echo") {
-    context.body = await buffer(context.req);
+    context.body = await collected(context.req);
     context.type = "text/plain";
   } else if (context.path === "/chunks") context.body = Readable.from(Array(CHUNKS).fill(CHUNK));
   else context.body = HELLO;
 });
 const server = app.listen(0, "127.0.0.1", () => report(server.address().port));
+
+/** The body of a request, as everybody else here reads it; `buffer` of node:stream/consumers goes through a Blob. */
+function collected(request) {
+  return new Promise((resolve, reject) => {
+    const parts = [];
+    request.on("data", (chunk) => parts.push(chunk));
+    request.on("end", () => resolve(Buffer.concat(parts)));
+    request.on("error", reject);
+  });
+}

@@ -33,7 +33,8 @@ async function echo(environ, startResponse) {
 function mounted(count) {
   return dispatcher(
     notFound,
-    Object.fromEntries(Array.from({ length: count }, (_, index) => [`/mount${index}`, site])),
+    // Counted down, so that the one that is asked for is the last.
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`/mount${count - 1 - index}`, site])),
   );
 }
 

@@ -13,6 +13,10 @@ export interface BodyWatch {
   ended(): void;
   /** The bodies of the request, of all its layers, that are still to be finished. */
   readonly open: Set<LintedBody>;
+  /** Grows from layer to layer: an outer one is called before it calls an inner one. */
+  readonly order: number;
+  /** The bodies of inner layers that are still to be finished. */
+  openWithin(): LintedBody[];
 }
 
 export class LintedBody implements ChunkReader {
@@ -23,14 +27,18 @@ export class LintedBody implements ChunkReader {
   #finished = false;
   #reading = false;
   /** The bodies of inner layers that were open when this one came: whoever made this one out of them finishes them. */
-  readonly #within: Set<LintedBody>;
+  readonly #within: readonly LintedBody[];
 
   constructor(body: Body, exchange: BodyWatch) {
     this.#inner = new BodyReader(body);
     this.isAsync = this.#inner.isAsync;
     this.#exchange = exchange;
-    this.#within = new Set(exchange.open);
+    this.#within = exchange.openWithin();
     exchange.open.add(this);
+  }
+
+  get order(): number {
+    return this.#exchange.order;
   }
 
   next(): Chunk | undefined | Promise<Chunk | undefined> {

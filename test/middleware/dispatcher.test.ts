@@ -3,11 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { notFound } from "../../src/apps.ts";
-import type { App } from "../../src/gateway.ts";
-import { mountTree } from "../../src/mount-tree.ts";
+import type { App, Environ } from "../../src/gateway.ts";
 import { canonicalPath } from "../../src/path.ts";
 import { request } from "../../src/testing.ts";
-import { bodyOf, probe, probed } from "../transcript.ts";
+import { bodyOf, probe, probed, transcript } from "../transcript.ts";
 
 const site = dispatcher(probe("fallback"), {
   "/api/v1/": probe("v1"),
@@ -71,8 +70,77 @@ test("dispatcher: / takes everything, and dispatchers nest", async () => {
 });
 
 test("dispatcher: a parameter that is no UTF-8 is a 400", async () => {
-  const response = await request(site, "/users/%ff");
-  assert.equal(response.status, 400);
+  for (const url of ["/users/%ff", "/users/%C3/x", "/files/a/%80"]) {
+    assert.equal(
+      await transcript(site, url),
+      "400 Bad Request\ncontent-length: 12\ncontent-type: text/plain; charset=utf-8\n\nBad Request\n",
+    );
+  }
+});
+
+test("dispatcher: of patterns that take the same, the first is called, wherever its text stands", async () => {
+  const first = { "/users/:id": probe("first"), "/:kind/7": probe("second") };
+  const second = { "/:kind/7": probe("second"), "/users/:id": probe("first") };
+  assert.equal(await bodyOf(dispatcher(notFound, first), "/users/7"), probed("first", "/users/7", "", { id: "7" }));
+  assert.equal(
+    await bodyOf(dispatcher(notFound, second), "/users/7"),
+    probed("second", "/users/7", "", { kind: "users" }),
+  );
+});
+
+test("dispatcher: a group that is missing may be the last segment", async () => {
+  const app = dispatcher(probe("fallback"), { "/docs{/:page}": probe("docs"), "/{:lang}": probe("any") });
+  assert.equal(await bodyOf(app, "/"), probed("any", "", "/"));
+  assert.equal(await bodyOf(app, "/de/x"), probed("any", "/de", "/x", { lang: "de" }));
+  assert.equal(await bodyOf(app, "/docs/"), probed("docs", "/docs", "/"));
+  assert.equal(await bodyOf(app, "/docs/a/b"), probed("docs", "/docs/a", "/b", { page: "a" }));
+});
+
+test("dispatcher: parameters of an inner mount are merged with the outer ones, and win", async () => {
+  const app = dispatcher(notFound, { "/:a/:b": dispatcher(notFound, { "/:b/:c": probe("inner") }) });
+  assert.equal(await bodyOf(app, "/1/2/3/4"), probed("inner", "/1/2/3/4", "", { a: "1", b: "3", c: "4" }));
+});
+
+test("dispatcher: an app may be mounted twice, and each request sees its own mount", async () => {
+  const app = probe("twice");
+  const mounted = dispatcher(app, { "/a": app, "/b": app });
+  assert.deepEqual(await Promise.all(["/a/x", "/b/x", "/c"].map((url) => bodyOf(mounted, url))), [
+    probed("twice", "/a", "/x"),
+    probed("twice", "/b", "/x"),
+    probed("twice", "", "/c"),
+  ]);
+});
+
+test("dispatcher: a mounted app gets a copy that shares the state and leaves the outer environ alone", async () => {
+  const seen: Environ[] = [];
+  const inner: App = (environ, startResponse) => {
+    seen.push(environ);
+    return notFound(environ, startResponse);
+  };
+  await request((environ, startResponse) => {
+    seen.push(environ);
+    return dispatcher(notFound, { "/a": inner })(environ, startResponse);
+  }, "/a/b?q");
+  const [outer, mounted] = seen as [Environ, Environ];
+  assert.deepEqual(mounted, { ...outer, SCRIPT_NAME: "/a", PATH_INFO: "/b" });
+  assert.equal(Object.getPrototypeOf(mounted), Object.prototype);
+  assert.equal(mounted["tsgi.state"], outer["tsgi.state"]);
+  assert.equal(outer.PATH_INFO, "/a/b");
+});
+
+test("dispatcher: kept runs of slashes belong to the path behind the mount", async () => {
+  const app = dispatcher(probe("fallback"), { "/a": probe("a"), "/a/b": probe("b"), "/f/*path": probe("files") });
+  for (const [path, name, mount, params] of [
+    ["/a//b", "a", "/a"],
+    ["/a//", "a", "/a"],
+    ["/a/b//", "b", "/a/b"],
+    ["/f/x//", "files", "/f/x", { path: ["x"] }],
+    ["/f/x//y//", "files", "/f/x//y", { path: ["x", "", "y"] }],
+    ["/f//", "fallback", ""],
+  ] as [string, string, string, object?][]) {
+    const answer = await bodyOf(app, "/", { environ: { PATH_INFO: path } });
+    assert.equal(answer, probed(name, mount, path.slice(mount.length), params), path);
+  }
 });
 
 test("dispatcher: paths are told apart by case", async () => {
@@ -91,6 +159,14 @@ for (const [what, mounts] of [
   ["the same pattern twice", { "/:a/x": notFound, "/:a/x/": notFound }],
   ["a malformed pattern", { "/:": notFound }],
   ["an open group", { "/{a": notFound }],
+  ["an escaped colon in two spellings", { "/a\\:b": notFound, "/a%3ab/": notFound }],
+  ["an escape of NUL", { "/%00": notFound }],
+  ["a query in a pattern", { "/:a?b": notFound }],
+  ["a fragment in a pattern", { "/:a#b": notFound }],
+  ["a malformed escape in a pattern", { "/:a/%zz": notFound }],
+  ["half a character", { "/\ud800": notFound }],
+  ["no path at all", { "*": notFound }],
+  ["the root twice", { "/": notFound, "//": notFound }],
   ["a pattern with a dot segment", { "/:a/../b": notFound }],
   ["a pattern with an empty segment", { "/:a//b": notFound }],
 ] as const) {
@@ -107,22 +183,20 @@ test("dispatcher: a value or a fallback that is no app throws when the app is bu
   assert.throws(() => dispatcher(undefined as unknown as App, {}), { code: "TSGI_NO_APP" });
 });
 
-test("dispatcher: the table of mounts can be read, and printed as a tree", () => {
+test("dispatcher: the table of mounts can be read", () => {
   function shop() {}
   function blog() {}
-  const app = dispatcher(shop, { "/shop/": shop, "/b": dispatcher(blog, { "/:id": blog }), "/": blog });
-  assert.deepEqual([...app.mounts.keys()], ["/shop", "/b", "/"]);
-  assert.equal(app.fallback, shop);
-  assert.equal(
-    mountTree(app),
-    `dispatcher
-├── /shop → shop
-├── /b → dispatcher
-│   ├── /:id → blog
-│   └── (else) → blog
-├── / → blog
-└── (else) → shop`,
+  const app = dispatcher(shop, { "/shop/": shop, "/b/:id/": blog, "/": blog, "//caf\u00e9": blog });
+  assert.deepEqual(
+    [...app.mounts],
+    [
+      ["/shop", shop],
+      ["/b/:id/", blog],
+      ["/", blog],
+      ["/caf%C3%A9", blog],
+    ],
   );
+  assert.equal(app.fallback, shop);
 });
 
 const segment = fc.constantFrom("a", "b", "c", "ab", "a%20", "%C3%A9", "x");
@@ -145,6 +219,64 @@ test("dispatcher: no request reaches an app mounted elsewhere, and mount and pat
       assert.equal(answer, probed(expected ?? "none", mount, path.slice(mount.length)));
     }),
     { numRuns: 500 },
+  );
+});
+
+/** How a client may spell a path: escaped here and there, with slashes and dot segments that change nothing. */
+function spellingOf(parts: readonly string[]): fc.Arbitrary<string> {
+  const slash = fc.constantFrom("/", "/", "//", "/./", "/y/../", "/%2e/");
+  const escaped = (part: string) => part.replace(/^[a-z]/, (char) => `%${char.charCodeAt(0).toString(16)}`);
+  const spelled = parts.map((part) => fc.tuple(slash, fc.constantFrom(part, escaped(part))));
+  return fc.tuple(fc.tuple(...spelled), slash, fc.boolean()).map(([pairs, last, isFolder]) => {
+    return pairs.flat().join("") + (isFolder || pairs.length === 0 ? last : "");
+  });
+}
+
+const anyKey = fc
+  .tuple(
+    fc.array(fc.constantFrom("a", "b", "ab", "a%20", ":p", ":q"), { maxLength: 3 }),
+    fc.constantFrom([], [], ["*r"]),
+  )
+  .map(([parts, rest]) => `/${[...parts, ...rest].join("/")}`);
+const anyMounts = fc.uniqueArray(anyKey, { maxLength: 6 });
+
+/** The segments of a path that a key takes, compared one by one, the naive way. */
+function taken(key: string, path: string): string[] | undefined {
+  const segments = path.split("/").filter((segment) => segment !== "");
+  const parts = key.split("/").filter((part) => part !== "");
+  const matches = parts.every((part, index) => {
+    return segments[index] !== undefined && (/^[:*]/.test(part) || part === segments[index]);
+  });
+  if (!matches) return undefined;
+  return key.includes("*") ? segments : segments.slice(0, parts.length);
+}
+
+/** The key that takes most of a path: of equals the one without parameters, then the first. */
+function chosen(keys: readonly string[], path: string): { key: string; mount: string } | undefined {
+  const matches = keys.flatMap((key) => {
+    const segments = taken(key, path);
+    return segments === undefined ? [] : [{ key, mount: segments.map((segment) => `/${segment}`).join("") }];
+  });
+  const isPattern = (key: string) => Number(/[:*]/.test(key));
+  return matches.sort((a, b) => b.mount.length - a.mount.length || isPattern(a.key) - isPattern(b.key))[0];
+}
+
+test("dispatcher: literals, parameters, wildcards and nested dispatchers, however spelled, go where a naive model says", async () => {
+  const spelled = fc.array(fc.constantFrom("a", "b", "ab", "a%20", "x"), { maxLength: 6 }).chain(spellingOf);
+  await fc.assert(
+    fc.asyncProperty(anyMounts, anyMounts, spelled, async (outerKeys, innerKeys, url) => {
+      const probes = (keys: string[], level: string) => keys.map((key) => [key, probe(level + key)]);
+      const inner = dispatcher(probe("inner"), Object.fromEntries(probes(innerKeys, "inner ")));
+      const outer = dispatcher(inner, Object.fromEntries(outerKeys.map((key) => [key, inner])));
+      const path = canonicalPath(url) as string;
+      const first = chosen(outerKeys, path)?.mount ?? "";
+      const second = chosen(innerKeys, path.slice(first.length));
+      const mount = first + (second?.mount ?? "");
+      const answer = await bodyOf(outer, url);
+      const expected = probed(second === undefined ? "inner" : `inner ${second.key}`, mount, path.slice(mount.length));
+      assert.equal(answer.replace(/ with .*/, ""), expected.replace(/ with .*/, ""));
+    }),
+    { numRuns: 2000 },
   );
 });
 
@@ -175,29 +307,62 @@ function countSteps(run: () => void): number {
   return steps;
 }
 
+/** The environ of a request for a path. */
+async function environFor(path: string): Promise<Environ> {
+  let environ: Environ | undefined;
+  const app: App = (given, startResponse) => {
+    environ = given;
+    return notFound(given, startResponse);
+  };
+  await request(app, path);
+  return environ as unknown as Environ;
+}
+
+const HOSTILE = [
+  "/".padEnd(16_384, "a/"),
+  "/".padEnd(16_384, "x/"),
+  "/".padEnd(16_384, "x"),
+  "/".padEnd(16_384, "%2F"),
+  "/".padEnd(16_384, "m1/a/"),
+  `${"/a".repeat(8000)}/m7`,
+];
+const start = () => () => {};
+
 test("dispatcher: a hostile path of 16 KB through 1,000 mounts takes no more steps than the deepest mount has segments", async () => {
-  const deep = Object.fromEntries(
-    Array.from({ length: 1000 }, (_, index) => [`/${"a/".repeat(index % 20)}m${index}`, notFound]),
-  );
-  const app = dispatcher((_environ, startResponse) => void startResponse("200 OK", []), deep);
-  let environ: Parameters<App>[0] | undefined;
-  await request(
-    (given, startResponse) => {
-      environ = given;
-      return notFound(given, startResponse);
-    },
-    "/",
-    { lint: false },
-  );
-  for (const path of [
-    "/".padEnd(16_384, "a/"),
-    "/".padEnd(16_384, "x/"),
-    "/".padEnd(16_384, "x"),
-    `${"/a".repeat(8000)}/m7`,
-  ]) {
-    const steps = countSteps(() => void app({ ...(environ as Parameters<App>[0]), PATH_INFO: path }, () => () => {}));
-    assert.ok(steps <= 3 * 21 + 4, `${steps} steps`);
+  for (const depth of [1, 20, 1000]) {
+    const mounts = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, index) => [`/${"a/".repeat(index % depth)}m${index}`, notFound]),
+    );
+    const app = dispatcher(notFound, mounts);
+    for (const path of HOSTILE) {
+      const environ = await environFor(path);
+      const steps = countSteps(() => void app(environ, start));
+      assert.ok(steps <= 3 * (depth + 1) + 4, `${steps} steps of ${depth} for ${path.slice(0, 20)}`);
+    }
   }
+});
+
+test("dispatcher: a path of 16 KB of which each segment is a mount takes as many steps as there are mounts", async () => {
+  const mounts = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => ["/a".repeat(index + 1), notFound]));
+  const app = dispatcher(notFound, mounts);
+  const environ = await environFor("/a".repeat(8000));
+  const steps = countSteps(() => void app(environ, start));
+  assert.ok(steps <= 3 * 1001 + 4, `${steps} steps`);
+});
+
+test("dispatcher: a hostile path of 16 KB tries each pattern once, and none whose head it does not begin with", async () => {
+  const patterns = Array.from({ length: 1000 }, (_, index) => {
+    return [`${"/a".repeat(index % 500)}/p${index}{/:id}`, `${"/a".repeat(index % 500)}/:name/p${index}`];
+  }).flat();
+  const app = dispatcher(notFound, Object.fromEntries(patterns.map((key) => [key, notFound])));
+  for (const path of HOSTILE) {
+    const environ = await environFor(path);
+    const steps = countSteps(() => void app(environ, start));
+    assert.ok(steps <= 3 * 500 + 4 * 1000 + 4, `${steps} steps for ${path.slice(0, 20)}`);
+  }
+  const environ = await environFor("/p500/x/y");
+  const steps = countSteps(() => void app(environ, start));
+  assert.ok(steps <= 24, `${steps} steps`);
 });
 
 test("dispatcher: a thousand patterns cost a path only those that share its head", async () => {
@@ -206,17 +371,7 @@ test("dispatcher: a thousand patterns cost a path only those that share its head
   );
   const app = dispatcher(notFound, patterns);
   assert.equal(await bodyOf(app, "/p500/x/y"), probed("p500", "/p500/x", "/y", { id: "x" }));
-  let environ: Parameters<App>[0] | undefined;
-  await request(
-    (given, startResponse) => {
-      environ = given;
-      return notFound(given, startResponse);
-    },
-    "/",
-    { lint: false },
-  );
-  const steps = countSteps(
-    () => void app({ ...(environ as Parameters<App>[0]), PATH_INFO: "/p500/x/y" }, () => () => {}),
-  );
+  const environ = await environFor("/p500/x/y");
+  const steps = countSteps(() => void app(environ, start));
   assert.ok(steps <= 16, `${steps} steps`);
 });

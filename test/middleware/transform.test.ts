@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { lint } from "../../middleware/lint.ts";
 import { type Change, mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { html, text } from "../../src/apps.ts";
@@ -70,6 +71,105 @@ test("transform: the same body keeps its length and its tag", async () => {
   );
 });
 
+test("transform: a tag that the change sets is left as it is, and a weak one stays weak", async () => {
+  const tagged = (tag: string) => answering("hello", [["ETag", tag]]);
+  const own: Change = (response) => ({ ...response, headers: [["ETag", '"mine"']], body: "x" });
+  assert.equal(await transcript(transform(tagged('"abc"'), own), "/"), '200 OK\ncontent-length: 1\netag: "mine"\n\nx');
+  assert.equal((await request(transform(tagged('W/"abc"'), upper), "/")).headers.get("ETag"), 'W/"abc"');
+});
+
+test("transform: a stream in place of a known body has no length, a known body in place of a stream has", async () => {
+  const long = answering("hello", [["Content-Length", "5"]]);
+  const stream: Change = (response) => ({ ...response, body: new Set(["x", "yz"]) });
+  assert.equal(await transcript(transform(long, stream), "/"), "200 OK\ncontent-type: text/plain\n\nxyz");
+  const known: Change = (response) => ({ ...response, body: ["x", "\u00e9"] });
+  assert.equal(
+    await transcript(transform(answering(new Set(["a", "b"])), known), "/"),
+    "200 OK\ncontent-length: 3\ncontent-type: text/plain\n\nx\u00e9",
+  );
+});
+
+test("transform: a body may be given where there was none, and taken away", async () => {
+  const gone: Change = (response) => ({ ...response, status: "204 No Content", body: undefined });
+  assert.equal(
+    await transcript(transform(answering("hello", [["Content-Length", "5"]]), gone), "/"),
+    "204 No Content\ncontent-type: text/plain\n\n",
+  );
+  const filled: Change = (response) => ({ ...response, status: "200 OK", body: "x" });
+  assert.equal(
+    await transcript(transform(answering(undefined, [], "204 No Content"), filled), "/"),
+    "200 OK\ncontent-length: 1\ncontent-type: text/plain\n\nx",
+  );
+  assert.equal(
+    await transcript(
+      transform(answering(undefined, [], "204 No Content"), (response) => ({ ...response, body: "x" })),
+      "/",
+    ),
+    "204 No Content\ncontent-type: text/plain\n\n",
+  );
+});
+
+test("transform: a change of the headers alone leaves the answer to HEAD its length", async () => {
+  const app = transform(answering("hello", [["Content-Length", "5"]]), (response) => ({ ...response }));
+  assert.equal(
+    await transcript(app, "/", { method: "HEAD" }),
+    "200 OK\ncontent-length: 5\ncontent-type: text/plain\n\n",
+  );
+});
+
+for (const status of ["204 No Content", "304 Not Modified"] as const) {
+  test(`transform: mapDocument does not make a document of a ${status.slice(0, 3)}`, async () => {
+    const change = mapDocument("application/json", (text) => JSON.stringify(JSON.parse(text)));
+    const app: App = (_environ, startResponse) => {
+      startResponse(status, [
+        ["Content-Type", "application/json"],
+        ["ETag", '"abc"'],
+      ]);
+    };
+    assert.equal(
+      await transcript(transform(lint(app), change), "/"),
+      `${status}\ncontent-type: application/json\netag: W/"abc"\n\n`,
+    );
+  });
+}
+
+test("transform: HEAD does not make mapDocument read a document", async () => {
+  let asked = 0;
+  const app: App = function* (_environ, startResponse) {
+    startResponse("200 OK", [["Content-Type", "text/plain; charset=iso-8859-1"]]);
+    for (;;) {
+      asked++;
+      yield "x";
+    }
+  };
+  const change = mapDocument("text/plain", () => assert.fail("called"));
+  assert.equal(
+    await transcript(transform(lint(app), change), "/", { method: "HEAD" }),
+    "200 OK\ncontent-type: text/plain; charset=utf-8\n\n",
+  );
+  assert.equal(asked, 1);
+});
+
+test("transform: a document that says it is too large is passed on with all that describes it", async () => {
+  const change = mapDocument("text/plain", () => assert.fail("called"), { limit: 3 });
+  const headers: HeaderList = [
+    ["ETag", '"abc"'],
+    ["Accept-Ranges", "bytes"],
+    ["Content-Length", "5"],
+  ];
+  const expected = '200 OK\naccept-ranges: bytes\ncontent-length: 5\ncontent-type: text/plain\netag: "abc"\n\n';
+  assert.equal(await transcript(transform(answering("hello", headers), change), "/"), `${expected}hello`);
+  assert.equal(
+    await transcript(transform(answering(new Set(["hel", "lo"]), headers), change), "/"),
+    `${expected}hello`,
+  );
+  assert.equal(await transcript(transform(answering(undefined, headers), change), "/", { method: "HEAD" }), expected);
+  assert.equal(
+    await transcript(transform(answering(["hel", "lo"], headers.slice(0, 2)), change), "/"),
+    `${expected}hello`,
+  );
+});
+
 test("transform: HEAD has the headers that GET would have, but no length that is not known", async () => {
   const app = transform(answering("hello", [["Content-Length", "5"]]), upper);
   assert.equal(await transcript(app, "/", { method: "HEAD" }), "200 OK\ncontent-type: text/plain\n\n");
@@ -84,6 +184,26 @@ test("transform: a 304 has the weak tag that its client knows", async () => {
 for (const [what, headers, status] of [
   ["a range", [["Content-Range", "bytes 0-1/5"]], "206 Partial Content"],
   ["no-transform", [["Cache-Control", "public, no-transform"]], "200 OK"],
+  ["No-Transform without more", [["Cache-Control", "No-Transform"]], "200 OK"],
+  ["no-transform before more", [["Cache-Control", "no-transform,max-age=1"]], "200 OK"],
+  [
+    "no-transform in a second line",
+    [
+      ["Cache-Control", "public"],
+      ["Cache-Control", "no-transform"],
+    ],
+    "200 OK",
+  ],
+  ["a range with another status", [["Content-Range", "bytes 0-1/5"]], "200 OK"],
+  ["a 206 without its range", [], "206 Partial Content"],
+  [
+    "a body encoded twice",
+    [
+      ["Content-Encoding", "identity"],
+      ["Content-Encoding", "br"],
+    ],
+    "200 OK",
+  ],
   ["an encoded body", [["Content-Encoding", "gzip"]], "200 OK"],
   ["another type", [["Content-Type", "application/octet-stream"]], "200 OK"],
 ] as [string, HeaderList, StatusLine][]) {
@@ -125,6 +245,65 @@ for (const [charset, bytes, expected] of [
   });
 }
 
+test("transform: what looks like no-transform or an encoding is none", async () => {
+  for (const header of [
+    ["Cache-Control", "x-no-transform, no-transformation"],
+    ["Content-Encoding", "identity"],
+    ["Content-Encoding", ""],
+  ] as [string, string][]) {
+    assert.equal(await bodyOf(transform(answering("hello", [header]), upper), "/"), "HELLO");
+  }
+});
+
+for (const [charset, text, encoded] of [
+  ["utf-8", "a\u00e9\u3042\ud83d\ude00\u00df", new TextEncoder().encode("a\u00e9\u3042\ud83d\ude00\u00df")],
+  ["utf-16le", "a\u00e9\u3042\ud83d\ude00\u00df", Buffer.from("a\u00e9\u3042\ud83d\ude00\u00df", "utf16le")],
+  ["shift_jis", "a\u3042\uff71\u8868z", new Uint8Array([0x61, 0x82, 0xa0, 0xb1, 0x95, 0x5c, 0x7a])],
+  ["gb18030", "a\u3042\ud83d\ude00", new Uint8Array([0x61, 0xa4, 0xa2, 0x94, 0x39, 0xfc, 0x36])],
+] as [string, string, Uint8Array][]) {
+  test(`transform: wherever the chunks of ${charset} end, the text is the same`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat({ max: encoded.length }), { maxLength: 8 }),
+        fc.boolean(),
+        async (cuts, late) => {
+          const ends = [0, ...cuts, encoded.length].sort((a, b) => a - b);
+          const chunks = ends.slice(1).map((end, index) => encoded.subarray(ends[index], end));
+          const app: App = (_environ, startResponse) => {
+            startResponse("200 OK", [["Content-Type", `text/plain; Charset=${charset}; format=flowed`]]);
+            return late ? new Set(chunks) : chunks;
+          };
+          const pieces: string[] = [];
+          const keep = mapText("text/plain", (piece) => {
+            pieces.push(piece);
+            return piece;
+          });
+          for (const change of [keep, mapDocument("text/plain", (all) => all)]) {
+            const response = await request(transform(lint(app), change), "/");
+            assert.match(
+              response.headers.get("Content-Type") as string,
+              /^text\/plain; charset=utf-8; format=flowed$/i,
+            );
+            assert.equal(await response.text(), text);
+          }
+          for (const piece of pieces) assert.doesNotMatch(piece, /\ufffd|^[\udc00-\udfff]|[\ud800-\udbff]$|^$/);
+        },
+      ),
+    );
+  });
+}
+
+test("transform: a character that the body ends within is replaced, once", async () => {
+  const bytes = new TextEncoder().encode("a\u3042");
+  const body = () => new Set([bytes.subarray(0, 2), bytes.subarray(2, 3)]);
+  assert.equal(await bodyOf(transform(answering(body()), upper), "/"), "A\ufffd");
+});
+
+test("transform: text without a charset is UTF-8, and its type stays as it was", async () => {
+  const app = transform(answering(["caf", new Uint8Array([0xc3]), new Uint8Array([0xa9])]), upper);
+  assert.equal(await transcript(app, "/"), "200 OK\ncontent-length: 5\ncontent-type: text/plain\n\nCAF\u00c9");
+});
+
 test("transform: a charset that nobody knows is left alone", async () => {
   const app = transform(answering("hello", []), (response, environ) => {
     return upper({ ...response, headers: [["Content-Type", "text/plain; charset=klingon"]] }, environ);
@@ -147,6 +326,55 @@ test("transform: streaming stays streaming", async () => {
   assert.deepEqual([...(first.value as Uint8Array)], [...toBytes("0A")]);
   assert.deepEqual(asked, [0]);
   await reader.cancel();
+});
+
+test("transform: an asynchronous stream passes each chunk on before the next one is there", async () => {
+  const gate = { isReached: false, open: () => {} };
+  const app: App = async function* (_environ, startResponse) {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    yield "a";
+    await new Promise<void>((resolve) => {
+      gate.open = resolve;
+      gate.isReached = true;
+    });
+    yield "b";
+  };
+  const chunks = mapChunks("text/plain", () => ({ chunk: (chunk) => `<${chunk}>` }));
+  for (const change of [upper, chunks, patient]) {
+    const response = await request(transform(transform(lint(app), change), upper), "/");
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const first = await reader.read();
+    assert.match(Buffer.from(first.value as Uint8Array).toString(), /^<?A>?$/);
+    const second = reader.read();
+    while (!gate.isReached) await new Promise((resolve) => setImmediate(resolve));
+    gate.isReached = false;
+    gate.open();
+    assert.match(Buffer.from((await second).value as Uint8Array).toString(), /^<?B>?$/);
+    assert.equal((await reader.read()).done, true);
+  }
+});
+
+test("transform: an empty chunk, which means flush, passes through what maps text and chunks", async () => {
+  const app: App = function* (_environ, startResponse) {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    yield* ["a", "", "b"];
+  };
+  const seen: unknown[] = [];
+  const watching: Change = (response) => {
+    const chunks = response.body as Iterable<string>;
+    return {
+      ...response,
+      body: (function* () {
+        for (const chunk of chunks) {
+          seen.push(chunk);
+          yield chunk;
+        }
+      })(),
+    };
+  };
+  const silent = mapChunks("text/plain", () => ({ chunk: (chunk) => (chunk === "" ? undefined : chunk) }));
+  assert.equal(await bodyOf(transform(transform(transform(lint(app), upper), silent), watching), "/"), "AB");
+  assert.deepEqual(seen, ["A", "", "B"]);
 });
 
 test("transform: mapChunks keeps what it has seen, and may add to the end", async () => {
@@ -181,19 +409,73 @@ test("transform: mapDocument sees the whole, and passes on what is too large", a
   assert.equal(await bodyOf(transform(lint(app), change), "/long"), `<body>${"x".repeat(20)}</body>`);
 });
 
-/** An app whose `finally` is counted. */
-function counting(): { app: App; finished: () => number } {
-  let finished = 0;
-  const app: App = async function* (_environ, startResponse) {
+/** Apps with a body of two chunks, by what the body is; each calls back when it is finished. */
+const bodies: Record<string, (finished: () => void) => App> = {
+  "an async generator": (finished) =>
+    async function* (_environ, startResponse) {
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      try {
+        yield "a";
+        yield "b";
+      } finally {
+        finished();
+      }
+    },
+  "a generator": (finished) =>
+    function* (_environ, startResponse) {
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      try {
+        yield "a";
+        yield "b";
+      } finally {
+        finished();
+      }
+    },
+  "an iterable with a close, after a while": (finished) => async (_environ, startResponse) => {
+    await null;
     startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    return { [Symbol.iterator]: () => ["a", "b"][Symbol.iterator](), close: finished } as Iterable<string>;
+  },
+  "a stream": (finished) => (_environ, startResponse) => {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    const chunks = ["a", "b"];
+    let isOver = false;
+    const stop = () => {
+      if (!isOver) finished();
+      isOver = true;
+    };
+    return new ReadableStream<string>(
+      {
+        pull(controller) {
+          const chunk = chunks.shift();
+          if (chunk !== undefined) return controller.enqueue(chunk);
+          controller.close();
+          stop();
+        },
+        cancel: stop,
+      },
+      { highWaterMark: 0 },
+    ) as unknown as Body;
+  },
+  "what was written": (finished) => async (_environ, startResponse) => {
+    const write = startResponse("200 OK", [["Content-Type", "text/plain"]]);
     try {
-      yield "a";
-      yield "b";
+      await write("a");
+      await write("b");
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, "TSGI_CLIENT_GONE");
     } finally {
-      finished++;
+      finished();
     }
-  };
-  return { app: lint(app), finished: () => finished };
+  },
+};
+
+/** An app whose body is counted as it is finished. */
+function counting(what: string): { app: App; finished: () => number } {
+  let finished = 0;
+  const app = (bodies[what] as (finished: () => void) => App)(() => finished++);
+  // An app that writes returns after the layers around it have, whose open bodies lint takes for ones that it dropped.
+  return { app: what === "what was written" ? app : lint(app), finished: () => finished };
 }
 
 const ignoring: Change = ({ status, headers }) => ({ status, headers, body: "new" });
@@ -201,8 +483,106 @@ const failing: Change = () => {
   throw new Error("change");
 };
 const rejecting: Change = async () => Promise.reject(new Error("change"));
+const malformed: Change = (response) => ({ ...response, headers: [["Bad Name", "x"]] });
+const forgetful = (() => undefined) as unknown as Change;
+const wrong: Change = (response) => ({ ...response, body: 1 as unknown as Body });
+const patient: Change = async (response) => ({ ...response, headers: [...response.headers, ["X", "1"]] });
 
-for (const [when, use] of [
+/** Another stream, whose own finishing fails. */
+function* failingAtTheEnd(): Generator<string> {
+  try {
+    yield "x";
+    yield "y";
+  } finally {
+    // biome-ignore lint/correctness/noUnsafeFinally: that is what is tested.
+    throw new Error("finally");
+  }
+}
+
+const USES: [string, (app: App) => Promise<unknown>][] = [
+  [
+    "when nothing changes",
+    async (app) =>
+      assert.equal(
+        await bodyOf(
+          transform(app, (same) => same),
+          "/",
+        ),
+        "ab",
+      ),
+  ],
+  ["when the change takes a while", async (app) => assert.equal(await bodyOf(transform(app, patient), "/"), "ab")],
+  ["behind a second transform", async (app) => bodyOf(transform(transform(app, upper), upper), "/")],
+  [
+    "when the new head is malformed",
+    async (app) => {
+      await assert.rejects(request(transform(app, malformed), "/"), { code: "TSGI_LINT_RESPONSE" });
+      await assert.rejects(request(transform(app, malformed), "/", { lint: false }), { code: "TSGI_BAD_HEADER" });
+    },
+  ],
+  [
+    "when the new head of another stream is malformed",
+    async (app) => {
+      const change: Change = (response, environ) => malformed(upper(response, environ) as never, environ);
+      await assert.rejects(request(transform(app, change), "/", { lint: false }), { code: "TSGI_BAD_HEADER" });
+    },
+  ],
+  ["when the change gives nothing", async (app) => assert.rejects(request(transform(app, forgetful), "/"), TypeError)],
+  [
+    "when the change gives no body",
+    async (app) => assert.rejects(request(transform(app, wrong), "/"), { code: "TSGI_BAD_BODY" }),
+  ],
+  [
+    "when finishing the new body fails",
+    async (app) => {
+      const change: Change = (response) => ({ ...response, body: failingAtTheEnd() });
+      const response = await request(transform(app, change), "/");
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+      await reader.read();
+      await reader.cancel();
+    },
+  ],
+  [
+    "when the client leaves before anything is read",
+    async (app) => {
+      const abort = new AbortController();
+      const change: Change = async (response) => {
+        abort.abort();
+        await null;
+        return response;
+      };
+      await assert.rejects(request(transform(app, change), "/", { signal: abort.signal }), { name: "AbortError" });
+    },
+  ],
+  [
+    "when the client leaves while the change takes a while, and somebody has asked to be told",
+    async (app) => {
+      const abort = new AbortController();
+      const change: Change = async (response, environ) => {
+        environ["tsgi.exchange"].onAbort?.(() => {});
+        abort.abort();
+        await null;
+        return upper(response, environ);
+      };
+      await assert.rejects(request(transform(app, change), "/", { signal: abort.signal }), { name: "AbortError" });
+    },
+  ],
+  [
+    "for a 204",
+    async (app) =>
+      transcript(
+        transform(app, (response) => ({ ...response, status: "204 No Content", body: "" })),
+        "/",
+      ),
+  ],
+  [
+    "for a 304 of the changed body",
+    async (app) =>
+      transcript(
+        transform(app, (r, e) => ({ ...upper(r, e), status: "304 Not Modified" }) as never),
+        "/",
+      ),
+  ],
   ["at the end", async (app) => bodyOf(transform(app, upper), "/")],
   ["when the body is ignored", async (app) => assert.equal(await bodyOf(transform(app, ignoring), "/"), "new")],
   [
@@ -254,14 +634,82 @@ for (const [when, use] of [
       await (response.body as ReadableStream).cancel();
     },
   ],
-] as [string, (app: App) => Promise<unknown>][]) {
-  test(`transform: the app's body is finished exactly once ${when}`, async () => {
-    const { app, finished } = counting();
-    await use(app);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.equal(finished(), 1);
-  });
+];
+
+for (const what of Object.keys(bodies)) {
+  for (const [when, use] of USES) {
+    test(`transform: ${what} is finished exactly once ${when}`, async () => {
+      let requests = 0;
+      const { app, finished } = counting(what);
+      await use((environ, startResponse) => {
+        requests++;
+        return app(environ, startResponse);
+      });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.equal(finished(), requests);
+      assert.ok(requests > 0);
+    });
+  }
 }
+
+for (const [where, chunks] of [
+  ["before it answers", undefined],
+  ["in its first chunk", []],
+  ["in a later chunk", ["a"]],
+] as const) {
+  for (const kind of ["a generator", "an async generator"]) {
+    test(`transform: an error of ${kind} ${where} is the app's error, and its body is finished once`, async () => {
+      let finished = 0;
+      const steps = function* (startResponse: Parameters<App>[1]) {
+        try {
+          if (chunks === undefined) throw new Error("inner");
+          startResponse("200 OK", [["Content-Type", "text/plain"]]);
+          yield* chunks;
+          throw new Error("inner");
+        } finally {
+          finished++;
+        }
+      };
+      const app: App =
+        kind === "a generator"
+          ? (_environ, startResponse) => steps(startResponse)
+          : async function* (_environ, startResponse) {
+              yield* steps(startResponse);
+            };
+      for (const change of [upper, patient, mapDocument("text/plain", (all) => all)]) {
+        finished = 0;
+        await assert.rejects(async () => (await request(transform(lint(app), change), "/")).text(), {
+          message: "inner",
+        });
+        assert.equal(finished, 1);
+      }
+    });
+  }
+}
+
+test("transform: the error of a change is not hidden by one in finishing the app's body", async () => {
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    const close = () => {
+      throw new Error("close");
+    };
+    return { [Symbol.iterator]: () => ["a"][Symbol.iterator](), close } as Iterable<string>;
+  };
+  for (const change of [failing, rejecting]) {
+    await assert.rejects(request(transform(app, change), "/"), { message: "change" });
+  }
+});
+
+test("transform: an app that answers again once its response was taken gets its own error back", async () => {
+  const app: App = async function* (_environ, startResponse) {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    yield "a";
+    startResponse("500 Internal Server Error", [], new Error("late"));
+  };
+  const response = await request(transform(app, upper), "/");
+  assert.equal(response.status, 200);
+  await assert.rejects(response.text(), { message: "late" });
+});
 
 test("transform: a change that is no function throws when the app is built", () => {
   assert.throws(() => transform(html(""), "upper" as never), { code: "TSGI_BAD_CHANGE" });
