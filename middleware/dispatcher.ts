@@ -38,6 +38,9 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
  * `tsgi.params`. The longest match wins whatever the order; a literal key beats a pattern of the same length, and of two
  * patterns the first. A parameter that is no UTF-8 is a 400. Keys are canonicalised as requests are.
  *
+ * A wildcard takes all it can, so it is the longest match wherever it matches: beside `/*all`, a mount at `/admin` gets
+ * `/admin` alone and nothing below it. What is to be tried last is `app`.
+ *
  * Throws `TSGI_BAD_MOUNT` for a key that is no absolute path or stands twice, `TSGI_NO_APP` for a value that is no app.
  */
 export function dispatcher(app: App, mounts: Mounts): Dispatcher {

@@ -45,7 +45,6 @@ export function checkEnviron(environ: Environ): void {
   }
   must(TOKEN.test(environ.REQUEST_METHOD), "REQUEST_METHOD is no token", 'as sent, `"GET"`');
   checkPath(environ, must);
-  must(!environ.QUERY_STRING.startsWith("?"), "QUERY_STRING starts with ?", "without `?`; always there");
   must(
     /^HTTP\/\d(\.\d)?$/.test(environ.SERVER_PROTOCOL),
     `SERVER_PROTOCOL is ${environ.SERVER_PROTOCOL}`,
