@@ -20,11 +20,16 @@ export function fileNames(path: string, rules: FileNameRules): string[] | undefi
   const segments = (path.endsWith("/") ? path.slice(1, -1) : path.slice(1)).split("/");
   for (let index = 0; index < segments.length; index++) {
     const name = decode(segments[index] as string);
-    if (name === undefined || !isFileName(name) || (rules.windows && isSpecialOnWindows(name))) return undefined;
-    if (name.startsWith(".") && !rules.dotfiles && !(index === 0 && name === ".well-known")) return undefined;
+    if (name === undefined || !mayName(name, index === 0, rules)) return undefined;
     segments[index] = name;
   }
   return segments;
+}
+
+/** Whether a name may be that of a file or folder; `isFirst` for one directly in what is exported. */
+export function mayName(name: string, isFirst: boolean, rules: FileNameRules): boolean {
+  if (!isFileName(name) || (rules.windows && isSpecialOnWindows(name))) return false;
+  return rules.dotfiles || !name.startsWith(".") || (isFirst && name === ".well-known");
 }
 
 function decode(segment: string): string | undefined {

@@ -55,6 +55,15 @@ export class PathTree<Value> {
     return node;
   }
 
+  /** The values of all literal keys. */
+  *literals(): Generator<Value> {
+    const nodes = [this.#root];
+    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      if (node.literal !== undefined) yield node.literal;
+      nodes.push(...node.children.values());
+    }
+  }
+
   /** Walks along a canonical path. */
   find(path: string): Found<Value> {
     let node = this.#root;

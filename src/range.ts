@@ -35,6 +35,23 @@ export function parseRanges(header: string | undefined, size: number): ByteRange
   return isEmpty ? undefined : ranges;
 }
 
+/**
+ * The ranges with those joined that overlap or that lie no more than `gap` bytes apart, each where the first of its parts
+ * stood (RFC 9110 §15.3.7.2).
+ */
+export function coalesce(ranges: readonly ByteRange[], gap: number): ByteRange[] {
+  const joined: { first: number; last: number; place: number }[] = [];
+  const sorted = ranges.map((range, place) => ({ ...range, place })).sort((one, other) => one.first - other.first);
+  for (const range of sorted) {
+    const before = joined.at(-1);
+    if (before !== undefined && range.first <= before.last + 1 + gap) {
+      before.last = Math.max(before.last, range.last);
+      before.place = Math.min(before.place, range.place);
+    } else joined.push(range);
+  }
+  return joined.sort((one, other) => one.place - other.place).map(({ first, last }) => ({ first, last }));
+}
+
 /** The value of `Content-Range`; without a range the one of a 416. */
 export function contentRange(range: ByteRange | undefined, size: number): string {
   return range === undefined ? `bytes */${size}` : `bytes ${range.first}-${range.last}/${size}`;

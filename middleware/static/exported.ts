@@ -1,10 +1,13 @@
-/** What is exported under a prefix: a folder or a single file, wherever it lies. */
+/** What is exported under which prefix: folders and single files, wherever they lie. */
 
 import { realpathSync, statSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe } from "../../src/chunk.ts";
 import { TsgiError } from "../../src/errors.ts";
+import { canonicalPrefix } from "../../src/path.ts";
+import { PathTree } from "../../src/path-tree.ts";
+import type { Root } from "./root.ts";
 
 /**
  * A path of the file system, relative to the working directory; a `file:` URL, as of `new URL("public", import.meta.url)`;
@@ -12,22 +15,59 @@ import { TsgiError } from "../../src/errors.ts";
  */
 export type ExportSource = string | URL | readonly [packageName: string, path: string];
 
-/** An exported folder or file. */
+/**
+ * What is served, by the prefix it is served under: a folder, a file, or a list of folders that are tried in order. Two names
+ * in a list are a package and a path within it; write folders with `./`.
+ */
+export type Exports = Readonly<Record<string, ExportSource | readonly ExportSource[]>>;
+
+/** What is exported under a prefix. */
 export interface Exported {
-  /** Absolute, its symbolic links as they were given: a deployment may switch them. */
-  readonly path: string;
-  readonly isFolder: boolean;
-  /** Where `path` leads to, its links resolved; brought up to date by whoever finds that they have changed. */
-  realPath: string;
+  /** Canonical; `""` for the root. */
+  readonly prefix: string;
+  /** One file, or folders in the order in which they are tried. */
+  readonly roots: readonly [Root, ...Root[]];
 }
 
-/** Finds what is exported. Throws `TSGI_BAD_EXPORT` where there is neither a folder nor a file. */
-export function findExported(key: string, source: ExportSource): Exported {
+/** Finds what is exported. Throws `TSGI_BAD_EXPORT` for a prefix that is no path and where there is neither a folder nor a file. */
+export function findExports(exports: Exports, followsLinks: boolean): PathTree<Exported> {
+  const tree = new PathTree<Exported>();
+  for (const [key, source] of Object.entries(exports)) {
+    const prefix = canonicalPrefix(key);
+    if (prefix === undefined) {
+      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} is no path`, {
+        hint: 'Write "/static": a path from the root, without query and malformed escapes.',
+      });
+    }
+    const sources = isList(source) ? source : [source];
+    const roots = sources.map((each) => findRoot(key, each, followsLinks));
+    if (roots.length !== 1 && !roots.every(({ isFolder }) => isFolder)) {
+      throw badExport(key, "a list is of folders", 'Pass ["./first", "./second"].');
+    }
+    if (!tree.add({ head: prefix, match: undefined, identity: prefix }, { prefix, roots: roots as [Root] })) {
+      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} stands twice`, {
+        hint: "Keys are the same when their canonical paths are: /static/ is /static.",
+      });
+    }
+  }
+  return tree;
+}
+
+function isList(source: ExportSource | readonly ExportSource[]): source is readonly ExportSource[] {
+  return Array.isArray(source) && source.length > 0 && !isPackagePath(source);
+}
+
+function isPackagePath(source: readonly unknown[]): source is readonly [string, string] {
+  const [name, path] = source;
+  return source.length === 2 && typeof path === "string" && typeof name === "string" && PACKAGE_NAME.test(name);
+}
+
+function findRoot(key: string, source: ExportSource, followsLinks: boolean): Root {
   const path = pathOf(key, source);
   try {
     const stats = statSync(path);
     if (stats.isDirectory() || stats.isFile()) {
-      return { path, isFolder: stats.isDirectory(), realPath: realpathSync.native(path) };
+      return { path, isFolder: stats.isDirectory(), followsLinks, realPath: realpathSync.native(path), seenAt: 0 };
     }
   } catch (cause) {
     throw badExport(key, (cause as Error).message, "Paths are relative to the working directory.", cause);
@@ -38,7 +78,7 @@ export function findExported(key: string, source: ExportSource): Exported {
 function pathOf(key: string, source: ExportSource): string {
   if (typeof source === "string" && source !== "") return resolve(source);
   if (source instanceof URL) return pathOfUrl(key, source);
-  if (Array.isArray(source) && source.length === 2) return packagePath(key, source[0], source[1]);
+  if (Array.isArray(source) && isPackagePath(source)) return packagePath(key, source[0], source[1]);
   const problem = typeof source === "string" ? "it is empty" : `${describe(source)} is no path`;
   throw badExport(key, problem, 'Pass "./folder", a file URL or ["package", "path"].');
 }
@@ -53,16 +93,12 @@ function pathOfUrl(key: string, url: URL): string {
 
 const PACKAGE_NAME = /^(?:@[^./\\][^/\\]*\/)?[^./\\][^/\\]*$/;
 
-function packagePath(key: string, name: unknown, path: unknown): string {
-  if (typeof name !== "string" || typeof path !== "string" || !PACKAGE_NAME.test(name)) {
-    throw badExport(
-      key,
-      `${JSON.stringify(name)} is no package`,
-      'Pass ["package", "path"] or ["@scope/package", "."].',
-    );
-  }
+function packagePath(key: string, name: string, path: string): string {
   const folder = packageFolder(name);
-  if (folder === undefined) throw badExport(key, `the package ${name} is not installed`, `Run: npm install ${name}`);
+  if (folder === undefined) {
+    const hint = `Run: npm install ${name}. A folder of a list is written ./${name}.`;
+    throw badExport(key, `the package ${name} is not installed`, hint);
+  }
   const inside = join(folder, path);
   if (inside.startsWith(folder + sep)) return inside;
   if (join(inside, sep) === join(folder, sep)) return folder;

@@ -1,4 +1,4 @@
-/** A file, or a range of it, as a body. */
+/** Parts of a file as a body. */
 
 import type { ByteRange } from "../../src/range.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -6,21 +6,28 @@ import type { OpenFile } from "./open-file.ts";
 /** How much is read at a time, in bytes. */
 export const CHUNK: number = 64 * 1024;
 
+/** A part of a body: a range of the file, or bytes that stand between two. */
+export type Part = ByteRange | Uint8Array;
+
 /**
- * Reads a range of an open file, and closes it: after the last byte, on an error, or when it is finished earlier, even where
+ * Reads parts of an open file, and releases it: after the last byte, on an error, or when it is finished earlier, even where
  * it was never started. A file that somebody writes to meanwhile makes it throw before the last chunk, so that a response
  * never looks whole that is not, nor mixes two versions.
  */
 export class FileBody implements AsyncIterableIterator<Uint8Array> {
   readonly #file: OpenFile;
-  #position: number;
-  readonly #end: number;
-  #finished = false;
+  readonly #parts: readonly Part[];
+  readonly #lastRange: number;
+  #index = 0;
+  /** How much of the current part has been read. */
+  #read = 0;
+  #underWay: Promise<unknown> | undefined;
+  #closing: Promise<unknown> | undefined;
 
-  constructor(file: OpenFile, { first, last }: ByteRange) {
+  constructor(file: OpenFile, parts: readonly Part[]) {
     this.#file = file;
-    this.#position = first;
-    this.#end = last + 1;
+    this.#parts = parts;
+    this.#lastRange = parts.findLastIndex((part) => !(part instanceof Uint8Array));
   }
 
   [Symbol.asyncIterator](): this {
@@ -28,18 +35,30 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    const left = this.#end - this.#position;
-    if (this.#finished || left <= 0) return this.return();
-    const isLast = left <= CHUNK;
-    const length = isLast ? left : CHUNK;
+    const part = this.#parts[this.#index];
+    if (this.#closing !== undefined || part === undefined) return this.return();
+    if (part instanceof Uint8Array) {
+      this.#index++;
+      return { done: false, value: part };
+    }
+    const position = part.first + this.#read;
+    const left = part.last + 1 - position;
+    const length = Math.min(left, CHUNK);
+    const isLast = length === left && this.#index === this.#lastRange;
+    this.#read += length;
+    if (length === left) {
+      this.#index++;
+      this.#read = 0;
+    }
     try {
-      const value = await this.#file.read(this.#position, length, isLast);
-      this.#position += length;
+      const reading = this.#file.read(position, length, isLast);
+      this.#underWay = reading;
+      const value = await reading;
       // A slow client may take minutes for the last chunk.
-      if (isLast) await this.close();
+      if (isLast && this.#index === this.#parts.length) await this.close();
       return { done: false, value };
     } catch (error) {
-      if (this.#finished) return this.return();
+      if (this.#closing !== undefined) return this.return();
       await this.close();
       throw error;
     }
@@ -50,9 +69,9 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
     return { done: true, value: undefined };
   }
 
-  /** Closes the file, once; a read that is under way ends first. */
-  close(): Promise<void> {
-    this.#finished = true;
-    return this.#file.close();
+  /** Releases the file, once; a read that is under way ends first. */
+  close(): Promise<unknown> {
+    this.#closing ??= Promise.allSettled([this.#underWay]).then(() => this.#file.release());
+    return this.#closing;
   }
 }

@@ -1,0 +1,15 @@
+/** Precompressed variants: the files beside a file that hold the same in fewer bytes. */
+
+/** A content coding (RFC 9110 §8.4.1) that variants come in. */
+export type Encoding = "br" | "zstd" | "gzip";
+
+/** The codings with the extensions of their files. */
+export const VARIANTS: readonly { readonly encoding: Encoding; readonly extension: string }[] = [
+  { encoding: "br", extension: ".br" },
+  { encoding: "zstd", extension: ".zst" },
+  { encoding: "gzip", extension: ".gz" },
+];
+
+export function isEncoding(value: unknown): value is Encoding {
+  return VARIANTS.some(({ encoding }) => encoding === value);
+}

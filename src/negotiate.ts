@@ -1,0 +1,26 @@
+/** Proactive negotiation (RFC 9110 §12.5): which of several representations a client prefers. */
+
+import Negotiator from "negotiator";
+
+/**
+ * The content coding to send, of those that are there, best first; `identity` is one of them if the representation may be
+ * sent as it is. Undefined where the client accepts none of them: 406.
+ *
+ * Without `Accept-Encoding` it is `identity`: the field's absence accepts everything, but says that the client knows nothing.
+ */
+export function preferredEncoding(header: string | undefined, available: readonly string[]): string | undefined {
+  if (header === undefined) return available.includes("identity") ? "identity" : undefined;
+  const negotiator = new Negotiator({ headers: { "accept-encoding": header } }) as unknown as Encodings;
+  return negotiator.encodings([...available], { preferred: [...available] })[0];
+}
+
+/** What the types of the package leave out. */
+interface Encodings {
+  encodings(available: string[], options: { preferred: string[] }): string[];
+}
+
+/** The media type to send, of those that are there; undefined where the client accepts none. Without `Accept` the first. */
+export function preferredType(header: string | undefined, available: readonly string[]): string | undefined {
+  if (header === undefined) return available[0];
+  return new Negotiator({ headers: { accept: header } }).mediaTypes([...available])[0];
+}
