@@ -1,8 +1,9 @@
 /** The benchmark: every server of a scenario in turn, round after round, in one run. See README.md. */
 
 import { spawnSync } from "node:child_process";
-import { checkAnswer, load } from "./load.ts";
-import type { Scenario } from "./scenarios.ts";
+import { checkAnswer } from "./answer.ts";
+import { load } from "./load.ts";
+import { peerOf, type Scenario } from "./scenarios.ts";
 import { TestedServer } from "./server.ts";
 import { readSettings, type Settings, USAGE } from "./settings.ts";
 
@@ -11,6 +12,14 @@ interface Sample {
   readonly cpu: number;
   /** Requests for each second. */
   readonly throughput: number;
+}
+
+/** A server of a scenario. */
+interface Entrant {
+  readonly server: TestedServer;
+  /** What it is asked: the scenario, with the `ETag` that it gave where that is sent back. */
+  asked: Scenario;
+  readonly samples: Sample[];
 }
 
 try {
@@ -28,43 +37,45 @@ try {
 }
 
 async function measure(scenario: Scenario, settings: Settings): Promise<void> {
-  const names = scenario.servers.filter(
-    (name, index) => index === 0 || name.startsWith("tsgi") || settings.against.includes(name),
-  );
-  const servers: TestedServer[] = [];
-  const samples = new Map<string, Sample[]>(names.map((name) => [name, []]));
+  const entrants: Entrant[] = [];
   try {
-    for (const name of names) servers.push(await TestedServer.start(name));
-    for (const { name, port } of servers) await checkAnswer(scenario, name, port);
+    for (const [index, name] of scenario.servers.entries()) {
+      const peer = peerOf(name);
+      if (index > 0 && peer !== "tsgi" && !settings.against.includes(peer)) continue;
+      const server = await TestedServer.start(name);
+      if (server !== undefined) entrants.push({ server, asked: scenario, samples: [] });
+    }
+    for (const entrant of entrants) {
+      entrant.asked = await checkAnswer(scenario, entrant.server.name, entrant.server.port);
+    }
     // The first round warms up and does not count; each other one goes the other way round.
     for (let round = 0; round <= settings.rounds; round++) {
-      for (const server of round % 2 === 0 ? servers : servers.toReversed()) {
-        const sample = await sampleOf(scenario, server, settings);
-        if (round > 0) samples.get(server.name)?.push(sample);
+      for (const entrant of round % 2 === 0 ? entrants : entrants.toReversed()) {
+        const sample = await sampleOf(entrant, settings);
+        if (round > 0) entrant.samples.push(sample);
       }
     }
   } finally {
-    for (const server of servers) server.stop();
+    for (const { server } of entrants) server.stop();
   }
-  print(scenario, samples);
+  print(scenario, entrants);
 }
 
-async function sampleOf(scenario: Scenario, server: TestedServer, settings: Settings): Promise<Sample> {
+async function sampleOf({ server, asked }: Entrant, settings: Settings): Promise<Sample> {
   const before = await server.cpuTime();
-  const { requests, seconds } = await load(scenario, server.port, settings.seconds, settings.connections);
+  const { requests, seconds } = await load(asked, server.port, settings.seconds, settings.connections);
   return { cpu: ((await server.cpuTime()) - before) / requests, throughput: requests / seconds };
 }
 
-function print(scenario: Scenario, samples: Map<string, Sample[]>): void {
-  const [reference] = samples.keys();
-  const base = samples.get(reference as string) as Sample[];
-  console.log(`\n${scenario.name}, as a ratio to ${reference}`);
+function print(scenario: Scenario, entrants: readonly Entrant[]): void {
+  const { server: reference, samples: base } = entrants[0] as Entrant;
+  console.log(`\n${scenario.name}, as a ratio to ${reference.name}`);
   console.log(
     `${"".padEnd(22)}${["CPU/request", "min", "max", "throughput", "µs CPU"].map((text) => text.padStart(12)).join("")}`,
   );
-  const rows = [...samples].map(([name, list]) => {
-    const cpu = list.map((sample, round) => sample.cpu / (base[round] as Sample).cpu);
-    const throughput = list.map((sample, round) => sample.throughput / (base[round] as Sample).throughput);
+  const rows = entrants.map(({ server: { name }, samples }) => {
+    const cpu = samples.map((sample, round) => sample.cpu / (base[round] as Sample).cpu);
+    const throughput = samples.map((sample, round) => sample.throughput / (base[round] as Sample).throughput);
     return {
       name,
       cells: [
@@ -72,7 +83,7 @@ function print(scenario: Scenario, samples: Map<string, Sample[]>): void {
         Math.min(...cpu),
         Math.max(...cpu),
         median(throughput),
-        median(list.map((each) => each.cpu)),
+        median(samples.map((each) => each.cpu)),
       ],
     };
   });

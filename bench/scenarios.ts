@@ -1,5 +1,6 @@
 /** What is measured: a request, and the servers that answer it. */
 
+import { FILES } from "./files.ts";
 import { CHUNK, CHUNKS, HELLO, USERS } from "./servers/report.js";
 
 export interface Scenario {
@@ -9,16 +10,43 @@ export interface Scenario {
   readonly headers?: Record<string, string>;
   readonly body?: string;
   /** What a right answer has, byte for byte. */
-  readonly answer: string;
+  readonly answer: string | Buffer;
   /** Its media type, parameters aside. */
   readonly type: string;
   /** Whether it comes in chunks, of a length that nobody told, or with a `Content-Length`. */
   readonly chunked?: boolean;
-  /** The servers, the first being what the others are measured by. `tsgi mounts:10` is a variant of `tsgi`. */
+  /** Whether the `ETag` of that answer is sent back with each request, for a 304. */
+  readonly revalidates?: boolean;
+  /**
+   * The servers, the first being what the others are measured by: files below `servers/`, `tsgi mounts:10` being a variant
+   * of `tsgi`.
+   */
   readonly servers: readonly string[];
 }
 
-export const PEERS = ["node", "tsgi", "fastify", "hono", "srvx", "h3", "koa", "express", "polka"];
+const APPS = ["node", "tsgi", "fastify", "hono", "srvx", "h3", "koa", "express", "polka"];
+const STATIC = [
+  "static/node",
+  "static/tsgi",
+  "static/tsgi manifest",
+  "static/sirv",
+  "static/sirv dev",
+  "static/serve-static",
+  "static/express",
+  "static/fastify",
+  "static/hono",
+  "static/srvx",
+  "static/nginx",
+  "static/nginx cached",
+];
+
+/** The library that a server is of: `sirv` for `static/sirv dev`. */
+export function peerOf(server: string): string {
+  return server.replace(/^static\/| .*/g, "");
+}
+
+/** All libraries, the first two being the reference and tsgi. */
+export const PEERS: readonly string[] = [...new Set([...APPS, ...STATIC].map(peerOf))];
 
 const BROWSER = {
   Connection: "keep-alive",
@@ -42,9 +70,9 @@ const TEXT = "x".repeat(1024);
 const PLAIN = { answer: HELLO, type: "text/plain" };
 
 export const SCENARIOS: readonly Scenario[] = [
-  { name: "hello", path: "/", ...PLAIN, servers: PEERS },
-  { name: "browser", path: "/", headers: BROWSER, ...PLAIN, servers: PEERS },
-  { name: "json", path: "/json", answer: JSON.stringify(USERS), type: "application/json", servers: PEERS },
+  { name: "hello", path: "/", ...PLAIN, servers: APPS },
+  { name: "browser", path: "/", headers: BROWSER, ...PLAIN, servers: APPS },
+  { name: "json", path: "/json", answer: JSON.stringify(USERS), type: "application/json", servers: APPS },
   {
     name: "echo",
     path: "/echo",
@@ -52,7 +80,7 @@ export const SCENARIOS: readonly Scenario[] = [
     body: TEXT,
     answer: TEXT,
     type: "text/plain",
-    servers: PEERS,
+    servers: APPS,
   },
   {
     name: "chunks",
@@ -60,7 +88,7 @@ export const SCENARIOS: readonly Scenario[] = [
     answer: CHUNK.toString().repeat(CHUNKS),
     type: "application/octet-stream",
     chunked: true,
-    servers: PEERS,
+    servers: APPS,
   },
   {
     name: "mounts",
@@ -69,4 +97,23 @@ export const SCENARIOS: readonly Scenario[] = [
     servers: ["tsgi", "tsgi mounts:1", "tsgi mounts:10", "tsgi mounts:1000"],
   },
   { name: "middlewares", path: "/", ...PLAIN, servers: ["tsgi", "tsgi middlewares:10"] },
+  { name: "file-1k", path: "/1k.txt", answer: FILES["1k.txt"], type: "text/plain", servers: STATIC },
+  {
+    name: "file-304",
+    path: "/1k.txt",
+    answer: FILES["1k.txt"],
+    type: "text/plain",
+    revalidates: true,
+    // Hono's serveStatic knows no ETag; its middleware of that name makes one.
+    servers: STATIC.map((name) => (name === "static/hono" ? "static/hono etag" : name)),
+  },
+  { name: "file-100k", path: "/100k.txt", answer: FILES["100k.txt"], type: "text/plain", servers: STATIC },
+  {
+    name: "file-10m",
+    path: "/10m.bin",
+    answer: FILES["10m.bin"],
+    type: "application/octet-stream",
+    servers: STATIC,
+  },
+  { name: "missing", path: "/users/7", ...PLAIN, servers: STATIC },
 ];

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { FOLDER } from "./temporary-folder.ts";
 
 /** Puts a command on a processor of its own, where the system can. */
 export function pinned(core: number, command: string, args: string[]): [string, string[]] {
@@ -15,25 +16,38 @@ const RUNNING = new Set<ChildProcess>();
 process.on("exit", () => RUNNING.forEach(end));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 
+/** What a server tells first. */
+interface Greeting {
+  readonly port: number;
+  readonly skipped?: string;
+}
+
 export class TestedServer {
   readonly name: string;
   readonly port: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;
 
-  /** Starts `bench/servers/<name>.js`, with what follows a space in the name as its argument. */
-  static async start(name: string): Promise<TestedServer> {
+  /**
+   * Starts `bench/servers/<name>.js`, with what follows a space in the name as its argument. Prints why, and returns
+   * undefined, where it cannot run here.
+   */
+  static async start(name: string): Promise<TestedServer | undefined> {
     const [file, ...variant] = name.split(" ");
     const path = fileURLToPath(new URL(`servers/${file}.js`, import.meta.url));
     const [command, args] = pinned(0, process.execPath, [path, ...variant]);
     const child = spawn(command, args, {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
-      env: { ...process.env, NODE_ENV: "production" },
+      env: { ...process.env, NODE_ENV: "production", BENCH_FOLDER: FOLDER },
     });
     const ended = once(child, "exit").then(() => Promise.reject(new Error(`the server ${name} has ended`)));
     ended.catch(() => {});
     RUNNING.add(child);
-    const [{ port }] = (await Promise.race([once(child, "message"), ended])) as [{ port: number }];
+    const [{ port, skipped }] = (await Promise.race([once(child, "message"), ended])) as [Greeting];
+    if (skipped !== undefined) {
+      console.log(`${name} is left out: ${skipped}`);
+      return undefined;
+    }
     return new TestedServer(name, port, child, ended);
   }
 
@@ -47,8 +61,8 @@ export class TestedServer {
   /** The CPU time it has used so far, user and system, in microseconds. Throws where the server has ended. */
   async cpuTime(): Promise<number> {
     if (this.#child.connected) this.#child.send("cpu");
-    const [{ cpu }] = (await Promise.race([once(this.#child, "message"), this.#ended])) as [{ cpu: NodeJS.CpuUsage }];
-    return cpu.user + cpu.system;
+    const [{ cpu }] = (await Promise.race([once(this.#child, "message"), this.#ended])) as [{ cpu: number }];
+    return cpu;
   }
 
   stop(): void {

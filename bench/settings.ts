@@ -20,7 +20,7 @@ export const USAGE = `npm run bench -- [flags]
   --seconds 2         of each measurement; whole seconds, as wrk knows no others
   --connections 64    open at a time
   --only hello,echo   of ${SCENARIO_NAMES.join(", ")}
-  --against koa,h3    beside node and tsgi; of ${PEERS.slice(2).join(", ")}`;
+  --against koa,sirv  beside node and tsgi; of ${PEERS.slice(2).join(", ")}`;
 
 /** Reads the flags; undefined where they ask for help. Throws what can be printed on a flag that is wrong. */
 export function readSettings(args: string[]): Settings | undefined {

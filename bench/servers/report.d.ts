@@ -2,4 +2,5 @@ export declare const HELLO: string;
 export declare const USERS: readonly object[];
 export declare const CHUNK: Buffer;
 export declare const CHUNKS: number;
-export declare function report(port: number): void;
+export declare function report(port: number, cpuTime?: () => number): void;
+export declare function skip(reason: string): void;

@@ -5,9 +5,19 @@ export const USERS = Array.from({ length: 20 }, (_, id) => ({ id, name: `user ${
 export const CHUNK = Buffer.alloc(4096, "x");
 export const CHUNKS = 16;
 
-/** Tells the benchmark where the server listens, and how much CPU time it has used whenever asked. */
-export function report(port) {
-  process.on("message", () => process.send?.({ cpu: process.cpuUsage() }));
+/** Tells the benchmark where the server listens, and how many microseconds of CPU time it has used whenever asked. */
+export function report(port, cpuTime = ownCpuTime) {
+  process.on("message", () => process.send?.({ cpu: cpuTime() }));
   process.on("disconnect", () => process.exit());
   process.send?.({ port });
+}
+
+function ownCpuTime() {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** Tells the benchmark why the server cannot run here, and ends. */
+export function skip(reason) {
+  process.send?.({ skipped: reason }, () => process.exit());
 }
