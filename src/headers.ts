@@ -63,6 +63,39 @@ export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name.toLowerCase());
 }
 
+/** What is known of a list that was made ready. */
+export interface ReadyHeaders {
+  /** The declared `Content-Length`, or -1. */
+  readonly contentLength: number;
+  /** Names and values in turn. */
+  readonly lines: readonly string[];
+  /** Whether a value holds a character beyond ASCII. */
+  readonly isLatin1: boolean;
+}
+
+const ready = new WeakMap<HeaderList, ReadyHeaders>();
+
+/** Checks and freezes a list, once for all the responses it will be the head of. Throws as `checkHeaders`. */
+export function makeReady(headers: HeaderList): HeaderList {
+  const contentLength = checkHeaders(headers);
+  for (const line of headers) Object.freeze(line);
+  const lines = headers.flat();
+  ready.set(Object.freeze(headers) as HeaderList, { contentLength, lines, isLatin1: lines.some(isBeyondAscii) });
+  return headers;
+}
+
+/** What is known of a list; undefined where it was not made ready. */
+export function readyHeaders(headers: HeaderList): ReadyHeaders | undefined {
+  return ready.get(headers);
+}
+
+const BEYOND_ASCII = /[\x80-\xff]/;
+
+/** Whether the value of a header holds a character beyond ASCII. */
+export function isBeyondAscii(value: string): boolean {
+  return BEYOND_ASCII.test(value);
+}
+
 const PLAIN = 0;
 const LENGTH = 1;
 const names = new Map<string, typeof PLAIN | typeof LENGTH>();
@@ -75,6 +108,8 @@ const names = new Map<string, typeof PLAIN | typeof LENGTH>();
 export function checkHeaders(headers: HeaderList): number {
   if (!Array.isArray(headers))
     throw badHeader("headers are not a list", 'Pass pairs: [["Content-Type", "text/html"]].');
+  const known = ready.get(headers);
+  if (known !== undefined) return known.contentLength;
   let length = -1;
   for (let index = 0; index < headers.length; index++) {
     const line = headers[index] as [string, string];

@@ -2,7 +2,7 @@
 
 import { TsgiError } from "../../src/errors.ts";
 import type { HeaderList } from "../../src/gateway.ts";
-import { addVary, checkHeaders, removeHeaders } from "../../src/headers.ts";
+import { addVary, checkHeaders, makeReady, removeHeaders } from "../../src/headers.ts";
 import type { Validators } from "../../src/precondition.ts";
 import type { ByteRange } from "../../src/range.ts";
 import { changed, OpenFile, openFile } from "./open-file.ts";
@@ -36,9 +36,9 @@ export class Representation implements Validators {
   readonly modified: number;
   readonly etag: string;
   readonly encoding: Encoding | undefined;
-  /** The headers of a 200; lists are never changed in place. */
+  /** The headers of a 200, ready. */
   readonly headers: HeaderList;
-  /** The headers of a 304. */
+  /** The headers of a 304, ready. */
   readonly unmodifiedHeaders: HeaderList;
   /** All of it, as a part of a body. */
   readonly whole: readonly [ByteRange];
@@ -65,8 +65,8 @@ export class Representation implements Validators {
     this.modified = Math.floor(Math.min(Number(stats.mtimeMs), Date.now()) / 1000);
     this.etag = tagOf(stats, source.encoding);
     this.encoding = source.encoding;
-    this.headers = headersOf(this, source, policy);
-    this.unmodifiedHeaders = removeHeaders(this.headers, ...ONLY_WITH_CONTENT);
+    this.headers = makeReady(headersOf(this, source, policy));
+    this.unmodifiedHeaders = makeReady(removeHeaders(this.headers, ...ONLY_WITH_CONTENT));
     keeper.keep(this);
   }
 

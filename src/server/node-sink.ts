@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TsgiError } from "../errors.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
-import { checkHeaders } from "../headers.ts";
+import { checkHeaders, isBeyondAscii, readyHeaders } from "../headers.ts";
 import type { Sink } from "../response.ts";
 import type { Status } from "../status.ts";
 import type { Connection } from "./connection.ts";
@@ -14,8 +14,6 @@ import type { Connection } from "./connection.ts";
  * small stream wait between its chunks: twice the CPU time for 64 KiB in 16 chunks.
  */
 const BUFFERED = 128 * 1024;
-
-const BEYOND_ASCII = /[\x80-\xff]/;
 
 export class NodeSink implements Sink {
   readonly #request: IncomingMessage;
@@ -38,14 +36,21 @@ export class NodeSink implements Sink {
   }
 
   head(status: Status, headers: HeaderList, length: number): void {
+    const closes = this.#connection.endsWith(this.#response);
+    const ready = readyHeaders(headers);
+    if (ready !== undefined && length < 0 && !closes) {
+      this.#isLatin1 = ready.isLatin1;
+      this.#response.writeHead(status.code, status.reason, ready.lines as string[]);
+      return;
+    }
     const lines: string[] = [];
     for (let index = 0; index < headers.length; index++) {
       const line = headers[index] as [string, string];
-      if (BEYOND_ASCII.test(line[1])) this.#isLatin1 = true;
+      if (isBeyondAscii(line[1])) this.#isLatin1 = true;
       lines.push(line[0], line[1]);
     }
     if (length >= 0) lines.push("Content-Length", String(length));
-    if (this.#connection.endsWith(this.#response)) lines.push("Connection", "close");
+    if (closes) lines.push("Connection", "close");
     this.#response.writeHead(status.code, status.reason, lines);
   }
 

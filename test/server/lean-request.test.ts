@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { finished, PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { hello, RawClient, start } from "./raw-client.ts";
 
@@ -110,3 +111,56 @@ test("lean request: headers that were replaced stay so", async (t) => {
   }
   assert.deepEqual(seen, [{ own: "1" }]);
 });
+
+/** What happens to requests without a body in this use of them, on a plain Node server and on ours. */
+async function bothDo(t: TestContext, use: (request: IncomingMessage, told: (what: string) => void) => void) {
+  const plain = createServer((_request, response) => response.end("hello"));
+  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  t.after(() => plain.close());
+  const { server } = await start(t, hello);
+  let told: string[] = [];
+  const listener = (message: unknown) => {
+    const { request } = message as { request: IncomingMessage };
+    use(request, (what) => told.push(what));
+  };
+  subscribe(CHANNEL, listener);
+  const seen: string[][] = [];
+  try {
+    for (const port of [(plain.address() as AddressInfo).port, server.port]) {
+      told = [];
+      const client = await RawClient.open(connect(port));
+      await client.get("/").until("hello");
+      await client.get("/again", "Connection: close").all();
+      seen.push(told.toSorted());
+    }
+  } finally {
+    unsubscribe(CHANNEL, listener);
+  }
+  return seen;
+}
+
+for (const [what, use] of [
+  ["nothing", () => {}],
+  ["listening to its close", (request, told) => request.on("close", () => told(`close ${request.readableEnded}`))],
+  ["listening to its end", (request, told) => request.on("end", () => told("end"))],
+  ["resume", (request, told) => request.on("end", () => told("end")).resume()],
+  ["data", (request, told) => request.on("data", () => told("data")).on("end", () => told("end"))],
+  [
+    "readable",
+    (request, told) => request.on("readable", () => told(`read ${request.read()}`)).on("end", () => told("end")),
+  ],
+  [
+    "for await",
+    async (request, told) => {
+      for await (const _chunk of request) told("chunk");
+      told("over");
+    },
+  ],
+  ["finished", (request, told) => finished(request.resume(), (error) => told(`finished ${error}`))],
+  ["a pipe", (request, told) => request.pipe(new PassThrough().resume()).on("finish", () => told("piped"))],
+] as [string, (request: IncomingMessage, told: (what: string) => void) => void][]) {
+  test(`lean request: ${what} does to a request without a body what it does on a plain Node server`, async (t) => {
+    const [plain, ours] = await bothDo(t, use);
+    assert.deepEqual(ours, plain);
+  });
+}
