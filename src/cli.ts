@@ -2,25 +2,28 @@
 /** The `tsgi` command. */
 
 import { readFileSync } from "node:fs";
-import { type Arguments, parseArguments, USAGE } from "./cli/arguments.ts";
+import { type Arguments, parseArguments } from "./cli/arguments.ts";
 import { check } from "./cli/check.ts";
 import { CommandError } from "./cli/command-error.ts";
 import { loadApp } from "./cli/module.ts";
-import { serveUntilSignal } from "./cli/run.ts";
+import { precompress, precompressOptions } from "./cli/precompress.ts";
+import { runOptions, serveUntilSignal } from "./cli/run.ts";
 import { staticApp } from "./cli/static.ts";
+import { USAGE } from "./cli/usage.ts";
 
 async function main(args: string[]): Promise<number> {
   const parsed = parseArguments(args);
-  if (parsed.help) return print(USAGE);
-  if (parsed.version) return print(`${version()}\n`);
+  if (parsed.flags.help) return print(USAGE);
+  if (parsed.flags.version) return print(`${version()}\n`);
   return run(parsed);
 }
 
-async function run(parsed: Arguments): Promise<number> {
-  const { action, target } = parsed;
-  if (action === "static") return serveUntilSignal(await staticApp(target), target, parsed);
+async function run({ action, target, flags }: Arguments): Promise<number> {
+  if (action === "precompress") return precompress(target, precompressOptions(flags));
+  const options = runOptions(flags);
+  if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);
   const { app, name } = await loadApp(target);
-  return action === "check" ? check(app, name) : serveUntilSignal(app, name, parsed);
+  return action === "check" ? check(app, name) : serveUntilSignal(app, name, options);
 }
 
 function print(text: string): number {

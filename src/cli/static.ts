@@ -1,15 +1,28 @@
 /** `tsgi static [directory]`: a folder as an app. */
 
-import { statSync } from "node:fs";
 import { staticFiles } from "../../middleware/static-files.ts";
-import { notFound } from "../apps.ts";
 import type { App } from "../gateway.ts";
+import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
+import { cors } from "./cors.ts";
+import { checkFolder } from "./folder.ts";
+import { missing } from "./missing.ts";
 
-/** The app that serves a folder. Throws a `CommandError` where there is none. */
-export function staticApp(folder: string): App {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CommandError(`there is no folder ${folder}; check the path`);
-  }
-  return staticFiles(notFound, { "/": folder });
+/** The app that serves a folder. Throws a `CommandError` where there is none, and for a value that is wrong. */
+export function staticApp(folder: string, flags: Flags): App {
+  const { listing = false, single = false, immutable = false, dotfiles = false } = flags;
+  const maxAge = maxAgeOf(flags);
+  checkFolder(folder);
+  const files: App = staticFiles(
+    missing(() => files),
+    { "/": folder },
+    { listing, immutable, dotfiles, maxAge, extensions: ["html"], ...(single && { fallback: "index.html" }) },
+  );
+  return flags.cors ? cors(files) : files;
+}
+
+/** In milliseconds. */
+function maxAgeOf({ cache = "0" }: Flags): number {
+  if (/^\d{1,10}$/.test(cache)) return Number(cache) * 1000;
+  throw new CommandError(`--cache ${cache} is no number of seconds; for example --cache 3600`);
 }

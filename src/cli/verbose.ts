@@ -2,6 +2,7 @@
 
 import { subscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
+import { printable } from "./printable.ts";
 
 /** Where Node tells of a response that has been handed over. */
 const FINISHED = "http.server.response.finish";
@@ -27,10 +28,4 @@ export function printExchanges(out: { write(text: string): void }): void {
     for (const line of head.split("\r\n").slice(0, -1)) lines.push(line === "" ? ">" : `> ${line}`);
     out.write(`${lines.map(printable).join("\n")}\n`);
   });
-}
-
-/** Control characters of a client must not reach the terminal. */
-function printable(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to show.
-  return line.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,51 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Command } from "./command.ts";
 import { cli, root } from "./transcript.ts";
 
 const modules = fileURLToPath(new URL("modules", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-cli-"));
-const children = new Set<ChildProcess>();
 
-after(() => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(scratch, { recursive: true, force: true });
-});
+after(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** What a command that ends by itself prints, and its exit code. */
-function ended(...args: string[]): { code: number | null; out: string; error: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
-    cwd: modules,
-    encoding: "utf8",
-    timeout: 20_000,
-  });
-  return { code: status, out: stdout, error: stderr };
-}
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly url: string;
-  printed(): string;
-}
-
-/** A command that serves; resolves once it has said where. */
-async function running(...args: string[]): Promise<Running> {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: modules, stdio: ["ignore", "pipe", "pipe"] });
-  children.add(child);
-  let printed = "";
-  child.stdout?.on("data", (chunk) => {
-    printed += chunk;
-  });
-  child.stderr?.on("data", (chunk) => {
-    printed += chunk;
-  });
-  while (!printed.includes("serving")) {
-    if (child.exitCode !== null) throw new Error(printed);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return { child, url: / on (\S+)/.exec(printed)?.[1] as string, printed: () => printed };
-}
-
+const { ended, running } = new Command(modules);
 const page = async (url: string) => (await fetch(url)).text();
 
 for (const [what, args, message] of [
@@ -83,7 +47,17 @@ for (const [what, args, message] of [
   ],
   ["a key without its certificate", ["site.mjs", "--tls-key", "k"], "https needs both --tls-key and --tls-cert"],
   ["a key that is not there", ["site.mjs", "--tls-key", "k", "--tls-cert", "c"], "--tls-key k cannot be read: ENOENT"],
-  ["a folder that is not there", ["static", "nope"], "there is no folder nope; check the path"],
+  ["an empty address", ["site.mjs", "--host", ""], "--host is empty; for every interface give 0.0.0.0 or ::"],
+  [
+    "an option of static for an app",
+    ["site.mjs", "--listing"],
+    "--listing is an option of tsgi static; see tsgi --help",
+  ],
+  [
+    "an option of servers for a check",
+    ["check", "site.mjs", "--port", "1"],
+    "--port is an option of tsgi <module> and tsgi static; see tsgi --help",
+  ],
 ] as [string, string[], string][]) {
   test(`tsgi: ${what} is one line and exit code 2`, () => {
     assert.deepEqual(ended(...args), { code: 2, out: "", error: `tsgi: ${message}\n` });
@@ -132,8 +106,11 @@ test("tsgi: without tsx, a Node that runs no TypeScript says what to install", {
   // A copy of the package outside of this repository, where no tsx is in reach.
   cpSync(join(root, "dist"), join(scratch, "dist"), { recursive: true });
   cpSync(join(root, "package.json"), join(scratch, "package.json"));
-  for (const name of ["path-to-regexp", "mime-types", "mime-db"]) {
-    cpSync(join(root, "node_modules", name), join(scratch, "node_modules", name), { recursive: true });
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { dev?: boolean }>;
+  };
+  for (const [path, { dev }] of Object.entries(lock.packages)) {
+    if (path !== "" && !dev) cpSync(join(root, path), join(scratch, path), { recursive: true });
   }
   writeFileSync(join(scratch, "site.ts"), "export const app = 1;\n");
   const { status, stderr } = spawnSync(process.execPath, ["dist/src/cli.js", "site.ts"], {
@@ -237,13 +214,6 @@ test("tsgi: a second signal ends it at once", async () => {
   const [code] = await once(child, "exit");
   assert.equal(code, 130);
   assert.equal(await pending, "cut");
-});
-
-test("tsgi static: serves a folder", async () => {
-  const { url, printed } = await running("static", ".", "--port", "0");
-  assert.match(printed(), /^tsgi: serving \. on http:/);
-  assert.equal(await page(`${url}/common.cjs`), readFileSync(join(modules, "common.cjs"), "utf8"));
-  assert.equal((await fetch(`${url}/none`)).status, 404);
 });
 
 test("tsgi check: reports each request, exit code 0 or 1", () => {

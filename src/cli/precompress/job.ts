@@ -1,0 +1,68 @@
+/** One variant to be made. */
+
+import type { BigIntStats } from "node:fs";
+import { lstat, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Encoding, VARIANTS } from "../../../middleware/static/variant.ts";
+import { isJustWritten, TICK, versionOf } from "../../../middleware/static/version.ts";
+import { TemporaryFile } from "./temporary-file.ts";
+import type { Thread } from "./thread.ts";
+
+export interface Job {
+  /** Of the file that is compressed. */
+  readonly path: string;
+  /** When it was found. */
+  readonly size: number;
+  readonly isText: boolean;
+  readonly encoding: Encoding;
+}
+
+/** Sizes in bytes. */
+export interface Made {
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Where the variant of a file is. */
+export function variantPath(path: string, encoding: Encoding): string {
+  return path + VARIANTS.find((each) => each.encoding === encoding)?.extension;
+}
+
+/**
+ * Makes a variant, or deletes the one that is there where the file does not shrink. Rejects with what goes wrong, and where
+ * the file was changed in the meantime; then all is as it was before.
+ */
+export async function makeVariant({ path, isText, encoding }: Job, thread: Thread): Promise<Made | "not smaller"> {
+  const before = await statsOfStill(path);
+  const size = Number(before.size);
+  const temporary = new TemporaryFile(dirname(path));
+  try {
+    await thread.compress({ path, size, isText, encoding, descriptor: temporary.descriptor });
+    if (versionOf(await lstat(path, { bigint: true })) !== versionOf(before)) throw changed();
+    const after = temporary.size;
+    if (after >= size) {
+      await rm(variantPath(path, encoding), { force: true });
+      return "not smaller";
+    }
+    temporary.install(variantPath(path, encoding), before);
+    return { before: size, after };
+  } finally {
+    temporary.close();
+  }
+}
+
+/** The stats of a file whose next change they will show. */
+async function statsOfStill(path: string): Promise<BigIntStats> {
+  let stats = await lstat(path, { bigint: true });
+  if (isJustWritten(stats)) {
+    await sleep(TICK);
+    stats = await lstat(path, { bigint: true });
+  }
+  if (!stats.isFile() || isJustWritten(stats)) throw changed();
+  return stats;
+}
+
+function changed(): Error {
+  return new Error("the file was changed while it was compressed");
+}

@@ -1,0 +1,5 @@
+/** Control characters of a client or of a file's name must not reach the terminal. */
+export function printable(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to show.
+  return line.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

@@ -1,0 +1,36 @@
+/** What `tsgi --help` prints. */
+
+export const USAGE = `Usage: tsgi <module>[:<export>]          serve an app
+       tsgi static [directory]           serve a folder
+       tsgi precompress <directory>      compress the files of a folder
+       tsgi check <module>[:<export>]    run an app through lint
+
+A module is a .js, .mjs or .ts file. Without an export, the one named app
+is served, or else the default one.
+
+Options for apps and folders:
+  --host <address>     address to listen on        (default 127.0.0.1)
+  --port <number>      port, 0 picks a free one    (default 8000)
+  --unix <path>        Unix socket to listen on instead
+  --tls-key <file>     private key in PEM; with --tls-cert: https
+  --tls-cert <file>    certificate in PEM
+  --development        show errors in the response
+  --verbose            print each exchange as curl -v does
+
+Options of static:
+  --listing            list folders that have no index.html
+  --single             show index.html for pages that are not there
+  --cors               let the pages of other sites read the files
+  --cache <seconds>    how long browsers may keep files   (default 0)
+  --immutable          a year for names like app.3f2a1b9c.js
+  --dotfiles           serve files whose name starts with a dot
+  --open               open the browser
+  --quiet              print nothing but errors
+
+Options of precompress:
+  --only <codings>     some of br,zstd,gzip        (default all)
+  --quiet              print nothing but errors
+
+  --version            print the version
+  --help               print this
+`;
