@@ -3,8 +3,11 @@
 import type { ByteRange } from "../../src/range.ts";
 import type { OpenFile } from "./open-file.ts";
 
-/** How much is read at a time, in bytes. */
-export const CHUNK: number = 64 * 1024;
+/**
+ * How much is read at a time, in bytes: as much as a server keeps for a slow reader anyway. Half of it takes a fifth more of
+ * CPU time for a large file.
+ */
+export const CHUNK: number = 128 * 1024;
 
 /** A part of a body: a range of the file, or bytes that stand between two. */
 export type Part = ByteRange | Uint8Array;

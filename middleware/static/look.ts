@@ -9,7 +9,7 @@ import type { Policy } from "./options.ts";
 import { type Keeper, Representation, type Source } from "./representation.ts";
 import { FileResource, FolderResource, type Probe, type Resource } from "./resource.ts";
 import { nameIn, type Root, reportIfGone } from "./root.ts";
-import { type Encoding, VARIANTS } from "./variant.ts";
+import { type Encoding, isCurrent, VARIANTS } from "./variant.ts";
 import { versionOf } from "./version.ts";
 
 /** What a look needs to know beside what it looks for. */
@@ -131,7 +131,7 @@ export class Look {
     const name = original + VARIANTS.find((each) => each.encoding === encoding)?.extension;
     const file = await this.#probe(root, name).catch(() => undefined);
     if (!(file instanceof OpenFile)) return undefined;
-    if (file.stats.mtimeNs >= stats.mtimeNs && file.stats.size < stats.size) return { encoding, name, file };
+    if (isCurrent(file.stats, stats)) return { encoding, name, file };
     void file.release();
     return undefined;
   }

@@ -1,5 +1,7 @@
 /** Precompressed variants: the files beside a file that hold the same in fewer bytes. */
 
+import type { BigIntStats } from "node:fs";
+
 /** A content coding (RFC 9110 §8.4.1) that variants come in. */
 export type Encoding = "br" | "zstd" | "gzip";
 
@@ -12,4 +14,9 @@ export const VARIANTS: readonly { readonly encoding: Encoding; readonly extensio
 
 export function isEncoding(value: unknown): value is Encoding {
   return VARIANTS.some(({ encoding }) => encoding === value);
+}
+
+/** Whether a variant stands for its original: it is neither older nor larger. */
+export function isCurrent(variant: BigIntStats, original: BigIntStats): boolean {
+  return variant.mtimeNs >= original.mtimeNs && variant.size < original.size;
 }
