@@ -30,7 +30,7 @@
  * Source: PEP 3333, read for an asynchronous runtime.
  */
 
-/** A piece of a body. A string is sent as UTF-8. */
+/** A piece of a body. A string is sent as UTF-8. Bytes are never changed once they were handed on, by whoever has them. */
 export type Chunk = string | Uint8Array;
 
 /** What an app returns. A string or a `Uint8Array` is one chunk; nothing is an empty body. */
