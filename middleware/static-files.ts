@@ -13,6 +13,7 @@
 
 import { finish } from "../src/body.ts";
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
+import { printable } from "../src/printable.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkApp } from "../src/stack.ts";
 import { type Answer, refusal } from "./static/answer.ts";
@@ -112,6 +113,6 @@ function refusalFor(error: unknown, environ: Environ): Answer {
   const { code = "", message } = error as NodeJS.ErrnoException;
   const isTemporary = EXHAUSTED.has(code) || isChanged(error);
   if (!isTemporary && !DENIED.has(code)) throw error;
-  environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${message}\n`);
+  environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${printable(message)}\n`);
   return isTemporary ? refusal("503 Service Unavailable", [["Retry-After", "1"]]) : refusal("403 Forbidden");
 }

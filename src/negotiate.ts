@@ -10,9 +10,13 @@ import Negotiator from "negotiator";
  */
 export function preferredEncoding(header: string | undefined, available: readonly string[]): string | undefined {
   if (header === undefined) return available.includes("identity") ? "identity" : undefined;
-  const negotiator = new Negotiator({ headers: { "accept-encoding": header } }) as unknown as Encodings;
+  const wellFormed = header.split(",").filter((element) => !BAD_WEIGHT.test(element));
+  const negotiator = new Negotiator({ headers: { "accept-encoding": wellFormed.join() } }) as unknown as Encodings;
   return negotiator.encodings([...available], { preferred: [...available] })[0];
 }
+
+/** A weight that is none (RFC 9110 §12.4.2); what is malformed says nothing, where the package would take it for a refusal. */
+const BAD_WEIGHT = /;\s*q\s*=(?!\s*(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$))/i;
 
 /** What the types of the package leave out. */
 interface Encodings {

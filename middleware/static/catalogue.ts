@@ -10,6 +10,7 @@ import { manifestOf } from "./manifest.ts";
 import { OpenFiles } from "./open-files.ts";
 import type { Policy } from "./options.ts";
 import { FileResource, type Resource } from "./resource.ts";
+import { reportIfGone } from "./root.ts";
 
 /** Hears of what a person should know. */
 export type Report = (text: string) => void;
@@ -51,6 +52,7 @@ export class Catalogue {
     if (memory === undefined) return;
     this.#entries = new LRUCache({
       maxSize: Math.max(1, memory.totalSize),
+      noDisposeOnSet: true,
       dispose: ({ resource }) => letGo(resource),
     });
     this.#absent = new LRUCache({ max: ABSENT });
@@ -89,12 +91,19 @@ export class Catalogue {
   /** Requests for one path that come at the same time share a look. */
   #ask(key: string, exported: Exported, names: string[], endsInSlash: boolean, report: Report): Promise<Resource> {
     const look = () => new Look({ ...this.#context, report }).find(exported, names, endsInSlash);
-    if (this.#entries === undefined) return look();
+    if (this.#entries === undefined) return this.#seen(exported, look(), report);
     const running = this.#looking.get(key);
     if (running !== undefined) return running;
-    const asked = this.#refresh(key, look).finally(() => this.#looking.delete(key));
+    const asked = this.#seen(exported, this.#refresh(key, look), report).finally(() => this.#looking.delete(key));
     this.#looking.set(key, asked);
     return asked;
+  }
+
+  /** Where nothing is found, the roots may be gone. */
+  async #seen({ roots }: Exported, pending: Promise<Resource>, report: Report): Promise<Resource> {
+    const resource = await pending;
+    if (resource.found === "absent") for (const root of roots) await reportIfGone(root, report);
+    return resource;
   }
 
   async #refresh(key: string, look: () => Promise<Resource>): Promise<Resource> {
@@ -134,7 +143,8 @@ export class Catalogue {
     const entry = this.#entries?.get(key);
     if (entry === undefined || entry.resource.found !== found || !(found instanceof FileResource)) return;
     const bytes = found.representations.reduce((sum, each) => sum + (each.bytes?.length ?? 0), 0);
-    this.#entries?.set(key, entry, { size: ENTRY_SIZE + bytes });
+    // Another object: the cache takes no new size for the one that it has.
+    this.#entries?.set(key, { ...entry }, { size: ENTRY_SIZE + bytes });
   }
 
   /** What was found is not needed any more: nothing of it stays open, unless it is remembered. */

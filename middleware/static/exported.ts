@@ -67,7 +67,13 @@ function findRoot(key: string, source: ExportSource, followsLinks: boolean): Roo
   try {
     const stats = statSync(path);
     if (stats.isDirectory() || stats.isFile()) {
-      return { path, isFolder: stats.isDirectory(), followsLinks, realPath: realpathSync.native(path), seenAt: 0 };
+      return {
+        path,
+        isFolder: stats.isDirectory(),
+        followsLinks,
+        realPath: realpathSync.native(path),
+        seenAt: Number.NEGATIVE_INFINITY,
+      };
     }
   } catch (cause) {
     throw badExport(key, (cause as Error).message, "Paths are relative to the working directory.", cause);

@@ -8,7 +8,7 @@ import { type Opened, OpenFile, openFile } from "./open-file.ts";
 import type { Policy } from "./options.ts";
 import { type Keeper, Representation, type Source } from "./representation.ts";
 import { FileResource, FolderResource, type Probe, type Resource } from "./resource.ts";
-import { nameIn, type Root, reportIfGone } from "./root.ts";
+import { leadsInside, nameIn, type Root } from "./root.ts";
 import { type Encoding, isCurrent, VARIANTS } from "./variant.ts";
 import { versionOf } from "./version.ts";
 
@@ -41,10 +41,7 @@ export class Look {
       if (found === "folder" && root.isFolder) folders.push({ root, name: nameIn(root, names) });
       else if (found !== undefined && found !== "folder") return { found, probes: this.#probes };
     }
-    if (folders.length === 0) {
-      for (const root of roots) await reportIfGone(root, this.#context.report);
-      return { found: "absent", probes: this.#probes };
-    }
+    if (folders.length === 0) return { found: "absent", probes: this.#probes };
     const path = names.length === 0 ? "/" : `/${names.join("/")}/`;
     return { found: endsInSlash ? new FolderResource(folders, path) : "moved", probes: this.#probes };
   }
@@ -139,7 +136,7 @@ export class Look {
   async #probe(root: Root, name: string): Promise<Opened> {
     if (!this.#context.mayExist(name)) return undefined;
     const opened = await openFile(name, root, this.#context.report);
-    this.#probes.push({ name, version: opened instanceof OpenFile ? opened.version : opened });
+    this.#probes.push({ root, name, version: opened instanceof OpenFile ? opened.version : opened });
     return opened;
   }
 }
@@ -150,8 +147,12 @@ function pathOf(names: readonly string[]): string {
 
 /** Whether what a look found is still so. */
 export async function isUnchanged({ probes }: Resource): Promise<boolean> {
-  const versions = await Promise.all(probes.map(({ name }) => versionAt(name)));
-  return versions.every((version, index) => version === probes[index]?.version);
+  return (await Promise.all(probes.map(holds))).every(Boolean);
+}
+
+/** A folder on the way may have been moved out of the root, and a link stand in its place: the file is the same then. */
+async function holds({ root, name, version }: Probe): Promise<boolean> {
+  return (await versionAt(name)) === version && (version === undefined || leadsInside(root, name));
 }
 
 function versionAt(name: string): Promise<string | undefined> {

@@ -25,7 +25,7 @@ export async function openFile(name: string, root: Root, report: (text: string) 
     descriptor = await openDescriptor(name);
   } catch (error) {
     if (!isAbsent(error)) throw error;
-    if ((error as NodeJS.ErrnoException).code === "ENAMETOOLONG") report((error as Error).message);
+    if ((error as NodeJS.ErrnoException).code === "ENAMETOOLONG") report("ENAMETOOLONG: no file can have such a name");
     return undefined;
   }
   let file: OpenFile | undefined;

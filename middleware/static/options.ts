@@ -46,7 +46,8 @@ export interface StaticFilesOptions {
   types?: Readonly<Record<string, string>>;
   /**
    * Headers of your own for a file, in place of what it would have under the same name. Asked when a file is looked at, not
-   * for each request. They go with 200, 206 and, but for `Content-…`, 304.
+   * for each request. They go with 200, 206 and, but for those that describe content (`Content-Type`, `Content-Language`,
+   * `Content-Disposition`), 304.
    */
   headers?: (path: string, file: ServedFile) => HeaderList;
   /** Whether what is not there goes to the app. With `false` it is 404 below an exported prefix, other methods 405. Default `true`. */

@@ -6,6 +6,7 @@ import type { Root } from "./root.ts";
 
 /** A name that was looked at, and what stood there: a version, a folder or nothing that is served. */
 export interface Probe {
+  readonly root: Root;
   readonly name: string;
   readonly version: string | "folder" | undefined;
 }
@@ -28,8 +29,9 @@ export class FolderResource {
   }
 }
 
-/** How many answers for different `Accept-Encoding` are remembered; browsers send a handful. */
+/** How many answers for different `Accept-Encoding` are remembered, and up to which length: browsers send a handful. */
 const REMEMBERED = 16;
+const REMEMBERED_LENGTH = 100;
 
 /** A file, as it is and in the variants that lie beside it. */
 export class FileResource {
@@ -56,6 +58,7 @@ export class FileResource {
     const available = [...this.#variants.map(({ encoding }) => encoding as string), "identity"];
     const wanted = preferredEncoding(acceptEncoding, available);
     const chosen = wanted === "identity" ? this.original : this.#variants.find(({ encoding }) => encoding === wanted);
+    if (acceptEncoding.length > REMEMBERED_LENGTH) return chosen;
     if (this.#chosen.size >= REMEMBERED) this.#chosen.clear();
     this.#chosen.set(acceptEncoding, chosen);
     return chosen;

@@ -2,6 +2,7 @@
 
 import type { Body, Environ } from "../../src/gateway.ts";
 import { addVary } from "../../src/headers.ts";
+import { printable } from "../../src/printable.ts";
 import { type Answer, isNavigation, judge, moved } from "./answer.ts";
 import { type Catalogue, fallbackKey } from "./catalogue.ts";
 import { FileBody, type Part } from "./file-body.ts";
@@ -81,7 +82,7 @@ export class Responses {
     try {
       if (!(resource.found instanceof FileResource)) return undefined;
       const answer = await this.#file(environ, fallbackKey(exported), resource, resource.found);
-      return { ...answer, headers: addVary(answer.headers, "Accept") };
+      return { ...answer, headers: addVary(addVary(answer.headers, "Accept"), "Sec-Fetch-Mode") };
     } finally {
       this.#catalogue.release(resource);
     }
@@ -99,5 +100,5 @@ function sliceOf(bytes: Uint8Array, part: Part): Uint8Array {
 }
 
 function report({ REQUEST_METHOD, REQUEST_URI, "tsgi.errors": errors }: Environ, text: string): void {
-  errors.write(`${REQUEST_METHOD} ${REQUEST_URI}: ${text}\n`);
+  errors.write(`${REQUEST_METHOD} ${REQUEST_URI}: ${printable(text)}\n`);
 }

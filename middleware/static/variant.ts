@@ -16,7 +16,7 @@ export function isEncoding(value: unknown): value is Encoding {
   return VARIANTS.some(({ encoding }) => encoding === value);
 }
 
-/** Whether a variant stands for its original: it is neither older nor larger. */
+/** Whether a variant stands for its original: it is neither older nor larger, nor empty, which no coding of anything is. */
 export function isCurrent(variant: BigIntStats, original: BigIntStats): boolean {
-  return variant.mtimeNs >= original.mtimeNs && variant.size < original.size;
+  return variant.mtimeNs >= original.mtimeNs && variant.size > 0 && variant.size < original.size;
 }

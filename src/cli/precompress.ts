@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Encoding, isEncoding, VARIANTS } from "../../middleware/static/variant.ts";
+import { printable } from "../printable.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { checkFolder } from "./folder.ts";
@@ -12,7 +13,6 @@ import { Progress } from "./precompress/progress.ts";
 import { Tally } from "./precompress/tally.ts";
 import { deleteUnfinished } from "./precompress/temporary-file.ts";
 import { Thread } from "./precompress/thread.ts";
-import { printable } from "./printable.ts";
 
 /** What is made. */
 export interface PrecompressOptions {

@@ -2,7 +2,7 @@
 
 import { subscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** Where Node tells of a response that has been handed over. */
 const FINISHED = "http.server.response.finish";
