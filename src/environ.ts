@@ -28,6 +28,11 @@ export interface Peer {
   readonly port: string;
 }
 
+/** An IPv4 peer of a dual-stack socket shows as itself, not as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). */
+export function plainAddress(address: string | undefined): string {
+  return address?.replace(/^::ffff:(?=\d+\.)/, "") ?? "";
+}
+
 /**
  * Builds the environ of one request. `lines` are the header lines, name and value in turn. Undefined for a request that is
  * a 400: a malformed target (see `parseTarget`) or a second `Host` (RFC 9112 §3.2).

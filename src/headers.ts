@@ -40,6 +40,13 @@ export function addVary(headers: HeaderList, field: string): HeaderList {
     : setHeader(headers, "Vary", `${vary}, ${field}`);
 }
 
+/** Names and values in turn, as Node has them, as a list of pairs. */
+export function pairsOf(lines: readonly string[]): HeaderList {
+  const list: HeaderList = [];
+  for (let index = 0; index < lines.length; index += 2) list.push([lines[index] as string, lines[index + 1] as string]);
+  return list;
+}
+
 function isNamed(name: string, lowerCased: string): boolean {
   return name.length === lowerCased.length && name.toLowerCase() === lowerCased;
 }

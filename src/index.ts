@@ -1,3 +1,11 @@
+export {
+  type FrameworkApp,
+  type FromNodeOptions,
+  fromNode,
+  type Next,
+  type NodeHandler,
+} from "./adapters/from-node.ts";
+export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
 export { html, json, notFound, type ResponseOptions, redirect, text } from "./apps.ts";
 export { finish, readBody, readText } from "./body.ts";
 export { type BodyMap, type ChunkStream, mapBody } from "./body-stream.ts";

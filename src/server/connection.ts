@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Peer } from "../environ.ts";
+import { type Peer, plainAddress } from "../environ.ts";
 import { clientGone, type NodeInput } from "./node-input.ts";
 
 /** How long a client that still sends may take to read its last answer, in milliseconds. */
@@ -152,9 +152,4 @@ export class Connection implements Peer {
 
 function close(socket: Socket): void {
   socket.destroySoon();
-}
-
-/** An IPv4 peer of a dual-stack socket shows as itself, not as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). */
-function plainAddress(address: string | undefined): string {
-  return address?.replace(/^::ffff:(?=\d+\.)/, "") ?? "";
 }

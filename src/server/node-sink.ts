@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TsgiError } from "../errors.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
-import { checkHeaders, isBeyondAscii, readyHeaders } from "../headers.ts";
+import { checkHeaders, isBeyondAscii, pairsOf, readyHeaders } from "../headers.ts";
 import type { Sink } from "../response.ts";
 import type { Status } from "../status.ts";
 import type { Connection } from "./connection.ts";
@@ -113,11 +113,11 @@ export class NodeSink implements Sink {
   }
 
   get requestHeaders(): HeaderList {
-    return pairs(this.#request.rawHeaders);
+    return pairsOf(this.#request.rawHeaders);
   }
 
   get requestTrailers(): HeaderList {
-    return pairs(this.#request.rawTrailers);
+    return pairsOf(this.#request.rawTrailers);
   }
 
   inform(status: StatusLine, headers: HeaderList): void {
@@ -145,10 +145,4 @@ function reset(socket: Socket): void {
     // Only plain TCP can be reset; TLS tells a lost connection from its end by itself.
     socket.destroy();
   }
-}
-
-function pairs(lines: readonly string[]): HeaderList {
-  const list: HeaderList = [];
-  for (let index = 0; index < lines.length; index += 2) list.push([lines[index] as string, lines[index + 1] as string]);
-  return list;
 }

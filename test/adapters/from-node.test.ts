@@ -1,0 +1,447 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { pipeline } from "node:stream/promises";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { dispatcher } from "../../middleware/dispatcher.ts";
+import { mapText, transform } from "../../middleware/transform.ts";
+import { fromNode, type NodeHandler } from "../../src/adapters/from-node.ts";
+import { notFound, text } from "../../src/apps.ts";
+import type { App } from "../../src/gateway.ts";
+import { request } from "../../src/testing.ts";
+import { RawClient, start } from "../server/raw-client.ts";
+
+type Told = (...what: unknown[]) => void;
+type Handler = (request: IncomingMessage, response: ServerResponse, told: Told) => unknown;
+
+/** What comes over the wire, without what differs from one moment to the next, and what the handler told meanwhile. */
+interface Seen {
+  wire: string;
+  told: unknown[];
+}
+
+const GET = "GET /path?query=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Two: a\r\nX-Two: b\r\n\r\n";
+
+async function seen(port: number, sent: string): Promise<string> {
+  const client = await RawClient.open(connect(port, "127.0.0.1"));
+  client.socket.write(sent, "latin1");
+  return sorted((await client.all()).replace(/^Date: .*\r\n/gm, ""));
+}
+
+/** Node sends the connection's own headers last, the gateway where they stand. */
+function sorted(response: string): string {
+  const end = response.indexOf("\r\n\r\n");
+  const [status, ...lines] = response.slice(0, end).split("\r\n");
+  return [status, ...lines.toSorted()].join("\r\n") + response.slice(end);
+}
+
+/** A handler on a plain Node server, and as an app on ours. */
+async function both(t: TestContext, handler: Handler, sent = GET): Promise<[plain: Seen, ours: Seen]> {
+  const told: [unknown[], unknown[]] = [[], []];
+  const plain = createServer((request, response) => {
+    void handler(request, response, (...what) => told[0].push(...what));
+  });
+  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  t.after(() => plain.close());
+  const { server } = await start(
+    t,
+    fromNode((request, response) => handler(request, response, (...what) => told[1].push(...what))),
+  );
+  const wires = [await seen((plain.address() as AddressInfo).port, sent), await seen(server.port, sent)] as const;
+  await sleep(20);
+  return [
+    { wire: wires[0], told: told[0] },
+    { wire: wires[1], told: told[1] },
+  ];
+}
+
+const HEADERS = { "Content-Length": "2", "X-A": ["1", "2"], "Set-Cookie": ["a=1", "b=2"] };
+const POST = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+const CHUNKED = `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Trailer: t\r\n\r\n`;
+
+for (const [what, handler, sent] of [
+  ["end with text", (_request, response) => response.setHeader("Content-Length", 2).end("hi")],
+  ["writeHead with an object", (_request, response) => response.writeHead(201, HEADERS).end("hi")],
+  ["writeHead with a reason", (_request, response) => response.writeHead(200, "Fine", { "Content-Length": 0 }).end()],
+  [
+    "writeHead with a list",
+    (_request, response) => response.writeHead(200, ["X-A", "1", "X-A", "2", "Content-Length", "0"]).end(),
+  ],
+  [
+    "writeHead after setHeader",
+    (_request, response) => {
+      response.setHeader("x-a", "replaced");
+      response.setHeader("X-B", ["3", "4"]);
+      response.writeHead(200, { "X-A": "1", "Content-Length": 0 }).end();
+    },
+  ],
+  [
+    "chunks",
+    (_request, response) => {
+      response.write("a");
+      response.write(Buffer.from("b"));
+      response.end("c");
+    },
+  ],
+  [
+    "encodings",
+    (_request, response) => {
+      response.writeHead(200, { "Content-Length": 9 });
+      response.write("\xe4", "latin1");
+      response.write("6869", "hex");
+      response.write("aGk=", "base64");
+      response.write("ä", "utf8");
+      response.end("\xfc\xfc", "latin1");
+    },
+  ],
+  ["a status without a body", (_request, response) => response.writeHead(204).end()],
+  ["a 304", (_request, response) => response.writeHead(304, { ETag: '"a"' }).end("ignored")],
+  ["HEAD", (_request, response) => response.setHeader("Content-Length", 2).end("hi"), GET.replace("GET", "HEAD")],
+  [
+    "a head that is flushed",
+    async (_request, response) => {
+      response.flushHeaders();
+      await sleep(5);
+      response.end("late");
+    },
+  ],
+  [
+    "trailers, which are dropped or sent",
+    (_request, response) => void response.writeHead(200, { "Content-Length": 0 }).end(),
+  ],
+  [
+    "early hints",
+    async (_request, response) => {
+      response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+      await sleep(5);
+      response.setHeader("Content-Length", 0).end();
+    },
+  ],
+  [
+    "what is known of a response before and after",
+    (_request, response, told) => {
+      const state = () => [response.headersSent, response.writableEnded, response.finished, response.destroyed];
+      told(state());
+      response.writeHead(200, { "Content-Length": 0 });
+      told(state(), response.statusCode, response.statusMessage);
+      for (const wrong of [() => response.setHeader("a", "b"), () => response.writeHead(200)]) {
+        try {
+          wrong();
+        } catch (error) {
+          told((error as { code?: string }).code);
+        }
+      }
+      response.end(() => told("ended", state()));
+      told(state());
+      response.on("finish", () => told("finish", state(), response.writableFinished));
+      response.on("close", () => told("close", state()));
+    },
+  ],
+  [
+    "write after end",
+    (_request, response, told) => {
+      response.on("error", (error) => told((error as { code?: string }).code));
+      response.setHeader("Content-Length", 0).end();
+      told(response.write("more", (error) => told((error as { code?: string } | undefined)?.code)));
+    },
+  ],
+  [
+    "callbacks of writes",
+    (_request, response, told) => {
+      response.write("a", () => told("first"));
+      response.end("b", () => told("last"));
+    },
+  ],
+  [
+    "a chunk that is none",
+    (_request, response, told) => {
+      try {
+        response.end(5 as unknown as string);
+      } catch (error) {
+        told((error as { code?: string }).code, response.writableEnded);
+        response.end("after");
+      }
+    },
+  ],
+  [
+    "a request",
+    (request, response, told) => {
+      const { method, url, headers, httpVersion, httpVersionMajor, httpVersionMinor } = request;
+      told(method, url, headers, httpVersion, httpVersionMajor, httpVersionMinor);
+      told(request.headersDistinct.host, request.socket.remoteAddress, request.connection === request.socket);
+      told(
+        (request.socket as { encrypted?: boolean }).encrypted,
+        response.req === request,
+        response.socket === request.socket,
+      );
+      response.setHeader("Content-Length", 0).end();
+    },
+  ],
+  [
+    "a request that is over",
+    (request, response, told) => {
+      request.on("end", () => told("end"));
+      request.on("close", () => told("close", request.destroyed, request.readableEnded, request.aborted));
+      response.setHeader("Content-Length", 0).end();
+    },
+  ],
+  ...(
+    [
+      [
+        "by events",
+        (request, done) => {
+          let body = "";
+          request
+            .setEncoding("utf8")
+            .on("data", (chunk) => (body += chunk))
+            .on("end", () => done(body, request.complete));
+        },
+      ],
+      [
+        "by for await",
+        async (request, done) => {
+          let body = "";
+          for await (const chunk of request) body += chunk;
+          done(body, request.trailers);
+        },
+      ],
+      [
+        "by readable",
+        (request, done) => {
+          let body = "";
+          request.on("readable", () => {
+            for (let chunk = request.read(); chunk !== null; chunk = request.read()) body += chunk;
+          });
+          request.on("end", () => done(body));
+        },
+      ],
+      [
+        "late",
+        async (request, done) => {
+          await sleep(20);
+          let body = "";
+          for await (const chunk of request) body += chunk;
+          done(body);
+        },
+      ],
+    ] as [string, (request: IncomingMessage, done: Told) => unknown][]
+  ).flatMap(([how, read]) =>
+    [GET, POST, CHUNKED].map(
+      (sent) =>
+        [
+          `${sent.split(" ")[0]}${sent === CHUNKED ? " in chunks" : ""} read ${how}`,
+          (request: IncomingMessage, response: ServerResponse, told: Told) =>
+            read(request, (...what) => {
+              told(...what);
+              response.setHeader("Content-Length", 0).end();
+            }),
+          sent,
+        ] as [string, Handler, string],
+    ),
+  ),
+  ["a pipe there and back", (request, response) => void pipeline(request, response), CHUNKED],
+  ["a body that nobody reads", (_request, response) => response.setHeader("Content-Length", 2).end("hi"), POST],
+] as [string, Handler, string?][]) {
+  test(`fromNode: ${what} is what it is on a plain Node server`, async (t) => {
+    const [plain, ours] = await both(t, handler, sent);
+    assert.deepEqual(ours, plain);
+  });
+}
+
+// What a plain Node server does otherwise: its process ends.
+
+test("fromNode: an error that is thrown, or comes with a promise, is the app's", async () => {
+  const error = new Error("mine");
+  await assert.rejects(
+    request(
+      fromNode(() => Promise.reject(error)),
+      "/",
+    ),
+    error,
+  );
+  await assert.rejects(
+    request(
+      fromNode(() => {
+        throw error;
+      }),
+      "/",
+    ),
+    error,
+  );
+  await assert.rejects(
+    request(
+      fromNode((_request, _response, next) => next?.(error), { fallback: notFound }),
+      "/",
+    ),
+    error,
+  );
+});
+
+test("fromNode: a response that is destroyed never looks whole", async (t) => {
+  const { log, connect: open } = await start(
+    t,
+    fromNode((_request, response) => {
+      response.writeHead(200, { "Content-Length": 100 });
+      response.write("part");
+      setTimeout(() => response.destroy(), 5);
+    }),
+  );
+  const answer = await (await open()).get("/").all();
+  assert.match(answer, /^HTTP\/1\.1 200 OK[\s\S]*part$/);
+  assert.match(log.join(""), /TSGI_RESPONSE_DESTROYED|destroyed its response/);
+});
+
+test("fromNode: an error after the answer is reported", async () => {
+  const response = await request(
+    fromNode(async (_request, response) => {
+      response.end("done");
+      throw new Error("too late");
+    }),
+    "/",
+  );
+  assert.equal(await response.text(), "done");
+  assert.match(response.errors, /too late/);
+});
+
+test("fromNode: next() goes to the fallback, else it is 404; whole apps answer for themselves", async () => {
+  const passing: NodeHandler = (_request, _response, next) => next?.();
+  assert.equal((await request(fromNode(passing), "/")).status, 404);
+  assert.equal(await (await request(fromNode(passing, { fallback: text("fallback") }), "/")).text(), "fallback");
+  const whole = Object.assign(
+    (_request: IncomingMessage, response: ServerResponse, next?: unknown) => response.end(typeof next),
+    { listen() {} },
+  );
+  assert.equal(await (await request(fromNode(whole), "/")).text(), "undefined");
+  assert.equal(await (await request(fromNode(whole, { fallback: notFound }), "/")).text(), "function");
+});
+
+test("fromNode: below a mount the handler sees its own path, and knows the mount", async () => {
+  const app = fromNode((incoming, response) => {
+    const { url, originalUrl, baseUrl } = incoming as IncomingMessage & { originalUrl?: string; baseUrl?: string };
+    response.end(JSON.stringify([url, originalUrl, baseUrl]));
+  });
+  const site = dispatcher(app, { "/a": app, "/a/b": app });
+  for (const [path, expected] of [
+    ["/", ["/", null, null]],
+    ["/a", ["/", "/a", "/a"]],
+    ["/a/?q", ["/?q", "/a/?q", "/a"]],
+    ["/a/b/c%2Fd?q=1", ["/c%2Fd?q=1", "/a/b/c%2Fd?q=1", "/a/b"]],
+  ] as const) {
+    assert.deepEqual(JSON.parse(await (await request(site, path)).text()), expected);
+  }
+});
+
+test("fromNode: what is around it sees what it writes, chunk by chunk", async () => {
+  const app = fromNode(async (_request, response) => {
+    response.setHeader("Content-Type", "text/plain");
+    response.write("one ");
+    await sleep(5);
+    response.write("two ");
+    response.end("three");
+  });
+  const shouting = transform(
+    app,
+    mapText("text/plain", (body) => body.toUpperCase()),
+  );
+  assert.equal(await (await request(shouting, "/")).text(), "ONE TWO THREE");
+});
+
+test("fromNode: headers that were changed on the way in are what the handler sees", async () => {
+  const inner = fromNode((incoming, response) =>
+    response.end(`${incoming.headers.authorization} ${incoming.socket.remoteAddress}`),
+  );
+  const outer: App = (environ, startResponse) =>
+    inner({ ...environ, HTTP_AUTHORIZATION: undefined, REMOTE_ADDR: "192.0.2.1" }, startResponse);
+  const response = await request(outer, "/", { headers: { Authorization: "Basic x" } });
+  assert.equal(await response.text(), "undefined 192.0.2.1");
+});
+
+test("fromNode: a writer waits for a client that reads slowly, and is told when there is room", async (t) => {
+  const told: string[] = [];
+  const { connect: open } = await start(
+    t,
+    fromNode((_request, response) => {
+      let left = 64;
+      const chunk = Buffer.alloc(1024 * 1024, "x");
+      const go = () => {
+        while (left > 0) {
+          left--;
+          if (!response.write(chunk)) {
+            told.push("full");
+            assert.ok(response.writableNeedDrain);
+            response.once("drain", () => {
+              told.push("drain");
+              assert.ok(!response.writableNeedDrain);
+              go();
+            });
+            return;
+          }
+        }
+        response.end();
+      };
+      go();
+    }),
+  );
+  const client = await open();
+  client.get("/", "Connection: close");
+  await sleep(100);
+  assert.ok(told.length < 128, "it wrote on");
+  const answer = await client.all();
+  assert.ok(answer.length > 64 * 1024 * 1024);
+  assert.deepEqual(told.slice(0, 2), ["full", "drain"]);
+});
+
+test("fromNode: a client that leaves ends the request and the response", async (t) => {
+  const told: unknown[] = [];
+  let isOver: () => void;
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve;
+  });
+  const { log, connect: open } = await start(
+    t,
+    fromNode((incoming, response) => {
+      incoming.on("aborted", () => told.push("request aborted")).on("close", () => told.push("request close"));
+      response
+        .on("finish", () => told.push("finish"))
+        .on("close", () => {
+          told.push(["response close", response.destroyed, response.writableFinished, response.write("more")]);
+          isOver();
+        });
+      response.write("first");
+    }),
+  );
+  const client = await open();
+  client.get("/");
+  await client.until("first");
+  client.socket.destroy();
+  await over;
+  await sleep(10);
+  assert.deepEqual(
+    told.toSorted(),
+    ["request aborted", "request close", ["response close", true, false, false]].toSorted(),
+  );
+  assert.deepEqual(log, []);
+});
+
+test("fromNode: a body that somebody has read rejects, and is not lost silently", async () => {
+  const app: App = async (environ, startResponse) => {
+    for await (const _chunk of environ["tsgi.input"]);
+    return fromNode(async (incoming, response) => {
+      let length = 0;
+      for await (const chunk of incoming) length += chunk.length;
+      response.end(`${length}`);
+    })(environ, startResponse);
+  };
+  const outcome = await request(app, "/", { method: "POST", body: "hello", lint: false }).then(
+    (response) => response.text(),
+    (error) => error.code,
+  );
+  assert.equal(outcome, "TSGI_BODY_READ");
+});
+
+test("fromNode: what is no handler is refused", () => {
+  for (const wrong of [undefined, null, {}, "x", { handler: 1 }]) {
+    assert.throws(() => fromNode(wrong as unknown as NodeHandler), { code: "TSGI_NO_APP" });
+  }
+});
