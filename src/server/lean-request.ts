@@ -14,6 +14,7 @@
  */
 
 import { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 
 const HEADERS: PropertyDescriptor = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, "headers") ?? {};
 const readHeaders = HEADERS.get as (this: IncomingMessage) => object;
@@ -34,6 +35,8 @@ export class LeanRequest extends IncomingMessage {
   isAsked = false;
   /** Whether the end has come before that, and is still to be told. */
   holdsEnd = false;
+  /** Whether nobody was there to be told when the response was over. */
+  isDropped = false;
 
   override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
     if (this.taker === undefined) {
@@ -55,8 +58,8 @@ export class LeanRequest extends IncomingMessage {
 
   /** What Node calls after a response to have the rest of the body taken off the wire. */
   _dump(): void {
-    const isAwaited = this.listenerCount("close") > 0 || this.listenerCount("end") > 0;
-    if (!this.holdsEnd || isAwaited) dump?.call(this);
+    this.isDropped = this.holdsEnd && this.listenerCount("close") === 0 && this.listenerCount("end") === 0;
+    if (!this.isDropped) dump?.call(this);
   }
 
   /** Hands the body to a taker from now on, or lets it come again after the taker had enough. */
@@ -75,6 +78,19 @@ if (readHeaders !== undefined) {
     },
     set(this: LeanRequest, headers: object) {
       this.lazyHeaders = headers;
+    },
+  });
+}
+
+const ENDED: PropertyDescriptor = Object.getOwnPropertyDescriptor(Readable.prototype, "readableEnded") ?? {};
+const hasEnded = ENDED.get as (this: Readable) => boolean;
+
+// As if it had been drained: Node waits for the end otherwise before it lets go of the request.
+if (hasEnded !== undefined) {
+  Object.defineProperty(LeanRequest.prototype, "readableEnded", {
+    ...ENDED,
+    get(this: LeanRequest): boolean {
+      return this.isDropped || hasEnded.call(this);
     },
   });
 }
