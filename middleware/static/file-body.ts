@@ -26,6 +26,7 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
   #read = 0;
   #underWay: Promise<unknown> | undefined;
   #closing: Promise<unknown> | undefined;
+  #first: IteratorResult<Uint8Array, undefined> | undefined;
 
   constructor(file: OpenFile, parts: readonly Part[]) {
     this.#file = file;
@@ -37,7 +38,18 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
+  /** Reads the first chunk ahead: what is wrong with the file by then is known before a head is sent. */
+  async begun(): Promise<this> {
+    this.#first = await this.next();
+    return this;
+  }
+
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const first = this.#first;
+    if (first !== undefined) {
+      this.#first = undefined;
+      return first;
+    }
     const part = this.#parts[this.#index];
     if (this.#closing !== undefined || part === undefined) return this.return();
     if (part instanceof Uint8Array) {
@@ -68,6 +80,7 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#first = undefined;
     await this.close();
     return { done: true, value: undefined };
   }

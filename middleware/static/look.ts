@@ -74,7 +74,13 @@ export class Look {
       }
     }
     if (!listing || filter?.(names.length === 0 ? "/" : `${pathOf(names)}/`) === false) return undefined;
-    return isFolder || (await this.#probe(root, name)) === "folder" ? "folder" : undefined;
+    return isFolder || (await this.#isFolder(root, name)) ? "folder" : undefined;
+  }
+
+  async #isFolder(root: Root, name: string): Promise<boolean> {
+    const opened = await this.#probe(root, name);
+    if (opened instanceof OpenFile) void opened.release();
+    return opened === "folder";
   }
 
   /** With `isHint` it is enough that the file is there: `moved`. */

@@ -69,7 +69,7 @@ export class Responses {
         if (length <= AT_ONCE) return await opened.read(part.first, length, true);
       }
       isHandedOn = true;
-      return new FileBody(opened, parts);
+      return await new FileBody(opened, parts).begun();
     } finally {
       if (!isHandedOn) void opened.release();
     }

@@ -9,7 +9,7 @@ import { staticFiles } from "../../middleware/static-files.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { fileTree, PASSED_ON, seen, withHeader } from "./file-tree.ts";
+import { fileTree, openBelow, PASSED_ON, seen, withHeader } from "./file-tree.ts";
 
 const root = await fileTree({
   "docs/a.txt": "a",
@@ -139,4 +139,12 @@ test("listing: what comes and goes is seen at once, a folder that goes is the ap
 test("listing: below a mount the page knows its path", async () => {
   const response = await request(dispatcher(notFound, { "/files": app }), "/files/docs/", AS_JSON);
   assert.equal(JSON.parse(await response.text()).path, "/files/docs/");
+});
+
+test("listing: a file that is asked for as a folder is the app's, and closed", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const folder = await fileTree({ "a.txt": "a" });
+  assert.deepEqual(await seen(await request(listing({}, folder), "/a.txt/")), PASSED_ON);
+  assert.equal(openBelow(folder), 0);
 });
