@@ -41,7 +41,11 @@ export async function readBytes(environ: Environ, { limit = DEFAULT_LIMIT }: Rea
  * is `tsgi.input`, so read only one of the two. A body over the limit rejects as in `readBytes`.
  */
 export function toRequest(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptions = {}): Request {
-  const method = environ.REQUEST_METHOD;
+  return requestAt(environ, urlOf(environ), headersOf(environ), limit);
+}
+
+/** The request headers that an environ tells of. */
+export function headersOf(environ: Environ): Headers {
   const headers = new Headers();
   for (const key in environ) {
     const value = environ[key];
@@ -49,6 +53,12 @@ export function toRequest(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptio
     if (key.startsWith("HTTP_")) headers.append(key.slice(5).replaceAll("_", "-"), value);
     else if (key === "CONTENT_TYPE" || key === "CONTENT_LENGTH") headers.append(key.replace("_", "-"), value);
   }
+  return headers;
+}
+
+/** The request as a Fetch `Request` for this URL. A body over the limit, in bytes, rejects as in `readBytes`. */
+export function requestAt(environ: Environ, url: string, headers: Headers, limit: number): Request {
+  const method = environ.REQUEST_METHOD;
   const init: RequestInit & { duplex?: "half" } = { method, headers };
   const { signal } = environ["tsgi.exchange"];
   if (signal !== undefined) init.signal = signal;
@@ -56,7 +66,7 @@ export function toRequest(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptio
     init.body = streamOfInput(environ, limit);
     init.duplex = "half";
   }
-  return new Request(urlOf(environ), init);
+  return new Request(url, init);
 }
 
 /** The declared length of the body, or -1 where it ends by itself. */

@@ -33,3 +33,28 @@ function parse(line: unknown): Status {
   if (known.size < 1000) known.set(line as string, status);
   return status;
 }
+
+/** RFC 9110 §15, RFC 4918, RFC 6585 and others: what the registry calls them. */
+const REASONS = new Map<number, string>(
+  Object.entries({
+    200: "OK, Created, Accepted, Non-Authoritative Information, No Content, Reset Content, Partial Content, Multi-Status",
+    300: "Multiple Choices, Moved Permanently, Found, See Other, Not Modified, Use Proxy, , Temporary Redirect, Permanent Redirect",
+    400:
+      "Bad Request, Unauthorized, Payment Required, Forbidden, Not Found, Method Not Allowed, Not Acceptable, " +
+      "Proxy Authentication Required, Request Timeout, Conflict, Gone, Length Required, Precondition Failed, " +
+      "Content Too Large, URI Too Long, Unsupported Media Type, Range Not Satisfiable, Expectation Failed, , , , " +
+      "Misdirected Request, Unprocessable Content, Locked, Failed Dependency, Too Early, Upgrade Required, , " +
+      "Precondition Required, Too Many Requests, , Request Header Fields Too Large, , , , , , , , , , , , , , , , , , , , " +
+      "Unavailable For Legal Reasons",
+    500:
+      "Internal Server Error, Not Implemented, Bad Gateway, Service Unavailable, Gateway Timeout, HTTP Version Not Supported, " +
+      "Variant Also Negotiates, Insufficient Storage, Loop Detected, , Not Extended, Network Authentication Required",
+  }).flatMap(([first, reasons]) =>
+    reasons.split(", ").map((reason, index): [number, string] => [Number(first) + index, reason]),
+  ),
+);
+
+/** The usual reason phrase of a status; empty for one that the registry does not know. */
+export function reasonOf(code: number): string {
+  return REASONS.get(code) ?? "";
+}

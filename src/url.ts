@@ -13,6 +13,11 @@ export function urlOf(environ: Environ): string {
   return `${originOf(environ)}${path === "" ? "/" : path}${query}`;
 }
 
+/** The URL as an app sees it that knows nothing of its mount: scheme, host, path below the mount and query. */
+export function innerUrlOf(environ: Environ): string {
+  return urlOf({ ...environ, SCRIPT_NAME: "" });
+}
+
 /** `pathTo(environ, "/users")`: that path below the mount of the app being called, for links and redirects. */
 export function pathTo(environ: Environ, path: string): string {
   return environ.SCRIPT_NAME + (path.startsWith("/") ? path : `/${path}`);
