@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { H3, readBody } from "h3";
+import { Hono } from "hono";
+import { setCookie } from "hono/cookie";
+import { dispatcher } from "../../middleware/dispatcher.ts";
+import { mapText, transform } from "../../middleware/transform.ts";
+import { type FetchHandler, type FromFetchOptions, fromFetch } from "../../src/adapters/from-fetch.ts";
+import { notFound } from "../../src/apps.ts";
+import { type RequestOptions, request } from "../../src/testing.ts";
+import { start } from "../server/raw-client.ts";
+
+async function seen(handler: FetchHandler, url = "/", options: RequestOptions & FromFetchOptions = {}) {
+  const response = await request(fromFetch(handler, options), url, options);
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`);
+  return { status: `${response.status} ${response.statusText}`, headers, body: await response.text() };
+}
+
+for (const [what, response, expected] of [
+  ["text", () => new Response("hi"), ["200 OK", ["content-length: 2", "content-type: text/plain;charset=UTF-8"], "hi"]],
+  ["no body", () => new Response(null), ["200 OK", ["content-length: 0"], ""]],
+  [
+    "an empty body",
+    () => new Response(""),
+    ["200 OK", ["content-length: 0", "content-type: text/plain;charset=UTF-8"], ""],
+  ],
+  [
+    "a status of its own",
+    () => new Response(null, { status: 299, statusText: "Fine" }),
+    ["299 Fine", ["content-length: 0"], ""],
+  ],
+  [
+    "a status by its number",
+    () => new Response(null, { status: 429 }),
+    ["429 Too Many Requests", ["content-length: 0"], ""],
+  ],
+  ["no content", () => new Response(null, { status: 204 }), ["204 No Content", [], ""]],
+  ["bytes", () => new Response(new Uint8Array([104, 105])), ["200 OK", ["content-length: 2"], "hi"]],
+  [
+    "JSON",
+    () => Response.json({ a: 1 }),
+    ["200 OK", ["content-length: 7", "content-type: application/json"], '{"a":1}'],
+  ],
+  [
+    "a redirect",
+    () => Response.redirect("http://a/b", 303),
+    ["303 See Other", ["content-length: 0", "location: http://a/b"], ""],
+  ],
+  ["a stream", () => new Response(new Blob(["a", "b"]).stream()), ["200 OK", [], "ab"]],
+  [
+    "a stream that takes its time",
+    () =>
+      new Response(
+        new ReadableStream({
+          async pull(into) {
+            await sleep(2);
+            into.enqueue(Buffer.from("late"));
+            into.close();
+          },
+        }),
+      ),
+    ["200 OK", ["content-length: 4"], "late"],
+  ],
+  [
+    "cookies",
+    () =>
+      new Response(null, {
+        headers: [
+          ["Set-Cookie", "a=1"],
+          ["Set-Cookie", "b=2"],
+          ["X", "1"],
+          ["X", "2"],
+        ],
+      }),
+    ["200 OK", ["content-length: 0", "set-cookie: a=1", "set-cookie: b=2", "x: 1, 2"], ""],
+  ],
+  [
+    "headers of a connection, as those of another server's response",
+    () =>
+      new Response("hi", {
+        headers: { Connection: "close", "Transfer-Encoding": "chunked", "Content-Type": "text/plain" },
+      }),
+    ["200 OK", ["content-length: 2", "content-type: text/plain"], "hi"],
+  ],
+] as [string, FetchHandler, [string, string[], string]][]) {
+  test(`fromFetch: ${what}`, async () => {
+    const [status, headers, body] = expected;
+    assert.deepEqual(await seen(response), { status, headers, body });
+    assert.deepEqual(await seen(async (...args) => response(...args)), { status, headers, body });
+  });
+}
+
+for (const [what, handler] of [
+  ["nothing", () => undefined],
+  ["a string", () => "hi"],
+  ["null", async () => null],
+  ["a network error", () => Response.error()],
+  [
+    "a body that was used",
+    async () => {
+      const used = new Response("hi");
+      await used.text();
+      return used;
+    },
+  ],
+  ["a takeover", () => ({ status: 101, headers: [], body: null })],
+] as unknown as [string, FetchHandler][]) {
+  test(`fromFetch: ${what} is no response`, async () => {
+    await assert.rejects(seen(handler), { code: "TSGI_BAD_RESPONSE" });
+  });
+}
+
+test("fromFetch: what a handler throws is the app's error", async () => {
+  const error = new Error("mine");
+  await assert.rejects(
+    seen(() => {
+      throw error;
+    }),
+    error,
+  );
+  await assert.rejects(
+    seen(() => Promise.reject(error)),
+    error,
+  );
+  const failing = () => new Response(new ReadableStream({ pull: (into) => into.error(error) }));
+  await assert.rejects(seen(failing), error);
+});
+
+test("fromFetch: methods that Fetch forbids are not for it", async () => {
+  for (const method of ["CONNECT", "TRACE", "track"]) {
+    assert.equal((await seen(() => new Response("hi"), "/", { method, lint: false })).status, "501 Not Implemented");
+  }
+});
+
+test("fromFetch: the request", async () => {
+  const { body } = await seen(
+    async (request) => {
+      const { method, url, headers, bodyUsed } = request;
+      const facts = [
+        method,
+        url,
+        headers.get("x-a"),
+        bodyUsed,
+        request instanceof Request,
+        await request.text(),
+        request.bodyUsed,
+      ];
+      return Response.json(facts);
+    },
+    "http://example.com/a%2Fb?c=d",
+    { method: "POST", body: "hello", headers: { "X-A": "1" } },
+  );
+  assert.deepEqual(JSON.parse(body), ["POST", "http://example.com/a%2Fb?c=d", "1", false, true, "hello", true]);
+});
+
+for (const [what, read, expected] of [
+  ["json", (request) => request.json(), { a: 1 }],
+  ["a clone", (request) => request.clone().text(), '{"a":1}'],
+  ["bytes", async (request) => (await request.arrayBuffer()).byteLength, 7],
+  ["its stream", async (request) => (await new Response(request.body).text()).length, 7],
+  ["a request made of its parts", (request) => new Request("http://b/", request as RequestInit).text(), '{"a":1}'],
+  ["what it is for", async (request) => [request.cache, request.redirect, request.mode], ["default", "follow", "cors"]],
+] as [string, (request: Request) => Promise<unknown>, unknown][]) {
+  test(`fromFetch: a request read as ${what}`, async () => {
+    const { body } = await seen(async (request) => Response.json(await read(request)), "/", {
+      method: "POST",
+      body: '{"a":1}',
+    });
+    assert.deepEqual(JSON.parse(body), expected);
+  });
+}
+
+test("fromFetch: below a mount the URL is that within it, or the whole", async () => {
+  const handler: FetchHandler = (request, environ) => new Response(`${request.url} ${environ.SCRIPT_NAME}`);
+  const site = dispatcher(notFound, { "/in": fromFetch(handler), "/full": fromFetch(handler, { url: "full" }) });
+  assert.equal(await (await request(site, "/in/a?b")).text(), "http://localhost/a?b /in");
+  assert.equal(await (await request(site, "/in")).text(), "http://localhost/ /in");
+  assert.equal(await (await request(site, "/full/a?b")).text(), "http://localhost/full/a?b /full");
+});
+
+test("fromFetch: Hono, unchanged", async () => {
+  const hono = new Hono<{ Bindings: { SCRIPT_NAME: string } }>();
+  hono.get("/users/:id", (context) => context.json({ id: context.req.param("id"), mount: context.env.SCRIPT_NAME }));
+  hono.post("/echo", async (context) => context.text(await context.req.text()));
+  hono.get("/cookies", (context) => {
+    setCookie(context, "a", "1");
+    setCookie(context, "b", "2");
+    return context.body(null, 204);
+  });
+  const app = dispatcher(notFound, { "/api": fromFetch(hono) });
+  assert.equal(await (await request(app, "/api/users/7")).text(), '{"id":"7","mount":"/api"}');
+  assert.equal(await (await request(app, "/api/echo", { method: "POST", body: "hello" })).text(), "hello");
+  assert.deepEqual((await request(app, "/api/cookies")).headers.getSetCookie(), ["a=1; Path=/", "b=2; Path=/"]);
+  assert.equal((await request(app, "/api/nothing")).status, 404);
+});
+
+test("fromFetch: h3, unchanged", async () => {
+  const h3 = new H3().get("/hello", () => ({ hello: "h3" })).post("/echo", (event) => readBody(event));
+  assert.deepEqual(JSON.parse(await (await request(fromFetch(h3), "/hello")).text()), { hello: "h3" });
+  const echoed = await request(fromFetch(h3), "/echo", {
+    method: "POST",
+    body: '{"a":1}',
+    headers: { "Content-Type": "application/json" },
+  });
+  assert.deepEqual(JSON.parse(await echoed.text()), { a: 1 });
+});
+
+test("fromFetch: what is around it sees what it sends", async () => {
+  const shouting = transform(
+    fromFetch(() => new Response("quiet")),
+    mapText("text/plain", (body) => body.toUpperCase()),
+  );
+  assert.equal(await (await request(shouting, "/")).text(), "QUIET");
+});
+
+test("fromFetch: a client that leaves aborts the signal and cancels the stream", async (t) => {
+  const told: string[] = [];
+  let isOver: () => void;
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve;
+  });
+  const { log, connect } = await start(
+    t,
+    fromFetch((request) => {
+      request.signal.addEventListener("abort", () => told.push("abort"));
+      return new Response(
+        new ReadableStream({
+          async pull(into) {
+            into.enqueue(Buffer.from("more "));
+            await sleep(2);
+          },
+          cancel() {
+            told.push("cancel");
+            isOver();
+          },
+        }),
+      );
+    }),
+  );
+  const client = await connect();
+  await client.get("/").until("more");
+  client.socket.destroy();
+  await over;
+  assert.deepEqual(told.toSorted(), ["abort", "cancel"]);
+  assert.deepEqual(log, []);
+});
+
+test("fromFetch: a stream waits for a client that reads slowly", async (t) => {
+  let pulled = 0;
+  const { connect } = await start(
+    t,
+    fromFetch(
+      () =>
+        new Response(
+          new ReadableStream({
+            pull(into) {
+              pulled++;
+              into.enqueue(Buffer.alloc(1024 * 1024));
+            },
+          }),
+        ),
+    ),
+  );
+  const client = await connect();
+  client.get("/");
+  await client.until("200 OK");
+  client.socket.pause();
+  await sleep(100);
+  const before = pulled;
+  await sleep(50);
+  assert.ok(pulled - before < 3 && pulled < 200, `${before}, then ${pulled}`);
+});
+
+test("fromFetch: what is no handler is refused", () => {
+  for (const wrong of [undefined, null, {}, "x", { fetch: 1 }]) {
+    assert.throws(() => fromFetch(wrong as unknown as FetchHandler), { code: "TSGI_NO_APP" });
+  }
+  assert.throws(() => fromFetch(() => new Response(), { url: "half" as "full" }), { code: "TSGI_BAD_OPTION" });
+});
