@@ -28,7 +28,8 @@ function importsOf(file: string): string[] {
 function layerOf(file: string): number {
   if (file === "src/gateway.ts") return 0;
   if (/^src\/cli(?:\.ts|\/)/.test(file) || file === "src/testing.ts") return 3;
-  if (/^src\/(?:server|adapters)\/|^middleware\//.test(file) || file === "src/index.ts") return 2;
+  if (/^src\/(?:server|adapters)\/|^middleware\//.test(file) || file === "src/index.ts" || file === "src/fetch.ts")
+    return 2;
   return 1;
 }
 
@@ -55,6 +56,16 @@ test("house: only servers, adapters, the command and what serves files touch nod
   for (const [file, targets] of imports) {
     if (targets.some((target) => target.startsWith("node:"))) assert.match(file, allowed);
   }
+});
+
+test("house: nothing that tsgi/fetch needs touches node: modules", () => {
+  const needed = new Set<string>(["src/fetch.ts"]);
+  for (const file of needed) for (const target of imports.get(file) ?? []) needed.add(target);
+  assert.ok(needed.has("src/adapters/to-fetch.ts"));
+  assert.deepEqual(
+    [...needed].filter((name) => name.startsWith("node:")),
+    [],
+  );
 });
 
 test("house: no circles, types included", () => {

@@ -1,0 +1,97 @@
+/** Apps as Fetch handlers. */
+
+import { type BuildEnviron, environBuilder, type Peer } from "../environ.ts";
+import type { App, Environ, ErrorStream, HeaderList } from "../gateway.ts";
+import { Responder } from "../response.ts";
+import { checkApp } from "../stack.ts";
+import { FetchSink } from "./fetch/fetch-sink.ts";
+import { StreamInput } from "./fetch/stream-input.ts";
+
+export interface ToFetchOptions {
+  /**
+   * The peer's address, from what the runtime passes beside the request. Default: what Bun and Deno pass; empty elsewhere.
+   * Behind a proxy of your own, read its header here.
+   */
+  remoteAddress?: (request: Request, ...platform: unknown[]) => string | undefined;
+  /** Where error text goes, the environ's `tsgi.errors`. Default `console.error`. */
+  errors?: ErrorStream;
+  /** Told each error that is reported, beside `errors`. */
+  onError?: (error: unknown, environ: Environ) => void;
+}
+
+/** A handler of `Bun.serve`, `Deno.serve`, Workers and routes of Fetch frameworks. */
+export type FetchListener = (request: Request, ...platform: unknown[]) => Promise<Response>;
+
+/**
+ * An app as a Fetch handler.
+ *
+ * ```ts
+ * Deno.serve(toFetch(app));
+ * Bun.serve({ fetch: toFetch(app) });
+ * export default { fetch: toFetch(app) };
+ * ```
+ *
+ * What the runtime passes beside the request, as the bindings of a Worker, is `environ["tsgi.platform"]`, a list. There is no
+ * `inform` and no `trailers`. Rejects with an `AbortError` where the client went away before there was a response.
+ */
+export function toFetch(
+  app: App,
+  { remoteAddress = peerAddress, errors = CONSOLE, onError }: ToFetchOptions = {},
+): FetchListener {
+  checkApp(app, "toFetch");
+  const builders = new Map<string, BuildEnviron>();
+  const edge = { onError };
+
+  return function listener(request, ...platform) {
+    const url = new URL(request.url);
+    const lines: HeaderList = [...request.headers];
+    if (!request.headers.has("Host")) lines.unshift(["host", url.host]);
+    const sink = new FetchSink(lines);
+    const responder = new Responder(sink, edge);
+    const peer: Peer = { address: remoteAddress(request, ...platform) ?? "", port: "" };
+    const environ = builderFor(url)(request.method, targetOf(request.url), "HTTP/1.1", lines.flat(), peer, responder);
+    if (environ === undefined) return Promise.resolve(new Response("400 Bad Request\n", { status: 400 }));
+    if (request.body !== null) environ["tsgi.input"] = new StreamInput(request);
+    if (platform.length > 0) environ["tsgi.platform"] = platform;
+    const { signal } = request;
+    if (signal.aborted) sink.leave();
+    else signal.addEventListener("abort", () => sink.leave());
+    responder.run(app, environ);
+    return sink.response;
+  };
+
+  function builderFor({ protocol, hostname, port, origin }: URL): BuildEnviron {
+    let builder = builders.get(origin);
+    if (builder === undefined) {
+      const scheme = protocol === "https:" ? "https" : "http";
+      builder = environBuilder({
+        name: hostname.replace(/^\[|\]$/g, ""),
+        port: port || (scheme === "https" ? "443" : "80"),
+        scheme,
+        errors,
+      });
+      if (builders.size < 100) builders.set(origin, builder);
+    }
+    return builder;
+  }
+}
+
+const CONSOLE: ErrorStream = { write: (text) => console.error(text.replace(/\n$/, "")) };
+
+/** Path and query of a URL that is absolute. */
+function targetOf(url: string): string {
+  const target = url.slice(url.indexOf("/", url.indexOf("//") + 2));
+  const fragment = target.indexOf("#");
+  return fragment < 0 ? target : target.slice(0, fragment);
+}
+
+/** What Deno passes, and what Bun passes. */
+interface Platform {
+  readonly remoteAddr?: { readonly hostname?: string };
+  requestIP?(request: Request): { readonly address: string } | null;
+}
+
+function peerAddress(request: Request, platform?: unknown): string | undefined {
+  const { remoteAddr, requestIP } = (typeof platform === "object" && platform !== null ? platform : {}) as Platform;
+  return remoteAddr?.hostname ?? requestIP?.call(platform, request)?.address;
+}
