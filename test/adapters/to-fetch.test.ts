@@ -146,7 +146,9 @@ test("toFetch: a reader that cancels, and a signal that is aborted, are the clie
   await sleep(10);
   assert.equal(left, 4);
   const waiting = handler(() => new Promise(() => {}));
-  const pending = waiting(new Request("http://a/", { signal: AbortSignal.timeout(5) }));
+  const leaving = new AbortController();
+  setTimeout(() => leaving.abort(), 5);
+  const pending = waiting(new Request("http://a/", { signal: leaving.signal }));
   await assert.rejects(pending, { name: "AbortError" });
   assert.deepEqual(app.log, []);
 });
