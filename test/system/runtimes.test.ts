@@ -1,0 +1,135 @@
+/** Apps on runtimes that are not Node, through `toFetch`. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const site = (name: string): string => join(root, "test/system/runtimes", name);
+
+interface Runtime {
+  /** Where the binary may lie: in a package for the system, or where an install script has put it. */
+  readonly binaries: readonly string[];
+  /** Starts it, and gives the port it listens on. */
+  start(t: TestContext, binary: string): Promise<number>;
+}
+
+const RUNTIMES: Record<string, Runtime> = {
+  Bun: {
+    binaries: ["bun/bin/bun.exe", "@oven/bun-linux-x64/bin/bun"],
+    start: (t, binary) => portOf(t, binary, ["run", site("bun.js")]),
+  },
+  Deno: {
+    binaries: ["@deno/linux-x64-glibc/deno"],
+    start: (t, binary) =>
+      portOf(t, binary, ["run", "--quiet", "--no-check", "--allow-net=127.0.0.1", "--allow-read", site("deno.js")]),
+  },
+  workerd: { binaries: ["@cloudflare/workerd-linux-64/bin/workerd"], start: startWorker },
+};
+
+/** The first line that a program prints. */
+async function portOf(t: TestContext, binary: string, args: string[]): Promise<number> {
+  const child = spawn(binary, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  t.after(() => child.kill("SIGKILL"));
+  for await (const line of createInterface({ input: child.stdout })) return Number(line);
+  throw new Error(`${binary} ended`);
+}
+
+/** It knows no file system: each module is named in its configuration. */
+async function startWorker(t: TestContext, binary: string): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "tsgi-worker-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const port = await freePort();
+  const modules = [...(await graphOf(site("worker.js")))].map(
+    (file) =>
+      `(name = ${JSON.stringify(relative(root, file))}, esModule = embed ${JSON.stringify(relative(folder, file))})`,
+  );
+  const configuration = join(folder, "worker.capnp");
+  await writeFile(
+    configuration,
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = (compatibilityDate = "2025-01-01", modules = [${modules.join(", ")}]))],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+`,
+  );
+  const child = spawn(binary, ["serve", configuration], { stdio: "inherit" });
+  t.after(() => child.kill("SIGKILL"));
+  for (;;) {
+    if (child.exitCode !== null) throw new Error("workerd ended");
+    const response = await fetch(`http://127.0.0.1:${port}/hello`).catch(() => undefined);
+    if (response !== undefined) {
+      await response.arrayBuffer();
+      return port;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A module and all that it imports; the first comes first. */
+async function graphOf(entry: string): Promise<Set<string>> {
+  const files = new Set([entry]);
+  for (const file of files) {
+    const source = await readFile(file, "utf8");
+    for (const [, target] of source.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)";/gm)) {
+      assert.match(target as string, /^\./, `${file} imports ${target}`);
+      files.add(resolve(dirname(file), target as string));
+    }
+  }
+  return files;
+}
+
+/** Without its install script, a package may have a few lines in the place of its binary. */
+function isBinary(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 1_000_000;
+}
+
+for (const [name, { binaries, start }] of Object.entries(RUNTIMES)) {
+  const path = binaries.map((binary) => join(root, "node_modules", binary)).find(isBinary) ?? "";
+  const skip = path === "" ? `${name} is not installed for this system` : false;
+  test(`runtimes: an app on ${name}`, { skip, timeout: 60_000 }, async (t) => {
+    const url = `http://127.0.0.1:${await start(t, path)}`;
+    const ask = async (path: string, init: RequestInit = {}) => {
+      const response = await fetch(url + path, init);
+      return {
+        status: response.status,
+        cookies: response.headers.getSetCookie(),
+        length: response.headers.get("content-length"),
+        body: await response.text(),
+      };
+    };
+    const plain = { status: 200, cookies: [] as string[] };
+    assert.deepEqual(await ask("/hello"), { ...plain, length: "5", body: "hello" });
+    assert.deepEqual(await ask("/hello", { method: "HEAD" }), { ...plain, length: "5", body: "" });
+    assert.deepEqual(await ask("/slowly"), { ...plain, length: null, body: "one two three" });
+    assert.deepEqual((await ask("/fail")).status, 500);
+    const large = "x".repeat(1024 * 1024);
+    const echoed = await ask("/echo", { method: "POST", body: large });
+    assert.deepEqual(
+      { ...echoed, body: echoed.body === large },
+      { status: 200, cookies: ["a=1", "b=2"], length: String(large.length), body: true },
+    );
+    const address = name === "workerd" ? "" : "127.0.0.1";
+    assert.deepEqual(JSON.parse((await ask("/%61//b?c=d")).body), ["/a/b", "c=d", "/a/b", address]);
+  });
+}

@@ -1,0 +1,3 @@
+import { handler } from "./site.js";
+
+export default { fetch: (request, environment, context) => handler(request, environment, context) };
