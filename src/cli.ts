@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { type Arguments, parseArguments } from "./cli/arguments.ts";
 import { check } from "./cli/check.ts";
 import { CommandError } from "./cli/command-error.ts";
-import { loadApp } from "./cli/module.ts";
+import { loadApp, loadOptions } from "./cli/module.ts";
 import { precompress, precompressOptions } from "./cli/precompress.ts";
 import { runOptions, serveUntilSignal } from "./cli/run.ts";
 import { staticApp } from "./cli/static.ts";
@@ -22,7 +22,7 @@ async function run({ action, target, flags }: Arguments): Promise<number> {
   if (action === "precompress") return precompress(target, precompressOptions(flags));
   const options = runOptions(flags);
   if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);
-  const { app, name } = await loadApp(target);
+  const { app, name } = await loadApp(target, loadOptions(flags));
   return action === "check" ? check(app, name) : serveUntilSignal(app, name, options);
 }
 

@@ -16,6 +16,8 @@ export interface Arguments {
 
 /** The options as they were given; each part of the command checks the values of its own. */
 export interface Flags {
+  readonly interface?: string | undefined;
+  readonly factory?: boolean | undefined;
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly unix?: string | undefined;
@@ -35,6 +37,8 @@ export interface Flags {
   readonly version?: boolean | undefined;
   readonly help?: boolean | undefined;
 }
+
+const LOADING = { interface: { type: "string" }, factory: { type: "boolean" } } as const;
 
 const SERVING = {
   host: { type: "string" },
@@ -62,10 +66,10 @@ const PRECOMPRESS = { only: { type: "string" }, quiet: { type: "boolean" } } as 
 
 /** What each action is called and which options it takes. */
 const ACTIONS: readonly { readonly action: Action; readonly called: string; readonly takes: object }[] = [
-  { action: "serve", called: "tsgi <module>", takes: SERVING },
+  { action: "serve", called: "tsgi <module>", takes: { ...LOADING, ...SERVING } },
   { action: "static", called: "tsgi static", takes: STATIC },
   { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS },
-  { action: "check", called: "tsgi check", takes: {} },
+  { action: "check", called: "tsgi check", takes: LOADING },
 ];
 
 /** Takes the command line apart. Throws a `CommandError` that says what is wrong with it. */
@@ -85,6 +89,7 @@ export function parseArguments(args: string[]): Arguments {
 
 function parse(args: string[]): { flags: Flags; positionals: string[] } {
   const options = {
+    ...LOADING,
     ...STATIC,
     ...PRECOMPRESS,
     version: { type: "boolean" },

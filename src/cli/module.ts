@@ -5,7 +5,9 @@ import { createRequire } from "node:module";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { App } from "../gateway.ts";
+import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
+import { INTERFACES, type Interface, type Recognised, recognise } from "./interfaces.ts";
 
 /** The exports that are tried where none is named. */
 const DEFAULT_EXPORTS = ["app", "default"];
@@ -16,13 +18,31 @@ export interface LoadedApp {
   readonly name: string;
 }
 
+/** How an export becomes an app. */
+export interface LoadOptions {
+  /** What it is; told by its shape where undefined. */
+  readonly interface: Interface | undefined;
+  /** Whether it is a function that gives the app. */
+  readonly isFactory: boolean;
+}
+
+/** Throws a `CommandError` for an interface that there is not. */
+export function loadOptions({ interface: name, factory = false }: Flags): LoadOptions {
+  const found = INTERFACES.find((each) => each === name);
+  if (name === undefined || found !== undefined) return { interface: found, isFactory: factory };
+  throw new CommandError(`--interface ${name} is none; choose from ${INTERFACES.join(", ")}`);
+}
+
 /** Loads `module[:export]`. Throws a `CommandError` where there is no such module, export or app. */
-export async function loadApp(target: string): Promise<LoadedApp> {
+export async function loadApp(target: string, options: LoadOptions): Promise<LoadedApp> {
   const { file, exportName } = takeApart(target);
   const module = await loadModule(file);
   const found = exportName ?? DEFAULT_EXPORTS.find((name) => name in module) ?? "";
   if (!(found in module)) throw new CommandError(missingExport(file, exportName, Object.keys(module)));
-  return { app: asApp(module[found], `${file}:${found}`), name: `${file}:${found}` };
+  const name = `${file}:${found}`;
+  const value = options.isFactory ? await made(module[found], name) : module[found];
+  const { app, what } = await asApp(value, name, options);
+  return { app, name: what === "a tsgi app" ? name : `${name}, ${what},` };
 }
 
 /** What follows the last colon is an export only if it can be one: `C:\site.ts` has none. */
@@ -94,16 +114,32 @@ function missingExport(file: string, wanted: string | undefined, names: string[]
   return `${file} has no export ${wanted}; ${there}. Try: tsgi ${file}:${close}`;
 }
 
+/** What a factory gives. */
+async function made(factory: unknown, name: string): Promise<unknown> {
+  if (typeof factory !== "function") throw new CommandError(`${name} is ${describe(factory)}, not a factory of an app`);
+  try {
+    return await factory();
+  } catch (error) {
+    throw new CommandError(`the factory ${name} failed: ${(error as Error)?.message ?? error}`);
+  }
+}
+
 /** An export as an app. */
-function asApp(value: unknown, name: string): App {
-  if (typeof value === "function") return value as App;
-  const what =
-    value === null
-      ? "null"
-      : Array.isArray(value)
-        ? "a list"
-        : typeof value === "object"
-          ? "an object"
-          : `a ${typeof value}`;
-  throw new CommandError(`${name} is ${what}, not an app; an app is a function: (environ, startResponse) => body`);
+async function asApp(value: unknown, name: string, options: LoadOptions): Promise<Recognised> {
+  let found: Recognised | undefined;
+  try {
+    found = await recognise(value, options.interface);
+  } catch (error) {
+    throw new CommandError(`${name} cannot be served: ${(error as Error)?.message ?? error}`);
+  }
+  if (found !== undefined) return found;
+  throw new CommandError(
+    `${name} is ${describe(value)}, not an app; an app is a function: (environ, startResponse) => body`,
+  );
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

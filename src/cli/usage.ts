@@ -6,7 +6,12 @@ export const USAGE = `Usage: tsgi <module>[:<export>]          serve an app
        tsgi check <module>[:<export>]    run an app through lint
 
 A module is a .js, .mjs or .ts file. Without an export, the one named app
-is served, or else the default one.
+is served, or else the default one: an app of tsgi, Express, Connect, Koa,
+Fastify, Polka, Hono, h3, Elysia, or any Node or Fetch handler.
+
+Options for apps:
+  --interface <name>   tsgi, node or fetch         (default: told by its shape)
+  --factory            the export is a function that gives the app
 
 Options for apps and folders:
   --host <address>     address to listen on        (default 127.0.0.1)
