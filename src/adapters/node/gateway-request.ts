@@ -49,11 +49,11 @@ export function gatewayRequest(environ: Environ, socket: GatewaySocket): Incomin
 }
 
 function setVersion(request: IncomingMessage, protocol: string): void {
-  const version = protocol.slice("HTTP/".length);
-  const [major, minor = "0"] = version.split(".");
+  const isUsual = protocol === "HTTP/1.1";
+  const version = isUsual ? "1.1" : protocol.slice("HTTP/".length);
   request.httpVersion = version;
-  request.httpVersionMajor = Number(major);
-  request.httpVersionMinor = Number(minor);
+  request.httpVersionMajor = isUsual ? 1 : Number(version.split(".")[0]);
+  request.httpVersionMinor = isUsual ? 1 : Number(version.split(".")[1] ?? 0);
 }
 
 /** Reads until there is enough: Node does not ask again for every chunk of a request. */

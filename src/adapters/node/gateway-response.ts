@@ -38,8 +38,9 @@ export function gatewayResponse(request: IncomingMessage, socket: GatewaySocket,
   response[OWNER] = owner;
   response._storeHeader = storeHeader;
   response.end = end as GatewayResponse["end"];
-  response.assignSocket(socket as unknown as Socket);
-  response.on("finish", onFinish);
+  // As `assignSocket`, without its event and its listener.
+  socket._httpMessage = response;
+  (response as { socket: unknown }).socket = socket;
   return response;
 }
 
@@ -61,15 +62,28 @@ function end(this: GatewayResponse, ...args: unknown[]): ServerResponse {
     owner.ending = this.writableEnded;
   }
   owner.ended();
+  // "finish" has been scheduled before.
+  process.nextTick(finish, this);
   return this;
 }
 
-/** What Node's server does when a response is over. */
-function onFinish(this: GatewayResponse): void {
-  const { socket } = this;
-  if (socket !== null) this.detachSocket(socket);
-  this[OWNER].finished();
-  process.nextTick(emitClose, this);
+function finish(response: GatewayResponse): void {
+  process.nextTick(emitClose, response);
+  detach(response);
+}
+
+/** To be called when the client is gone. */
+export function close(response: ServerResponse): void {
+  detach(response as GatewayResponse);
+  emitClose(response as GatewayResponse);
+}
+
+/** A response that is over has no socket. */
+function detach(response: GatewayResponse): void {
+  const { socket } = response;
+  if (socket !== null) (socket as unknown as GatewaySocket)._httpMessage = null;
+  (response as { socket: Socket | null }).socket = null;
+  response[OWNER].finished();
 }
 
 function emitClose(response: GatewayResponse): void {
@@ -82,9 +96,10 @@ function emitClose(response: GatewayResponse): void {
 /** The headers as they were set, or else as `writeHead` was given them: an object, pairs, or names and values in turn. */
 function headersOf(response: ServerResponse, given: unknown): HeaderList {
   const list: HeaderList = [];
-  if (response.getHeaderNames().length > 0) {
+  if (hasHeaders(response)) {
     // Node's own map then: by the lower-cased name, the name as it was set and the value.
-    for (const [name, value] of Object.values(given as Record<string, [string, unknown]>)) add(list, name, value);
+    const set = given as Record<string, [string, unknown]>;
+    for (const key in set) add(list, (set[key] as [string, unknown])[0], (set[key] as [string, unknown])[1]);
   } else if (Array.isArray(given)) {
     if (Array.isArray(given[0])) for (const [name, value] of given) add(list, name, value);
     else for (let index = 0; index < given.length; index += 2) add(list, given[index], given[index + 1]);
@@ -101,10 +116,20 @@ function add(list: HeaderList, name: string, value: unknown): void {
   else list.push([name, String(value)]);
 }
 
-/** Node's mark of a response that has asked its writer to wait; it has no public name. */
-const NEEDS_DRAIN = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
-  ({ description }) => description === "kNeedDrain",
-) as keyof ServerResponse | undefined;
+/** Node's map of the headers that were set, and its mark of a response that has asked its writer to wait. */
+const OUT_HEADERS = nodeField("kOutHeaders");
+const NEEDS_DRAIN = nodeField("kNeedDrain");
+
+/** A field of responses that has no public name. */
+function nodeField(name: string): keyof ServerResponse | undefined {
+  const symbols = Object.getOwnPropertySymbols(new OutgoingMessage());
+  return symbols.find(({ description }) => description === name) as keyof ServerResponse | undefined;
+}
+
+function hasHeaders(response: ServerResponse): boolean {
+  if (OUT_HEADERS === undefined) return response.getHeaderNames().length > 0;
+  return response[OUT_HEADERS] !== null;
+}
 
 /** Tells a response that there is room again. */
 export function drained(response: ServerResponse): void {

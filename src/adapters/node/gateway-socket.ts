@@ -15,38 +15,67 @@ export interface SocketOwner {
 const WRITABLE_STATE = { corked: 0 };
 
 export class GatewaySocket extends EventEmitter {
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
-  readonly localPort: number;
-  readonly encrypted: true | undefined;
   readable = true;
   writable = true;
   destroyed = false;
   /** Bytes that wait for the client. */
   writableLength = 0;
-  readonly writableHighWaterMark = 65_536;
-  /** Says that corking is dealt with already. */
-  readonly writableCorked = 1;
-  readonly connecting = false;
-  readonly pending = false;
-  readonly timeout = 0;
-  readonly _writableState: { corked: number } = WRITABLE_STATE;
   /** The response that writes to it; Node's own field. */
   _httpMessage: unknown = null;
+  readonly #environ: Environ;
   readonly #owner: SocketOwner;
 
-  constructor({ REMOTE_ADDR, REMOTE_PORT, SERVER_PORT, "tsgi.url_scheme": scheme }: Environ, owner: SocketOwner) {
+  constructor(environ: Environ, owner: SocketOwner) {
     super();
-    this.remoteAddress = REMOTE_ADDR === "" ? undefined : REMOTE_ADDR;
-    this.remotePort = REMOTE_PORT === "" ? undefined : Number(REMOTE_PORT);
-    this.localPort = Number(SERVER_PORT);
-    this.encrypted = scheme === "https" ? true : undefined;
+    this.#environ = environ;
     this.#owner = owner;
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#environ.REMOTE_ADDR || undefined;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#environ.REMOTE_PORT === "" ? undefined : Number(this.#environ.REMOTE_PORT);
+  }
+
   get remoteFamily(): "IPv4" | "IPv6" | undefined {
-    if (this.remoteAddress === undefined) return undefined;
-    return isIPv6(this.remoteAddress) ? "IPv6" : "IPv4";
+    const { remoteAddress } = this;
+    if (remoteAddress === undefined) return undefined;
+    return isIPv6(remoteAddress) ? "IPv6" : "IPv4";
+  }
+
+  get localPort(): number {
+    return Number(this.#environ.SERVER_PORT);
+  }
+
+  get encrypted(): true | undefined {
+    return this.#environ["tsgi.url_scheme"] === "https" ? true : undefined;
+  }
+
+  get writableHighWaterMark(): number {
+    return 65_536;
+  }
+
+  /** Says that corking is dealt with already. */
+  get writableCorked(): number {
+    return 1;
+  }
+
+  get _writableState(): { corked: number } {
+    return WRITABLE_STATE;
+  }
+
+  get connecting(): boolean {
+    return false;
+  }
+
+  get pending(): boolean {
+    return false;
+  }
+
+  get timeout(): number {
+    return 0;
   }
 
   get readyState(): "open" | "closed" {

@@ -6,7 +6,7 @@ import { describeError, TsgiError } from "../../errors.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../../gateway.ts";
 import { isPromise } from "../../promise.ts";
 import { drain, gatewayRequest } from "./gateway-request.ts";
-import { drained, gatewayResponse, type ResponseOwner } from "./gateway-response.ts";
+import { close, drained, gatewayResponse, type ResponseOwner } from "./gateway-response.ts";
 import { GatewaySocket, type SocketOwner } from "./gateway-socket.ts";
 import { informationOf } from "./information.ts";
 
@@ -93,6 +93,7 @@ export class HandlerRun implements SocketOwner, ResponseOwner {
     this.#settle({ body: undefined });
     this.#request.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
     this.#socket.close();
+    close(this.#response);
   }
 
   head({ statusCode, statusMessage }: ServerResponse, headers: HeaderList): void {
