@@ -85,13 +85,12 @@ function streamOfInput(environ: Environ, limit: number): ReadableStream<Uint8Arr
   const input = environ["tsgi.input"][Symbol.asyncIterator]();
   let length = 0;
   return new ReadableStream({
-    type: "bytes",
+    // Not a stream of the type "bytes": it would take the memory of a chunk away, where the next one may lie as well.
     async pull(controller) {
       if (declaredLength(environ) > limit) throw tooLarge(limit);
       const step = await input.next();
       if (step.done) {
         controller.close();
-        controller.byobRequest?.respond(0);
         return;
       }
       length += step.value.byteLength;

@@ -81,3 +81,14 @@ test("toRequest: a body over the limit is a 413", async () => {
   const text = reading((environ) => toRequest(environ, { limit: 4 }).text());
   for (const body of ["12345", ["123", "45"]]) assert.equal((await request(text, "/", post(body))).status, 413);
 });
+
+test("toRequest: chunks that share their memory all arrive", async () => {
+  const memory = Buffer.from("one two three");
+  const chunks = [memory.subarray(0, 4), memory.subarray(4, 8), memory.subarray(8)];
+  const app: App = async (environ, startResponse) => {
+    const body = await toRequest(environ).text();
+    startResponse("200 OK", []);
+    return body;
+  };
+  assert.equal(await (await request(app, "/", { method: "POST", body: chunks })).text(), "one two three");
+});
