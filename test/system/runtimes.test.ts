@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,23 +15,23 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const site = (name: string): string => join(root, "test/system/runtimes", name);
 
 interface Runtime {
-  /** Where the binary may lie: in a package for the system, or where an install script has put it. */
-  readonly binaries: readonly string[];
+  /** In a package for one system only, which `.ci/run` installs. */
+  readonly binary: string;
   /** Starts it, and gives the port it listens on. */
   start(t: TestContext, binary: string): Promise<number>;
 }
 
 const RUNTIMES: Record<string, Runtime> = {
   Bun: {
-    binaries: ["bun/bin/bun.exe", "@oven/bun-linux-x64/bin/bun"],
+    binary: "@oven/bun-linux-x64/bin/bun",
     start: (t, binary) => portOf(t, binary, ["run", site("bun.js")]),
   },
   Deno: {
-    binaries: ["@deno/linux-x64-glibc/deno"],
+    binary: "@deno/linux-x64-glibc/deno",
     start: (t, binary) =>
       portOf(t, binary, ["run", "--quiet", "--no-check", "--allow-net=127.0.0.1", "--allow-read", site("deno.js")]),
   },
-  workerd: { binaries: ["@cloudflare/workerd-linux-64/bin/workerd"], start: startWorker },
+  workerd: { binary: "@cloudflare/workerd-linux-64/bin/workerd", start: startWorker },
 };
 
 /** The first line that a program prints. */
@@ -99,14 +99,9 @@ async function graphOf(entry: string): Promise<Set<string>> {
   return files;
 }
 
-/** Without its install script, a package may have a few lines in the place of its binary. */
-function isBinary(path: string): boolean {
-  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 1_000_000;
-}
-
-for (const [name, { binaries, start }] of Object.entries(RUNTIMES)) {
-  const path = binaries.map((binary) => join(root, "node_modules", binary)).find(isBinary) ?? "";
-  const skip = path === "" ? `${name} is not installed for this system` : false;
+for (const [name, { binary, start }] of Object.entries(RUNTIMES)) {
+  const path = join(root, "node_modules", binary);
+  const skip = existsSync(path) ? false : `${name} is not installed; .ci/run does so`;
   test(`runtimes: an app on ${name}`, { skip, timeout: 60_000 }, async (t) => {
     const url = `http://127.0.0.1:${await start(t, path)}`;
     const ask = async (path: string, init: RequestInit = {}) => {
