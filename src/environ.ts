@@ -8,6 +8,7 @@
 
 import type { Environ, ErrorStream, Exchange } from "./gateway.ts";
 import { parseTarget } from "./path.ts";
+import { isHostField } from "./url.ts";
 
 /** What a server knows once it listens. */
 export interface ServerFacts {
@@ -35,7 +36,7 @@ export function plainAddress(address: string | undefined): string {
 
 /**
  * Builds the environ of one request. `lines` are the header lines, name and value in turn. Undefined for a request that is
- * a 400: a malformed target (see `parseTarget`) or a second `Host` (RFC 9112 §3.2).
+ * a 400: a malformed target (see `parseTarget`), a malformed `Host` or a second one (RFC 9112 §3.2).
  */
 export type BuildEnviron = (
   method: string,
@@ -74,6 +75,15 @@ const LONGEST_SHAPE = 100;
 export function environBuilder(facts: ServerFacts): BuildEnviron {
   const shapes: Shape[][] = [];
   const mergeSlashes = facts.mergeSlashes ?? true;
+  // Nearly every request has the same.
+  let goodHost: string | undefined;
+
+  function accepts(host: string | undefined): boolean {
+    if (host === goodHost || host === undefined) return true;
+    if (!isHostField(host)) return false;
+    goodHost = host;
+    return true;
+  }
 
   return function buildEnviron(method, target, protocol, lines, peer, exchange) {
     const parts = parseTarget(method, target, mergeSlashes);
@@ -98,7 +108,11 @@ export function environBuilder(facts: ServerFacts): BuildEnviron {
         if (key !== undefined) environ[key] = lines[2 * index + 1];
       }
     }
-    if (parts.host !== undefined) environ.HTTP_HOST = parts.host;
+    if (!accepts(environ.HTTP_HOST)) return undefined;
+    if (parts.host !== undefined) {
+      environ.HTTP_HOST = parts.host;
+      if (!accepts(parts.host)) return undefined;
+    }
     return environ;
   };
 }

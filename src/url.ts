@@ -23,13 +23,33 @@ export function pathTo(environ: Environ, path: string): string {
   return environ.SCRIPT_NAME + (path.startsWith("/") ? path : `/${path}`);
 }
 
+/** uri-host and port, of which the host alone may be empty (RFC 3986 §3.2.2, RFC 9110 §7.2). */
+const HOST_FIELD =
+  /^(?:(?:[\w\-.~!$&'()*+,;=]|%[\da-f]{2})*|\[(?:[\da-f:.]+|v[\da-f]+\.[\w\-.~!$&'()*+,;=:]+)\])(?::\d*)?$/i;
+
+/** Whether a value is one that a `Host` header may have: a request with another is a 400 (RFC 9112 §3.2). */
+export function isHostField(value: string): boolean {
+  return HOST_FIELD.test(value);
+}
+
 const HOST = /^(?:[\w\-.]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?$/;
+
+/** The `Host` seen last that makes a URL: nearly every request has the same. */
+let goodHost = "localhost";
 
 function originOf(environ: Environ): string {
   const scheme = environ["tsgi.url_scheme"];
   const host = environ.HTTP_HOST;
-  if (host !== undefined && HOST.test(host)) return `${scheme}://${host}`;
+  if (host !== undefined && (host === goodHost || makesUrl(host))) {
+    goodHost = host;
+    return `${scheme}://${host}`;
+  }
   const name = environ.SERVER_NAME.includes(":") ? `[${environ.SERVER_NAME}]` : environ.SERVER_NAME;
   const isDefault = environ.SERVER_PORT === (scheme === "https" ? "443" : "80");
   return isDefault ? `${scheme}://${name}` : `${scheme}://${name}:${environ.SERVER_PORT}`;
+}
+
+/** Not all that look like one do: `1.2.3.4.5`, `a:99999`. */
+function makesUrl(host: string): boolean {
+  return HOST.test(host) && URL.canParse(`http://${host}`);
 }

@@ -6,7 +6,7 @@ import { isHopByHop } from "../headers.ts";
 import { isPromise } from "../promise.ts";
 import { reasonOf } from "../status.ts";
 import { innerUrlOf, urlOf } from "../url.ts";
-import { lazyRequest } from "./fetch/lazy-request.ts";
+import { acceptLazyRequests, lazyRequest } from "./fetch/lazy-request.ts";
 import { installLightResponse, takeParts } from "./fetch/light-response.ts";
 import { bodyOf } from "./fetch/response-body.ts";
 
@@ -23,10 +23,11 @@ export interface FromFetchOptions {
   /** Whether `request.url` is the URL below the mount, `"inner"`, the default, or the whole, `"full"`. */
   url?: "inner" | "full";
   /**
-   * Whether the global `Response` is replaced, once for the process, by one that is made only where somebody looks into it.
-   * Default `true`: without it an answer costs four times as much. `false` leaves it as it is.
+   * Whether globals are replaced, once for the process: `Response` by one that is made only where somebody looks into it,
+   * `Request` and `fetch` by themselves with an eye for the requests that handlers get. Default `true`. `false` leaves them
+   * as they are: an answer costs four times as much, and `fetch(request)` wants `request.clone()`.
    */
-  lightResponse?: boolean;
+  globals?: boolean;
 }
 
 /**
@@ -37,19 +38,21 @@ export interface FromFetchOptions {
  * ```
  *
  * The request's `signal` is aborted when the client goes away, and the stream of a response cancelled. A `Request` of the
- * platform is made only where a handler wants more than method, URL, headers and signal; `new Request(request)` wants
- * `request.clone()`. What is no response, a `Response.error()`, a status of 101 and a body that was used already are the
+ * platform is made only where a handler wants more than method, URL, headers and signal. What is no response, a `Response.error()`, a status of 101 and a body that was used already are the
  * app's error, `TSGI_BAD_RESPONSE`. The methods that Fetch forbids (CONNECT, TRACE, TRACK) are answered with 501.
  */
 export function fromFetch(
   handler: FetchHandler | FetchApp,
-  { url = "inner", lightResponse = true }: FromFetchOptions = {},
+  { url = "inner", globals = true }: FromFetchOptions = {},
 ): App {
   const handle = handlerOf(handler);
   if (url !== "inner" && url !== "full") {
     throw new TsgiError("TSGI_BAD_OPTION", `url is ${JSON.stringify(url)}`, { hint: 'Give "inner" or "full".' });
   }
-  if (lightResponse) installLightResponse();
+  if (globals) {
+    installLightResponse();
+    acceptLazyRequests();
+  }
   const makeUrl = url === "full" ? urlOf : innerUrlOf;
 
   return function fromFetch(environ, startResponse) {

@@ -5,7 +5,7 @@ const Real = globalThis.Response;
 const { fromFetch } = await import("../../src/adapters/from-fetch.ts");
 
 test("light response: it takes the place of the global one only where that is wanted", () => {
-  fromFetch(() => new Response(), { lightResponse: false });
+  fromFetch(() => new Response(), { globals: false });
   assert.equal(globalThis.Response, Real);
   fromFetch(() => new Response());
   assert.notEqual(globalThis.Response, Real);

@@ -71,7 +71,8 @@ for (const [host, name, params] of [
   [".", "fallback"],
 ] as [string, string, Record<string, string>?][]) {
   test(`hosts: ${host} goes to ${name}`, async () => {
-    const answer = await bodyOf(site, "/x", { headers: { Host: host } });
+    // Not every server refuses a malformed Host, as ours does.
+    const answer = await bodyOf(site, "/x", { environ: { HTTP_HOST: host } });
     const shown = params?.rest === undefined ? params : { rest: params.rest.split(".") };
     assert.equal(answer, probed(name, "", "/x", shown));
   });
@@ -109,8 +110,8 @@ test("hosts: a hostile host of 256 KB costs no more than its length", async () =
   for (const unit of ["a", ".", "a.", "a-", "x.", "-", ".x", "[", ":"]) {
     // At a quadratic cost this would take minutes, and never reach the next line.
     const host = `a${unit.repeat(2 ** 18 / unit.length)}!`;
-    assert.equal((await request(app, "/", { headers: { Host: host } })).status, 404);
-    assert.equal((await request(app, "/", { headers: { Host: host.replace("!", "z") } })).status, 404);
+    assert.equal((await request(app, "/", { environ: { HTTP_HOST: host } })).status, 404);
+    assert.equal((await request(app, "/", { environ: { HTTP_HOST: host.replace("!", "z") } })).status, 404);
   }
 });
 

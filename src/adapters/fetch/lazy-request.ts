@@ -70,3 +70,23 @@ Object.setPrototypeOf(LazyRequest.prototype, Request.prototype);
 export function lazyRequest(environ: Environ, makeUrl: (environ: Environ) => string): Request {
   return new LazyRequest(environ, makeUrl) as unknown as Request;
 }
+
+const RealRequest = globalThis.Request;
+
+/**
+ * Lets `new Request(request)` and `fetch(request)` take a lazy request, if nobody else has put others in the place of
+ * these globals: the platform's own look for private members.
+ */
+export function acceptLazyRequests(): void {
+  if (globalThis.Request !== RealRequest) return;
+  globalThis.Request = new Proxy(RealRequest, {
+    construct: (target, [input, ...init], derived) => Reflect.construct(target, [realOf(input), ...init], derived),
+  });
+  globalThis.fetch = new Proxy(globalThis.fetch, {
+    apply: (target, self, [input, ...init]) => Reflect.apply(target, self, [realOf(input), ...init]),
+  });
+}
+
+function realOf(input: unknown): unknown {
+  return input instanceof LazyRequest ? input.real() : input;
+}

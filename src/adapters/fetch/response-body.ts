@@ -7,51 +7,58 @@ import type { Body } from "../../gateway.ts";
 type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
 /**
- * Reads the first chunk, and tells a body of one chunk, as of `new Response("text")`, from a stream: it gets its
- * `Content-Length` then. Rejects with what the stream fails with before its first chunk.
+ * Tells a body of one chunk, as of `new Response("text")`, from a stream: it gets its `Content-Length` then. Only what is
+ * there already counts; nothing is waited for, since the gateway has to know a stream to end it when the client goes away.
  */
 export async function bodyOf(stream: ReadableStream<Uint8Array>): Promise<Body> {
   const reader = stream.getReader();
-  const first = await reader.read();
-  if (first.done) return undefined;
-  const pending = reader.read();
-  let second: Step | undefined;
-  const known = pending.then(
-    (step) => {
-      second = step;
-    },
-    () => {},
-  );
-  // What is there already is known after a turn or two of the promises within the stream.
-  for (let turn = 0; turn < TURNS && second === undefined; turn++) await Promise.race([known, undefined]);
-  if (second?.done) return first.value;
-  return streamOf(new RestReader(reader, first.value, pending));
+  const first = new Arrival(reader.read());
+  if (await first.isThere()) {
+    if (first.step?.done) return undefined;
+    const second = new Arrival(reader.read());
+    if ((await second.isThere()) && second.step?.done) return first.step?.value;
+    return streamOf(new StepReader(reader, [first.pending, second.pending]));
+  }
+  return streamOf(new StepReader(reader, [first.pending]));
 }
 
+/** What is there already is known after a turn or two of the promises within the stream. */
 const TURNS = 3;
 
-/** A chunk that was read, one that is being read, and what follows. */
-class RestReader implements ChunkReader {
+class Arrival {
+  readonly pending: Promise<Step>;
+  step: Step | undefined;
+  readonly #known: Promise<void>;
+
+  constructor(pending: Promise<Step>) {
+    this.pending = pending;
+    this.#known = pending.then(
+      (step) => {
+        this.step = step;
+      },
+      () => {},
+    );
+  }
+
+  async isThere(): Promise<boolean> {
+    for (let turn = 0; turn < TURNS && this.step === undefined; turn++) await Promise.race([this.#known, undefined]);
+    return this.step !== undefined;
+  }
+}
+
+/** Chunks that are being read, and what follows. */
+class StepReader implements ChunkReader {
   readonly isAsync = true;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #first: Uint8Array | undefined;
-  #pending: Promise<Step> | undefined;
+  readonly #pending: Promise<Step>[];
 
-  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, first: Uint8Array, pending: Promise<Step>) {
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, pending: Promise<Step>[]) {
     this.#reader = reader;
-    this.#first = first;
     this.#pending = pending;
   }
 
-  next(): Uint8Array | Promise<Uint8Array | undefined> {
-    const first = this.#first;
-    if (first !== undefined) {
-      this.#first = undefined;
-      return first;
-    }
-    const step = this.#pending ?? this.#reader.read();
-    this.#pending = undefined;
-    return step.then(({ value }) => value);
+  next(): Promise<Uint8Array | undefined> {
+    return (this.#pending.shift() ?? this.#reader.read()).then(({ value }) => value);
   }
 
   finish(): Promise<unknown> {
