@@ -1,3 +1,5 @@
+export { type CgiOptions, cgi } from "./adapters/cgi.ts";
+export { type FastcgiAddress, type FastcgiOptions, fastcgi } from "./adapters/fastcgi.ts";
 export {
   type FrameworkApp,
   type FromNodeOptions,

@@ -1,0 +1,100 @@
+/** One connection to a FastCGI server, which carries one request after another. */
+
+import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from "node:net";
+import { RecordReader } from "./records.ts";
+
+export type Address = TcpNetConnectOpts | IpcNetConnectOpts;
+
+/** Who is told what a connection brings. */
+export interface Receiver {
+  /** A piece of a record's content. */
+  onContent(type: number, content: Uint8Array): void;
+  /** The connection is over, with what ended it. */
+  onClose(error: Error | undefined): void;
+}
+
+export class FastcgiConnection {
+  /** Whether it has carried a request before. */
+  isUsed = false;
+  readonly #socket: Socket;
+  readonly #reader: RecordReader;
+  #receiver: Receiver | undefined;
+  #makeRoom: (() => void) | undefined;
+  #error: Error | undefined;
+
+  constructor(address: Address) {
+    this.#reader = new RecordReader((type, content) => this.#receive(type, content));
+    this.#socket = connect(address);
+    this.#socket.setNoDelay(true);
+    this.#socket.on("data", (bytes) => this.#read(bytes));
+    this.#socket.on("drain", () => this.#makeRoom?.());
+    this.#socket.on("timeout", () => this.close());
+    this.#socket.on("error", (error) => {
+      this.#error = error;
+    });
+    this.#socket.on("close", () => {
+      this.#makeRoom?.();
+      this.#receiver?.onClose(this.#error);
+    });
+  }
+
+  get isOpen(): boolean {
+    return !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /** Whose request it carries now. */
+  carry(receiver: Receiver): void {
+    this.#receiver = receiver;
+    this.#socket.setTimeout(0);
+    this.#socket.ref();
+    this.#socket.resume();
+  }
+
+  /** Keeps it for another request, for so many milliseconds, without keeping the process. */
+  keep(duration: number, onClose: () => void): void {
+    this.isUsed = true;
+    // A server that says something unasked has lost its place.
+    this.#receiver = { onContent: () => this.close(), onClose };
+    this.#socket.setTimeout(duration);
+    this.#socket.unref();
+    this.#socket.resume();
+  }
+
+  /** Sends bytes. A promise means "full": it settles when there is room again or the connection is over. */
+  write(parts: readonly Uint8Array[]): void | Promise<void> {
+    if (!this.isOpen) return;
+    this.#socket.cork();
+    let hasRoom = true;
+    for (const part of parts) hasRoom = this.#socket.write(part);
+    this.#socket.uncork();
+    if (hasRoom) return;
+    return new Promise((resolve) => {
+      this.#makeRoom = resolve;
+    });
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(error?: Error): void {
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  #read(bytes: Uint8Array): void {
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      this.close(error as Error);
+    }
+  }
+
+  #receive(type: number, content: Uint8Array): void {
+    this.#receiver?.onContent(type, content);
+  }
+}
