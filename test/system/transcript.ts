@@ -35,8 +35,12 @@ export interface Site {
 }
 
 /** Starts `tsgi module` and resolves once it has said where it serves. */
-export async function startSite(module: string, cwd: string): Promise<Site> {
-  const child = spawn(process.execPath, [cli, module, "--port", "0"], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+export async function startSite(module: string, cwd: string, env: Record<string, string> = {}): Promise<Site> {
+  const child = spawn(process.execPath, [cli, module, "--port", "0"], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let complaint = "";
   child.stderr.on("data", (chunk) => {
     complaint += chunk;
