@@ -9,6 +9,9 @@ import type { Run } from "./run.ts";
 /** The longest head that is read, in bytes. */
 const MAX_HEAD = 65_536;
 
+/** How long a program may go on whose response nobody wants any more, in milliseconds. */
+const FAREWELL = 5_000;
+
 export class ProgramOutput implements ChunkReader {
   readonly isAsync = true;
   readonly #name: string;
@@ -110,7 +113,7 @@ export class ProgramOutput implements ChunkReader {
     throw new TsgiError("TSGI_BAD_GATEWAY", `${this.#name}: ${failure} behind its head`);
   }
 
-  /** Whoever does not want the rest lets the program come to its end, in the time that it has. */
+  /** Whoever does not want the rest, as with a HEAD, lets the program come to its end, if it comes to one soon. */
   finish(): undefined {
     if (this.#finished) return;
     this.#finished = true;
@@ -118,7 +121,7 @@ export class ProgramOutput implements ChunkReader {
   }
 
   async #drain(): Promise<void> {
-    const timer = setTimeout(() => this.#run.stop(), this.#timeout);
+    const timer = setTimeout(() => this.#run.stop(), Math.min(this.#timeout, FAREWELL));
     try {
       while ((await this.next()) !== undefined);
     } catch {
