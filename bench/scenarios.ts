@@ -25,6 +25,8 @@ export interface Scenario {
 }
 
 const APPS = ["node", "tsgi", "fastify", "hono", "srvx", "h3", "koa", "express", "polka"];
+/** Those whose apps are served by their own server and through an adapter. */
+const FRAMEWORKS = ["express", "koa", "fastify", "hono", "h3"];
 const STATIC = [
   "static/node",
   "static/tsgi",
@@ -97,6 +99,18 @@ export const SCENARIOS: readonly Scenario[] = [
     servers: ["tsgi", "tsgi mounts:1", "tsgi mounts:10", "tsgi mounts:1000"],
   },
   { name: "middlewares", path: "/", ...PLAIN, servers: ["tsgi", "tsgi middlewares:10"] },
+  ...FRAMEWORKS.flatMap((framework): Scenario[] => [
+    { name: `${framework}-hello`, path: "/", ...PLAIN, servers: [framework, `tsgi app:${framework}`] },
+    {
+      name: `${framework}-echo`,
+      path: "/echo",
+      headers: { "Content-Type": "text/plain" },
+      body: TEXT,
+      answer: TEXT,
+      type: "text/plain",
+      servers: [framework, `tsgi app:${framework}`],
+    },
+  ]),
   { name: "file-1k", path: "/1k.txt", answer: FILES["1k.txt"], type: "text/plain", servers: STATIC },
   {
     name: "file-304",

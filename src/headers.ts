@@ -66,8 +66,12 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+/** The lengths of these names, a bit each: most others are told by theirs alone. */
+const HOP_BY_HOP_LENGTHS = [...HOP_BY_HOP].reduce((bits, { length }) => bits | (1 << length), 0);
+
 export function isHopByHop(name: string): boolean {
-  return HOP_BY_HOP.has(name.toLowerCase());
+  const { length } = name;
+  return length < 32 && ((HOP_BY_HOP_LENGTHS >> length) & 1) === 1 && HOP_BY_HOP.has(name.toLowerCase());
 }
 
 /** What is known of a list that was made ready. */

@@ -8,14 +8,17 @@ import type { Environ } from "./gateway.ts";
  * Reconstruction".
  */
 export function urlOf(environ: Environ): string {
-  const path = environ.PATH_INFO === "*" ? "" : environ.SCRIPT_NAME + environ.PATH_INFO;
-  const query = environ.QUERY_STRING === "" ? "" : `?${environ.QUERY_STRING}`;
-  return `${originOf(environ)}${path === "" ? "/" : path}${query}`;
+  return urlTo(environ, environ.SCRIPT_NAME + environ.PATH_INFO);
 }
 
 /** The URL as an app sees it that knows nothing of its mount: scheme, host, path below the mount and query. */
 export function innerUrlOf(environ: Environ): string {
-  return urlOf({ ...environ, SCRIPT_NAME: "" });
+  return urlTo(environ, environ.PATH_INFO);
+}
+
+function urlTo(environ: Environ, path: string): string {
+  const query = environ.QUERY_STRING === "" ? "" : `?${environ.QUERY_STRING}`;
+  return `${originOf(environ)}${path === "" || path === "*" ? "/" : path}${query}`;
 }
 
 /** `pathTo(environ, "/users")`: that path below the mount of the app being called, for links and redirects. */
@@ -34,15 +37,20 @@ export function isHostField(value: string): boolean {
 
 const HOST = /^(?:[\w\-.]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?$/;
 
-/** The `Host` seen last that makes a URL: nearly every request has the same. */
-let goodHost = "localhost";
+/** The `Host` seen last that makes a URL, and its origin: nearly every request has the same. */
+let goodHost = "";
+let goodScheme = "";
+let goodOrigin = "";
 
 function originOf(environ: Environ): string {
   const scheme = environ["tsgi.url_scheme"];
   const host = environ.HTTP_HOST;
-  if (host !== undefined && (host === goodHost || makesUrl(host))) {
+  if (host === goodHost && scheme === goodScheme) return goodOrigin;
+  if (host !== undefined && makesUrl(host)) {
     goodHost = host;
-    return `${scheme}://${host}`;
+    goodScheme = scheme;
+    goodOrigin = `${scheme}://${host}`;
+    return goodOrigin;
   }
   const name = environ.SERVER_NAME.includes(":") ? `[${environ.SERVER_NAME}]` : environ.SERVER_NAME;
   const isDefault = environ.SERVER_PORT === (scheme === "https" ? "443" : "80");

@@ -1,6 +1,6 @@
 import { FastResponse, serve } from "srvx";
+import { streamed } from "./apps/streamed.js";
 import { HELLO, report, USERS } from "./report.js";
-import { streamed } from "./streamed.js";
 
 const plain = { headers: { "Content-Type": "text/plain" } };
 const server = serve({

@@ -1,4 +1,4 @@
-import { notFound, readBytes, serve } from "tsgi";
+import { fromFetch, fromNode, notFound, readBytes, serve } from "tsgi";
 import { dispatcher } from "tsgi/middleware";
 import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
 
@@ -47,6 +47,12 @@ function wrapped(count) {
   return app;
 }
 
-const [variant, count] = (process.argv[2] ?? "").split(":");
-const app = variant === "mounts" ? mounted(Number(count)) : variant === "middlewares" ? wrapped(Number(count)) : site;
-report((await serve(app, { port: 0 })).port);
+/** The app of a framework, as its own server has it. */
+async function adapted(name) {
+  const { app } = await import(`./apps/${name}.js`);
+  return name === "hono" || name === "h3" ? fromFetch(app) : fromNode(app);
+}
+
+const [variant, of] = (process.argv[2] ?? "").split(":");
+const variants = { mounts: () => mounted(Number(of)), middlewares: () => wrapped(Number(of)), app: () => adapted(of) };
+report((await serve(await (variants[variant]?.() ?? site), { port: 0 })).port);

@@ -5,7 +5,6 @@ import type { App, Body, Environ, HeaderList, StartResponse, StatusLine } from "
 import { isHopByHop } from "../headers.ts";
 import { isPromise } from "../promise.ts";
 import { reasonOf } from "../status.ts";
-import { innerUrlOf, urlOf } from "../url.ts";
 import { acceptLazyRequests, lazyRequest } from "./fetch/lazy-request.ts";
 import { installLightResponse, takeParts } from "./fetch/light-response.ts";
 import { bodyOf } from "./fetch/response-body.ts";
@@ -53,14 +52,14 @@ export function fromFetch(
     installLightResponse();
     acceptLazyRequests();
   }
-  const makeUrl = url === "full" ? urlOf : innerUrlOf;
+  const isWhole = url === "full";
 
   return function fromFetch(environ, startResponse) {
     if (FORBIDDEN.has(environ.REQUEST_METHOD.toUpperCase())) {
       startResponse("501 Not Implemented", [["Content-Type", "text/plain; charset=utf-8"]]);
       return "Not Implemented\n";
     }
-    const response = handle(lazyRequest(environ, makeUrl), environ);
+    const response = handle(lazyRequest(environ, isWhole), environ);
     return isPromise(response)
       ? response.then((settled) => answer(settled, startResponse))
       : answer(response, startResponse);

@@ -33,7 +33,9 @@ export class Connection implements Peer {
   #farewell: ((socket: Socket) => void) | undefined;
   #lingersAtEnd = false;
   #lingers = false;
-  readonly #watchers = new Set<() => void>();
+  /** Nearly always there is one at most. */
+  #watcher: (() => void) | undefined;
+  #moreWatchers: Set<() => void> | undefined;
 
   /** The connection of a socket; made on its first request. */
   static of(socket: KnownSocket): Connection {
@@ -47,8 +49,10 @@ export class Connection implements Peer {
     this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
     socket.once("close", () => {
       this.input?.fail(clientGone());
-      for (const watcher of this.#watchers) watcher();
-      this.#watchers.clear();
+      const watchers = [this.#watcher, ...(this.#moreWatchers ?? [])];
+      this.#watcher = undefined;
+      this.#moreWatchers = undefined;
+      for (const watcher of watchers) watcher?.();
     });
   }
 
@@ -59,11 +63,16 @@ export class Connection implements Peer {
   /** Calls back once when the connection ends; at once if it has. */
   watch(watcher: () => void): void {
     if (this.closed) watcher();
-    else this.#watchers.add(watcher);
+    else if (this.#watcher === undefined) this.#watcher = watcher;
+    else {
+      this.#moreWatchers ??= new Set();
+      this.#moreWatchers.add(watcher);
+    }
   }
 
   unwatch(watcher: () => void): void {
-    this.#watchers.delete(watcher);
+    if (this.#watcher === watcher) this.#watcher = undefined;
+    else this.#moreWatchers?.delete(watcher);
   }
 
   /** Whether the app still waits for the piece of a body that it waited for when this was last asked. */

@@ -2,17 +2,20 @@
 
 import type { Environ } from "../../gateway.ts";
 import { headersOf, requestAt } from "../../input.ts";
+import { innerUrlOf, urlOf } from "../../url.ts";
+import { lazyUrl } from "./lazy-url.ts";
+import { standIn } from "./stand-in.ts";
 
 class LazyRequest {
   readonly #environ: Environ;
-  readonly #makeUrl: (environ: Environ) => string;
+  readonly #isWhole: boolean;
   #url: string | undefined;
   #headers: Headers | undefined;
   #request: Request | undefined;
 
-  constructor(environ: Environ, makeUrl: (environ: Environ) => string) {
+  constructor(environ: Environ, isWhole: boolean) {
     this.#environ = environ;
-    this.#makeUrl = makeUrl;
+    this.#isWhole = isWhole;
   }
 
   get method(): string {
@@ -20,8 +23,15 @@ class LazyRequest {
   }
 
   get url(): string {
-    this.#url ??= this.#makeUrl(this.#environ);
+    this.#url ??= this.#isWhole ? urlOf(this.#environ) : innerUrlOf(this.#environ);
     return this.#url;
+  }
+
+  /** What h3 takes instead of parsing `url`, as srvx has it. */
+  get _url(): URL {
+    const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = this.#environ;
+    const path = this.#isWhole ? SCRIPT_NAME + PATH_INFO : PATH_INFO;
+    return lazyUrl(this.url, path === "" || path === "*" ? "/" : path, QUERY_STRING);
   }
 
   get headers(): Headers {
@@ -44,31 +54,11 @@ class LazyRequest {
   }
 }
 
-// It passes for a `Request`, and whatever else one has is the real one's.
-const own = Object.getOwnPropertyNames(LazyRequest.prototype);
-for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(Request.prototype))) {
-  if (own.includes(name)) continue;
-  if (get !== undefined) {
-    Object.defineProperty(LazyRequest.prototype, name, {
-      configurable: true,
-      get(this: LazyRequest) {
-        return get.call(this.real());
-      },
-    });
-  } else if (typeof value === "function") {
-    Object.defineProperty(LazyRequest.prototype, name, {
-      configurable: true,
-      value(this: LazyRequest, ...args: unknown[]) {
-        return value.apply(this.real(), args);
-      },
-    });
-  }
-}
-Object.setPrototypeOf(LazyRequest.prototype, Request.prototype);
+standIn<Request>(LazyRequest.prototype, Request.prototype);
 
-/** A request whose URL `makeUrl` gives. */
-export function lazyRequest(environ: Environ, makeUrl: (environ: Environ) => string): Request {
-  return new LazyRequest(environ, makeUrl) as unknown as Request;
+/** A request whose URL is that below the mount, or the whole. */
+export function lazyRequest(environ: Environ, isWhole: boolean): Request {
+  return new LazyRequest(environ, isWhole) as unknown as Request;
 }
 
 const RealRequest = globalThis.Request;

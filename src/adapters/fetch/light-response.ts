@@ -7,6 +7,7 @@
 import type { Chunk, HeaderList } from "../../gateway.ts";
 import { pairsOf } from "../../headers.ts";
 import { reasonOf } from "../../status.ts";
+import { standIn } from "./stand-in.ts";
 
 const Real = globalThis.Response;
 
@@ -129,27 +130,7 @@ function linesOf(headers: HeadersInit): HeaderList {
   return lines;
 }
 
-// It passes for a `Response`, and whatever else one has is the real one's.
-const own = Object.getOwnPropertyNames(LightResponse.prototype);
-for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(Real.prototype))) {
-  if (own.includes(name)) continue;
-  const forward =
-    get !== undefined
-      ? {
-          get(this: LightResponse) {
-            return get.call(this.real());
-          },
-        }
-      : {
-          value(this: LightResponse, ...args: unknown[]) {
-            return (value as (...args: unknown[]) => unknown).apply(this.real(), args);
-          },
-        };
-  if (get !== undefined || typeof value === "function") {
-    Object.defineProperty(LightResponse.prototype, name, { configurable: true, ...forward });
-  }
-}
-Object.setPrototypeOf(LightResponse.prototype, Real.prototype);
+standIn<Response>(LightResponse.prototype, Real.prototype);
 Object.setPrototypeOf(LightResponse, Real);
 
 // Responses of the platform, as `fetch` gives them, are responses still; for classes that extend this one nothing changes.

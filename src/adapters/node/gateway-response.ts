@@ -99,12 +99,15 @@ function headersOf(response: ServerResponse, given: unknown): HeaderList {
   if (hasHeaders(response)) {
     // Node's own map then: by the lower-cased name, the name as it was set and the value.
     const set = given as Record<string, [string, unknown]>;
-    for (const key in set) add(list, (set[key] as [string, unknown])[0], (set[key] as [string, unknown])[1]);
+    for (const key of Object.keys(set)) {
+      const [name, value] = set[key] as [string, unknown];
+      add(list, name, value);
+    }
   } else if (Array.isArray(given)) {
     if (Array.isArray(given[0])) for (const [name, value] of given) add(list, name, value);
     else for (let index = 0; index < given.length; index += 2) add(list, given[index], given[index + 1]);
   } else if (given !== null && given !== undefined) {
-    for (const [name, value] of Object.entries(given)) add(list, name, value);
+    for (const name of Object.keys(given)) add(list, name, (given as Record<string, unknown>)[name]);
   }
   return list;
 }

@@ -14,7 +14,10 @@ export interface SocketOwner {
 /** Nothing is ever held back here; Node counts in it when it corks. */
 const WRITABLE_STATE = { corked: 0 };
 
-export class GatewaySocket extends EventEmitter {
+// An emitter whose constructor is not called: its methods make what they need, and hardly anybody listens here.
+export interface GatewaySocket extends EventEmitter {}
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the prototype is set below.
+export class GatewaySocket {
   readable = true;
   writable = true;
   destroyed = false;
@@ -26,7 +29,6 @@ export class GatewaySocket extends EventEmitter {
   readonly #owner: SocketOwner;
 
   constructor(environ: Environ, owner: SocketOwner) {
-    super();
     this.#environ = environ;
     this.#owner = owner;
   }
@@ -149,3 +151,5 @@ export class GatewaySocket extends EventEmitter {
     return this;
   }
 }
+
+Object.setPrototypeOf(GatewaySocket.prototype, EventEmitter.prototype);

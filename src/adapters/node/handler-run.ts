@@ -1,6 +1,6 @@
 /** One run of a Node handler behind the gateway: its request, its response, and what becomes of them. */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { byteLength } from "../../chunk.ts";
 import { describeError, TsgiError } from "../../errors.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../../gateway.ts";
@@ -97,11 +97,13 @@ export class HandlerRun implements SocketOwner, ResponseOwner {
   }
 
   head({ statusCode, statusMessage }: ServerResponse, headers: HeaderList): void {
-    this.#write = this.#startResponse(`${statusCode} ${statusMessage}` as StatusLine, headers);
+    const usual = USUAL_LINES.get(statusCode);
+    const line = STATUS_CODES[statusCode] === statusMessage && usual ? usual : `${statusCode} ${statusMessage}`;
+    this.#write = this.#startResponse(line as StatusLine, headers);
   }
 
   write(data: string | Uint8Array, encoding: BufferEncoding | undefined, callback?: (error?: Error) => void): boolean {
-    const chunk = typeof data === "string" && !isUtf8(encoding) ? Buffer.from(data, encoding) : data;
+    const chunk = typeof data === "string" && data !== "" && !isUtf8(encoding) ? Buffer.from(data, encoding) : data;
     let room: Promise<void> | undefined;
     if (this.#write === undefined) this.#inform(data);
     else if (this.ending) {
@@ -156,6 +158,9 @@ export class HandlerRun implements SocketOwner, ResponseOwner {
     });
   }
 }
+
+/** Made once: to look a status up, a string that was just made has to be hashed. */
+const USUAL_LINES = new Map(Object.entries(STATUS_CODES).map(([code, reason]) => [Number(code), `${code} ${reason}`]));
 
 const UTF8 = new Set<string | null | undefined>([undefined, null, "utf8", "utf-8", "UTF-8", "UTF8"]);
 

@@ -1,4 +1,4 @@
-import { CHUNK, CHUNKS } from "./report.js";
+import { CHUNK, CHUNKS } from "../report.js";
 
 /** The chunks as a web stream, for the Fetch frameworks. */
 export function streamed() {
