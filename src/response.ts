@@ -67,7 +67,9 @@ export class Responder implements Exchange {
   #isHead = false;
   #writer: Write | undefined;
   #reader: BodyReader | undefined;
-  #callbacks: (() => void)[] | undefined;
+  /** Nearly always there is one at most, and an array for each exchange is what the garbage collector notices. */
+  #callback: (() => void) | undefined;
+  #moreCallbacks: (() => void)[] | undefined;
   #controller: AbortController | undefined;
 
   constructor(sink: Sink, edge: Edge) {
@@ -296,9 +298,9 @@ export class Responder implements Exchange {
     if (this.#over) return;
     this.#over = true;
     this.#gone = true;
-    for (const callback of this.#callbacks ?? []) {
+    for (const callback of [this.#callback, ...(this.#moreCallbacks ?? [])]) {
       try {
-        callback();
+        callback?.();
       } catch (error) {
         this.#report(error);
       }
@@ -333,8 +335,11 @@ export class Responder implements Exchange {
       callback();
       return;
     }
-    this.#callbacks ??= [];
-    this.#callbacks.push(callback);
+    if (this.#callback === undefined) this.#callback = callback;
+    else {
+      this.#moreCallbacks ??= [];
+      this.#moreCallbacks.push(callback);
+    }
     this.#watch();
   }
 

@@ -12,8 +12,9 @@ interface GatewayRequest extends IncomingMessage {
   [ENVIRON]: Environ;
   [INPUT]: AsyncIterator<Uint8Array> | undefined;
   [IS_READING]: boolean;
-  /** How much of the body has come, in bytes. */
+  /** How much of the body has come, in bytes, and how much there is at least. */
   [LENGTH]: number;
+  [DECLARED]: number;
   /** The URL with the mount, and the mount, as routers of Connect and Express call them. */
   originalUrl?: string;
   baseUrl?: string;
@@ -24,6 +25,7 @@ const ENVIRON: unique symbol = Symbol("tsgi.environ");
 const INPUT: unique symbol = Symbol("tsgi.input");
 const IS_READING: unique symbol = Symbol("tsgi.isReading");
 const LENGTH: unique symbol = Symbol("tsgi.length");
+const DECLARED: unique symbol = Symbol("tsgi.declared");
 
 /** The request of an environ, its URL that below the mount. The body is read from `tsgi.input` when somebody asks for it. */
 export function gatewayRequest(environ: Environ, socket: GatewaySocket): IncomingMessage {
@@ -32,7 +34,6 @@ export function gatewayRequest(environ: Environ, socket: GatewaySocket): Incomin
   const query = QUERY_STRING === "" ? "" : `?${QUERY_STRING}`;
   request[ENVIRON] = environ;
   request[INPUT] = undefined;
-  request[LENGTH] = 0;
   request[IS_READING] = false;
   request._read = read;
   request.method = environ.REQUEST_METHOD;
@@ -64,7 +65,11 @@ function read(this: GatewayRequest): void {
     this.push(null);
     return;
   }
-  this[INPUT] ??= input[Symbol.asyncIterator]();
+  if (this[INPUT] === undefined) {
+    this[INPUT] = input[Symbol.asyncIterator]();
+    this[LENGTH] = 0;
+    this[DECLARED] = Number(this[ENVIRON].CONTENT_LENGTH ?? 0);
+  }
   this[IS_READING] = true;
   readOn(this, this[INPUT]);
 }
@@ -75,7 +80,11 @@ function readOn(request: GatewayRequest, input: AsyncIterator<Uint8Array>): void
       if (step.done) end(request);
       else {
         request[LENGTH] += step.value.length;
-        if (step.value.length === 0 || request.push(step.value)) readOn(request, input);
+        // The end of a body whose length is known need not be waited for.
+        if (request[LENGTH] === request[DECLARED]) {
+          request.push(step.value);
+          end(request);
+        } else if (step.value.length === 0 || request.push(step.value)) readOn(request, input);
         else request[IS_READING] = false;
       }
     },
@@ -84,8 +93,7 @@ function readOn(request: GatewayRequest, input: AsyncIterator<Uint8Array>): void
 }
 
 function end(request: GatewayRequest): void {
-  const declared = request[ENVIRON].CONTENT_LENGTH;
-  if (declared !== undefined && request[LENGTH] < Number(declared)) {
+  if (request[LENGTH] < request[DECLARED]) {
     request.destroy(bodyRead());
     return;
   }
