@@ -92,8 +92,12 @@ export class Connection implements Peer {
     return this.#farewell !== undefined;
   }
 
-  /** Whether the connection ends with this response. */
+  /**
+   * Whether the connection ends with this response. It does where more of the request is known to come than would be taken
+   * off the wire: a client that keeps connections has to be told, or its next request would find this one closed.
+   */
   endsWith(response: ServerResponse): boolean {
+    if (this.response === response && this.input?.exceeds(DISCARDED)) this.leave();
     return this.#farewell === close && this.response === response;
   }
 

@@ -115,6 +115,11 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
     return this.#left > 0 && !this.#request.complete;
   }
 
+  /** Whether more than so many bytes are known to come. */
+  exceeds(limit: number): boolean {
+    return this.#left > limit && this.#left !== Number.POSITIVE_INFINITY;
+  }
+
   /** Makes this and every later read reject: what is left of the body will not come. */
   fail(error: TsgiError): void {
     if (this.#left === 0) return;

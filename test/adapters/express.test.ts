@@ -1,19 +1,15 @@
 /** Express and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
 
 import assert from "node:assert/strict";
-import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import compression from "compression";
 import cookieParser from "cookie-parser";
 import express, { type NextFunction, type Request, type Response } from "express";
 import session from "express-session";
-import { dispatcher } from "../../middleware/dispatcher.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
-import { notFound } from "../../src/apps.ts";
-import { type Server, serve } from "../../src/server/serve.ts";
 import { fileTree } from "../middleware/file-tree.ts";
+import { sideBySide } from "./side-by-side.ts";
 
 const files = await fileTree({
   "a.txt": "0123456789",
@@ -99,61 +95,9 @@ function site(): express.Express {
   return app;
 }
 
-interface Answer {
-  status: number | undefined;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
-function ask(port: number, path: string, { method = "GET", headers = {}, body = "" } = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(
-      { port, path, method, headers: { Host: "a.b.example.com", ...headers } },
-      async (response) => {
-        const parts: Buffer[] = [];
-        for await (const part of response) parts.push(part as Buffer);
-        const { date: _date, ...rest } = response.headers;
-        resolve({ status: response.statusCode, headers: rest, body: Buffer.concat(parts).toString("latin1") });
-      },
-    );
-    outgoing.on("error", reject);
-    outgoing.end(body);
-  });
-}
-
-const native = createServer(site());
-let ours: Server;
-
-before(async () => {
-  await new Promise<void>((resolve) => native.listen(0, "127.0.0.1", resolve));
-  const app = fromNode(site());
-  ours = await serve(dispatcher(app, { "/in/it": app, "/none": notFound }), { port: 0, errors: { write() {} } });
-});
-
-after(async () => {
-  native.closeAllConnections();
-  native.close();
-  await ours.close({ grace: 0 });
-});
-
-/** What is told of where it is: the mount, which only one of the two has, and secrets of the session. */
-function withoutPlace({ status, headers, body }: Answer, mount: string): Answer {
-  const text = JSON.stringify({ headers, body })
-    .replaceAll(mount === "" ? "\0" : mount, "")
-    .replace(/sid=[^;]+/g, "sid=…");
-  const { headers: plain, body: own } = JSON.parse(text) as Answer;
-  if (plain.location !== undefined || status === 404) {
-    delete plain["content-length"];
-    delete plain.etag;
-  }
-  // Where a body is there at once, the gateway gives its length.
-  if (plain["transfer-encoding"] !== undefined) delete plain["transfer-encoding"];
-  return { status, headers: plain, body: own };
-}
-
 const JSON_TYPE = { "Content-Type": "application/json" };
 
-for (const [path, options] of [
+const ask = sideBySide("Express", site(), fromNode(site()), [
   [
     "/facts?a=b&a=c",
     { headers: { "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Requested-With": "XMLHttpRequest" } },
@@ -201,17 +145,10 @@ for (const [path, options] of [
   ["/static/sub", {}],
   ["/static/sub/", {}],
   ["/static/large.txt", { headers: { "Accept-Encoding": "gzip" } }],
-] as [string, { method?: string; headers?: Record<string, string>; body?: string }][]) {
-  test(`Express: ${options.method ?? "GET"} ${path} ${JSON.stringify(options.headers ?? {})} is what it is on its own`, async () => {
-    const expected = withoutPlace(await ask((native.address() as AddressInfo).port, path, options), "");
-    for (const mount of ["", "/in/it"]) {
-      assert.deepEqual(withoutPlace(await ask(ours.port, mount + path, options), mount), expected, mount);
-    }
-  });
-}
+]);
 
 test("Express: a session goes on", async () => {
-  const first = await ask(ours.port, "/in/it/visits");
+  const first = await ask("/in/it/visits");
   const cookie = first.headers["set-cookie"]?.[0]?.split(";")[0] as string;
-  assert.equal((await ask(ours.port, "/in/it/visits", { headers: { Cookie: cookie } })).body, "visit 2");
+  assert.equal((await ask("/in/it/visits", { headers: { Cookie: cookie } })).body, "visit 2");
 });

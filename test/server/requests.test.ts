@@ -427,6 +427,18 @@ test("requests: what is uploaded beyond a mebibyte that nobody reads is cut, the
   assert.ok(sent < 1 << 26, "the upload was stopped");
 });
 
+test("requests: an answer before the end of a long upload tells that the connection ends", async (t) => {
+  const { connect } = await start(t, hello);
+  for (const [length, closes] of [
+    [1_000_000, false],
+    [2_000_000, true],
+  ] as const) {
+    const client = await connect();
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\nabc`);
+    assert.equal(/\r\nConnection: close\r\n/.test(await client.until("hello")), closes, String(length));
+  }
+});
+
 test("requests: the app is asked for, and takes, one piece of the body at a time", async (t) => {
   let pull: (() => Promise<number>) | undefined;
   const { connect } = await start(t, async (environ, startResponse) => {

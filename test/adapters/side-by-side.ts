@@ -1,0 +1,103 @@
+/** A framework on its own server and behind the gateway, asked the same. */
+
+import assert from "node:assert/strict";
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, test } from "node:test";
+import { dispatcher } from "../../middleware/dispatcher.ts";
+import { notFound } from "../../src/apps.ts";
+import type { App } from "../../src/gateway.ts";
+import { type Server, serve } from "../../src/server/serve.ts";
+
+export interface Answer {
+  status: number | undefined;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+/** Sends a request to the app behind the gateway. */
+export type Ask = (path: string, asked?: Asked) => Promise<Answer>;
+
+function send(port: number, path: string, { method = "GET", headers = {}, body = "" }: Asked = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(
+      { port, path, method, headers: { Host: "a.b.example.com", ...headers } },
+      async (response) => {
+        const parts: Buffer[] = [];
+        for await (const part of response) parts.push(part as Buffer);
+        const { date: _date, ...rest } = response.headers;
+        resolve({ status: response.statusCode, headers: rest, body: Buffer.concat(parts).toString("latin1") });
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+/** What is told of where it is: the mount, which only one of the two has, and secrets of the session. */
+function withoutPlace({ status, headers, body }: Answer, mount: string): Answer {
+  const text = JSON.stringify({ headers, body })
+    .replaceAll(mount === "" ? "\0" : mount, "")
+    .replace(/sid=[^;]+/g, "sid=…");
+  const { headers: plain, body: own } = JSON.parse(text) as Answer;
+  if (plain.location !== undefined || status === 404) {
+    delete plain["content-length"];
+    delete plain.etag;
+  }
+  // The connection is the server's business.
+  delete plain.connection;
+  delete plain["keep-alive"];
+  return { status, headers: plain, body: own };
+}
+
+/** What a gateway does better than a server for one framework: it knows the length of what is there at once. */
+function withoutFraming(answer: Answer, other: Answer): Answer {
+  const { "transfer-encoding": _coding, ...headers } = answer.headers;
+  // A 204 has none (RFC 9110 §8.6).
+  if (other.headers["transfer-encoding"] !== undefined || answer.status === 204) delete headers["content-length"];
+  return { ...answer, headers };
+}
+
+/**
+ * A test for each request: the answer of the framework's own server is the one behind the gateway, at the root and below
+ * `/in/it`.
+ */
+export function sideBySide(
+  name: string,
+  listener: RequestListener,
+  app: App,
+  requests: readonly (readonly [path: string, asked: Asked])[],
+): Ask {
+  const native = createServer(listener);
+  let ours: Server;
+
+  before(async () => {
+    await new Promise<void>((resolve) => native.listen(0, "127.0.0.1", resolve));
+    ours = await serve(dispatcher(app, { "/in/it": app, "/none": notFound }), { port: 0, errors: { write() {} } });
+  });
+
+  after(async () => {
+    native.closeAllConnections();
+    native.close();
+    await ours.close({ grace: 0 });
+  });
+
+  for (const [path, asked] of requests) {
+    const { method = "GET", headers = {} } = asked;
+    test(`${name}: ${method} ${path} ${JSON.stringify(headers)} is what it is on its own`, async () => {
+      const expected = withoutPlace(await send((native.address() as AddressInfo).port, path, asked), "");
+      for (const mount of ["", "/in/it"]) {
+        const actual = withoutPlace(await send(ours.port, mount + path, asked), mount);
+        assert.deepEqual(withoutFraming(actual, expected), withoutFraming(expected, expected), mount);
+      }
+    });
+  }
+
+  return (path, asked) => send(ours.port, path, asked);
+}
