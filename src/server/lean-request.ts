@@ -50,16 +50,21 @@ export class LeanRequest extends IncomingMessage {
 
   override _read(size: number): void {
     this.isAsked = true;
-    if (this.holdsEnd) {
-      this.holdsEnd = false;
-      super.push(null);
-    } else super._read(size);
+    if (this.holdsEnd) this.#tellEnd();
+    else super._read(size);
+  }
+
+  #tellEnd(): void {
+    this.holdsEnd = false;
+    super.push(null);
   }
 
   /** What Node calls after a response to have the rest of the body taken off the wire. */
   _dump(): void {
     this.isDropped = this.holdsEnd && this.listenerCount("close") === 0 && this.listenerCount("end") === 0;
-    if (!this.isDropped) dump?.call(this);
+    if (this.isDropped) return;
+    if (this.holdsEnd) this.#tellEnd();
+    dump?.call(this);
   }
 
   /** Hands the body to a taker from now on, or lets it come again after the taker had enough. */

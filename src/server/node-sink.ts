@@ -94,6 +94,8 @@ export class NodeSink implements Sink {
   cut(): void {
     const response = this.#response;
     const { socket } = this.#connection;
+    // From Node 26 on, the chunks of this turn are still in the response.
+    if (response.writableCorked > 0) response.uncork();
     // Without a length and without chunks, only a reset tells the end of the body from its loss.
     const cut = () => (this.#request.httpVersion === "1.0" ? reset(socket) : socket.destroySoon());
     if (response.socket !== null || socket.destroyed) cut();

@@ -53,7 +53,9 @@ for (const [what, body, sent] of [
     );
     const client = await connect();
     client.get("/").get("/next");
-    assert.equal(await client.until("hello"), wire(`HTTP/1.1 200 OK\n${sent.replace("KEPT", KEPT)}`) + HELLO);
+    // From Node 26 on, what is written in one turn is one chunk.
+    const received = (await client.until("hello")).replace("3\r\nabc\r\n0", "2\r\nab\r\n1\r\nc\r\n0");
+    assert.equal(received, wire(`HTTP/1.1 200 OK\n${sent.replace("KEPT", KEPT)}`) + HELLO);
   });
 }
 
