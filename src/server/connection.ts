@@ -26,7 +26,7 @@ export class Connection implements Peer {
   pending = 0;
   /** Requests that it has carried. */
   count = 0;
-  /** The response and the input of the latest request. */
+  /** The response and the input of the latest request, as long as there is something to come of them. */
   response: ServerResponse | undefined;
   input: NodeInput | undefined;
   #lastWait: unknown;
@@ -107,6 +107,13 @@ export class Connection implements Peer {
     this.count++;
     this.response = response;
     this.input = undefined;
+  }
+
+  /** A response has left for the network. */
+  sent(response: ServerResponse): void {
+    if (this.response !== response) return;
+    this.response = undefined;
+    if (!this.input?.isOpen) this.input = undefined;
   }
 
   /** An exchange handed its response over. */

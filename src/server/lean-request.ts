@@ -35,17 +35,30 @@ export class LeanRequest extends IncomingMessage {
   isAsked = false;
   /** Whether the end has come before that, and is still to be told. */
   holdsEnd = false;
-  /** Whether nobody was there to be told when the response was over. */
-  isDropped = false;
+  /** Whether the body has ended for whom it concerns, told or not. */
+  isOver = false;
 
   override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
-    if (this.taker === undefined) {
-      this.holdsEnd = chunk === null && !this.isAsked && this.readableLength === 0;
-      return this.holdsEnd ? false : super.push(chunk, encoding);
-    }
-    if (chunk !== null) return this.taker.take(chunk);
-    this.taker.end();
-    return super.push(null);
+    if (chunk === null) return this.#pushEnd();
+    return this.taker === undefined ? super.push(chunk, encoding) : this.taker.take(chunk);
+  }
+
+  #pushEnd(): boolean {
+    this.taker?.end();
+    const isAwaited = this.listenerCount("end") > 0;
+    this.holdsEnd = this.taker === undefined && !isAwaited && !this.isAsked && this.readableLength === 0;
+    if (this.holdsEnd) return false;
+    super.push(null);
+    if (this.taker === undefined) return false;
+    // Nobody else reads the stream to its end, for which Node holds on to the request until the next one comes.
+    if (isAwaited) this.resume();
+    else this.isOver = true;
+    return false;
+  }
+
+  /** All of the body has been taken: whether Node has told its end yet or not, nobody waits for that. */
+  finish(): void {
+    this.isOver = this.listenerCount("end") === 0 && this.listenerCount("close") === 0;
   }
 
   override _read(size: number): void {
@@ -61,8 +74,8 @@ export class LeanRequest extends IncomingMessage {
 
   /** What Node calls after a response to have the rest of the body taken off the wire. */
   _dump(): void {
-    this.isDropped = this.holdsEnd && this.listenerCount("close") === 0 && this.listenerCount("end") === 0;
-    if (this.isDropped) return;
+    this.isOver = this.holdsEnd && this.listenerCount("close") === 0 && this.listenerCount("end") === 0;
+    if (this.isOver) return;
     if (this.holdsEnd) this.#tellEnd();
     dump?.call(this);
   }
@@ -95,7 +108,7 @@ if (hasEnded !== undefined) {
   Object.defineProperty(LeanRequest.prototype, "readableEnded", {
     ...ENDED,
     get(this: LeanRequest): boolean {
-      return this.isDropped || hasEnded.call(this);
+      return this.isOver || hasEnded.call(this);
     },
   });
 }

@@ -76,6 +76,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
 
   take(chunk: Uint8Array): boolean {
     this.#left -= chunk.length;
+    if (this.#left === 0) this.#request.finish();
     if (this.#discard !== undefined) return this.#drop(chunk, this.#discard);
     if (this.#dropped || this.#error !== undefined) return false;
     const waiter = this.#settle();

@@ -11,6 +11,7 @@ import { onClientError, refuse } from "./client-error.ts";
 import { Connection } from "./connection.ts";
 import { developmentPage } from "./error-page.ts";
 import { LeanRequest } from "./lean-request.ts";
+import { LeanResponse } from "./lean-response.ts";
 import { nodeListener, refuseRequest } from "./listener.ts";
 
 /** How `serve` listens and what it puts up with. Durations are milliseconds, sizes bytes; 0 means "no limit". */
@@ -83,6 +84,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   const headersTimeout = Math.min(options.headersTimeout ?? 15_000, requestTimeout || LONGEST);
   const settings: http.ServerOptions = {
     IncomingMessage: LeanRequest,
+    ServerResponse: LeanResponse as typeof http.ServerResponse,
     headersTimeout,
     requestTimeout,
     keepAliveTimeout: options.keepAliveTimeout ?? 5_000,

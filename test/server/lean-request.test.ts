@@ -4,7 +4,11 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "no
 import { type AddressInfo, connect } from "node:net";
 import { finished, PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { hello, RawClient, start } from "./raw-client.ts";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { App } from "../../src/gateway.ts";
+import { readBytes } from "../../src/input.ts";
+import { eventually, hello, RawClient, start } from "./raw-client.ts";
 
 const CHANNEL = "http.server.request.start";
 
@@ -164,3 +168,34 @@ for (const [what, use] of [
     assert.deepEqual(ours, plain);
   });
 }
+
+test("lean request: a connection that waits keeps nothing of the requests it has carried", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const app: App = async (environ, startResponse) => {
+    await readBytes(environ);
+    return hello(environ, startResponse);
+  };
+  const { connect } = await start(t, app, { keepAliveTimeout: 60_000 });
+  const kept: WeakRef<object>[] = [];
+  const listener = (message: unknown) => {
+    const { request, response } = message as { request: IncomingMessage; response: object };
+    kept.push(new WeakRef(request), new WeakRef(response));
+  };
+  subscribe(CHANNEL, listener);
+  t.after(() => unsubscribe(CHANNEL, listener));
+  for (const bytes of [
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+  ]) {
+    const client = await connect();
+    client.send(bytes);
+    await client.until("hello");
+  }
+  assert.equal(kept.length, 6);
+  await eventually(() => {
+    collect();
+    return kept.every((each) => each.deref() === undefined);
+  });
+});
