@@ -85,10 +85,10 @@ export class ProgramProcess implements Run {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    const { pid, exitCode, signalCode } = this.#child;
+    const { pid } = this.#child;
     if (pid !== undefined) {
       signal(pid, "SIGTERM");
-      if (exitCode === null && signalCode === null) this.#timer = setTimeout(() => signal(pid, "SIGKILL"), GRACE);
+      this.#timer = setTimeout(() => signal(pid, "SIGKILL"), GRACE);
     }
     // Last, as a program that writes on would complain.
     this.output.destroy();
