@@ -30,6 +30,11 @@ export class TsgiError extends Error {
   }
 }
 
+/** The error of a read, or a wait, that the client did not stay for. */
+export function clientGone(details: TsgiErrorDetails = {}): TsgiError {
+  return new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended", details);
+}
+
 /** The status line that a thrown value asks for: only a `TsgiError` with a 4xx does. */
 export function statusOfError(error: unknown): StatusLine | undefined {
   return error instanceof TsgiError && error.status?.startsWith("4") ? error.status : undefined;

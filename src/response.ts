@@ -67,9 +67,7 @@ export class Responder implements Exchange {
   #isHead = false;
   #writer: Write | undefined;
   #reader: BodyReader | undefined;
-  /** Nearly always there is one at most, and an array for each exchange is what the garbage collector notices. */
-  #callback: (() => void) | undefined;
-  #moreCallbacks: (() => void)[] | undefined;
+  #callbacks: (() => void)[] | undefined;
   #controller: AbortController | undefined;
 
   constructor(sink: Sink, edge: Edge) {
@@ -298,9 +296,9 @@ export class Responder implements Exchange {
     if (this.#over) return;
     this.#over = true;
     this.#gone = true;
-    for (const callback of [this.#callback, ...(this.#moreCallbacks ?? [])]) {
+    for (const callback of this.#callbacks ?? []) {
       try {
-        callback?.();
+        callback();
       } catch (error) {
         this.#report(error);
       }
@@ -335,11 +333,8 @@ export class Responder implements Exchange {
       callback();
       return;
     }
-    if (this.#callback === undefined) this.#callback = callback;
-    else {
-      this.#moreCallbacks ??= [];
-      this.#moreCallbacks.push(callback);
-    }
+    this.#callbacks ??= [];
+    this.#callbacks.push(callback);
     this.#watch();
   }
 

@@ -34,6 +34,13 @@ function parse(line: unknown): Status {
   return status;
 }
 
+const NULL_BODY = new Set([204, 205, 304]);
+
+/** Whether a Fetch `Response` of this status has no body (Fetch standard, "null body status"). */
+export function isNullBody(code: number): boolean {
+  return NULL_BODY.has(code);
+}
+
 /** RFC 9110 §15, RFC 4918, RFC 6585 and others: what the registry calls them. */
 const REASONS = new Map<number, string>(
   Object.entries({

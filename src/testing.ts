@@ -14,7 +14,7 @@ import { hasHeader } from "./headers.ts";
 import { escapeNonAscii } from "./path.ts";
 import { isPromise } from "./promise.ts";
 import { Responder, type Sink } from "./response.ts";
-import type { Status } from "./status.ts";
+import { isNullBody, type Status } from "./status.ts";
 
 /** The request to make. */
 export interface RequestOptions {
@@ -174,8 +174,7 @@ class Client implements Sink {
       { highWaterMark: 0 },
     );
     const lines: HeaderList = length < 0 ? headers : [...headers, ["Content-Length", String(length)]];
-    const isNull = [204, 205, 304].includes(status.code);
-    const response = new Response(isNull ? null : stream, {
+    const response = new Response(isNullBody(status.code) ? null : stream, {
       status: status.code,
       statusText: status.reason,
       headers: lines,

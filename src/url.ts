@@ -18,7 +18,12 @@ export function innerUrlOf(environ: Environ): string {
 
 function urlTo(environ: Environ, path: string): string {
   const query = environ.QUERY_STRING === "" ? "" : `?${environ.QUERY_STRING}`;
-  return `${originOf(environ)}${path === "" || path === "*" ? "/" : path}${query}`;
+  return `${originOf(environ)}${urlPath(path)}${query}`;
+}
+
+/** A path of the gateway as a URL has it, which has no empty one and no `*`. */
+export function urlPath(path: string): string {
+  return path === "" || path === "*" ? "/" : path;
 }
 
 /** `pathTo(environ, "/users")`: that path below the mount of the app being called, for links and redirects. */

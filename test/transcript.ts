@@ -28,3 +28,15 @@ export function probed(name: string, mount: string, path: string, params = {}): 
 export async function bodyOf(app: App, url: string, options?: RequestOptions): Promise<string> {
   return (await request(app, url, options)).text();
 }
+
+/** A transcript, and what was reported to `tsgi.errors` meanwhile. */
+export async function reported(
+  app: App,
+  url = "/",
+  options: RequestOptions = {},
+): Promise<[response: string, errors: string]> {
+  const errors: string[] = [];
+  const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
+  const answer = await transcript(app, url, { ...options, environ });
+  return [answer, errors.join("")];
+}

@@ -1,11 +1,11 @@
 /** CGI programs as apps. */
 
 import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, dirname, resolve } from "node:path";
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { type Command, ProgramProcess } from "./cgi/process.ts";
-import { type ProgramOptions, programApp } from "./cgi/program-app.ts";
+import { type ProgramOptions, type ProgramSetup, programApp } from "./cgi/program-app.ts";
 
 export interface CgiOptions extends ProgramOptions {
   /** The folder that it runs in. Default: that of the program, where it is given by its path alone; else the current one. */
@@ -35,21 +35,19 @@ export interface CgiOptions extends ProgramOptions {
  */
 export function cgi(
   command: string | readonly [file: string, ...args: string[]],
-  { cwd, env = {}, timeout = 60_000, maxProcesses = 16, unsizedBody = 1_048_576 }: CgiOptions = {},
+  { cwd, maxProcesses = 16, ...options }: CgiOptions = {},
 ): App {
   const [name, ...args] = typeof command === "string" ? [command] : command;
-  const file = findProgram(name, resolve(cwd ?? "."));
+  const { PATH = "" } = process.env;
+  const file = findProgram(name, resolve(cwd ?? "."), PATH);
   const isPathAlone = typeof command === "string" && command.includes("/");
   const runs: Command = { file, args, cwd: resolve(cwd ?? (isPathAlone ? dirname(file) : ".")) };
-  const { PATH = "" } = process.env;
-  const program = programApp({
+  const setup: ProgramSetup = {
     name,
-    env,
-    timeout,
-    unsizedBody,
     limit: [maxProcesses, "maxProcesses"],
     start: (variables, environ) => new ProgramProcess(runs, { PATH, ...variables }, environ["tsgi.errors"]),
-  });
+  };
+  const program = programApp(setup, options);
 
   return function cgi(environ, startResponse) {
     return program(environ, startResponse);
@@ -57,17 +55,15 @@ export function cgi(
 }
 
 /** A name without a slash is looked up in `PATH`, as a shell does. */
-function findProgram(name: string, cwd: string): string {
+function findProgram(name: string, cwd: string, PATH: string): string {
   if (typeof name !== "string" || name === "") {
     throw new TsgiError("TSGI_NO_PROGRAM", `${JSON.stringify(name)} is no program`, {
       hint: 'Give a path: "./site.cgi".',
     });
   }
-  const { PATH = "" } = process.env;
-  const places = name.includes("/") ? [cwd] : PATH.split(delimiter);
-  const files = places.map((folder) => (name.includes("/") ? resolve(folder, name) : join(folder, name)));
-  const file = files.find(isExecutable);
-  if (file !== undefined) return resolve(file);
+  const folders = name.includes("/") ? [cwd] : PATH.split(delimiter);
+  const file = folders.map((folder) => resolve(folder, name)).find(isExecutable);
+  if (file !== undefined) return file;
   throw new TsgiError("TSGI_NO_PROGRAM", `there is no program ${name}`, {
     hint: name.includes("/") ? `Check the path, and \`chmod +x ${name}\`.` : "Install it, or give its path.",
   });

@@ -4,7 +4,7 @@ import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { FastcgiPool } from "./cgi/fastcgi-pool.ts";
 import { FastcgiRun } from "./cgi/fastcgi-run.ts";
-import { type ProgramOptions, programApp } from "./cgi/program-app.ts";
+import { checkCount, type ProgramOptions, type ProgramSetup, programApp } from "./cgi/program-app.ts";
 
 /** Where a FastCGI server listens: on a port, or on a Unix socket. */
 export type FastcgiAddress = { readonly host?: string; readonly port: number } | { readonly path: string };
@@ -36,21 +36,17 @@ export interface FastcgiOptions extends ProgramOptions {
  */
 export function fastcgi(
   address: FastcgiAddress,
-  { env = {}, timeout = 60_000, maxConnections = 16, keepAlive = 2_000, unsizedBody = 1_048_576 }: FastcgiOptions = {},
+  { maxConnections = 16, keepAlive = 2_000, ...options }: FastcgiOptions = {},
 ): App {
   const name = checkAddress(address);
-  if (!Number.isSafeInteger(keepAlive) || keepAlive < 0) {
-    throw new TsgiError("TSGI_BAD_OPTION", `keepAlive is ${JSON.stringify(keepAlive)}`, { hint: "Give milliseconds." });
-  }
+  checkCount(keepAlive, "keepAlive", 0);
   const pool = new FastcgiPool(address, keepAlive);
-  const program = programApp({
+  const setup: ProgramSetup = {
     name,
-    env,
-    timeout,
-    unsizedBody,
     limit: [maxConnections, "maxConnections"],
     start: (variables, environ) => new FastcgiRun(pool, variables, environ["tsgi.errors"]),
-  });
+  };
+  const program = programApp(setup, options);
 
   return function fastcgi(environ, startResponse) {
     return program(environ, startResponse);

@@ -6,7 +6,7 @@ import { isHopByHop } from "../headers.ts";
 import { isPromise } from "../promise.ts";
 import { reasonOf } from "../status.ts";
 import { acceptLazyRequests, lazyRequest } from "./fetch/lazy-request.ts";
-import { installLightResponse, takeParts } from "./fetch/light-response.ts";
+import { installLightResponse, type ResponseParts, takeParts } from "./fetch/light-response.ts";
 import { bodyOf } from "./fetch/response-body.ts";
 
 /** A Fetch handler; the environ is what Hono calls `env`. */
@@ -37,8 +37,9 @@ export interface FromFetchOptions {
  * ```
  *
  * The request's `signal` is aborted when the client goes away, and the stream of a response cancelled. A `Request` of the
- * platform is made only where a handler wants more than method, URL, headers and signal. What is no response, a `Response.error()`, a status of 101 and a body that was used already are the
- * app's error, `TSGI_BAD_RESPONSE`. The methods that Fetch forbids (CONNECT, TRACE, TRACK) are answered with 501.
+ * platform is made only where a handler wants more than method, URL, headers, signal and the body as a whole. What is no
+ * response, a `Response.error()`, a status of 101 and a body that was used already are the app's error,
+ * `TSGI_BAD_RESPONSE`. The methods that Fetch forbids (CONNECT, TRACE, TRACK) are answered with 501.
  */
 export function fromFetch(
   handler: FetchHandler | FetchApp,
@@ -83,18 +84,20 @@ function handlerOf(handler: FetchHandler | FetchApp): FetchHandler {
 const FORBIDDEN = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 function answer(response: Response, startResponse: StartResponse): Body | Promise<Body> {
-  const parts = takeParts(response);
-  if (parts !== undefined) {
-    const { status, statusText, headers, body } = parts;
-    startResponse(`${status} ${statusText}` as StatusLine, withoutHopByHop(headers));
-    return body instanceof ReadableStream ? bodyOf(body) : body;
-  }
+  const { status, statusText, headers, body } = takeParts(response) ?? partsOf(response);
+  startResponse(`${status} ${statusText || reasonOf(status)}` as StatusLine, withoutHopByHop(headers));
+  return isStream(body) ? bodyOf(body) : body;
+}
+
+function isStream(body: ResponseParts["body"]): body is ReadableStream<Uint8Array> {
+  return typeof (body as Partial<ReadableStream> | null)?.getReader === "function";
+}
+
+/** What any other response is made of. */
+function partsOf(response: Response): ResponseParts {
   check(response);
   const { status, statusText, headers, body } = response;
-  const list: HeaderList = [];
-  for (const [name, value] of headers) if (!isHopByHop(name)) list.push([name, value]);
-  startResponse(`${status} ${statusText || reasonOf(status)}` as StatusLine, list);
-  return body === null || body === undefined ? undefined : bodyOf(body);
+  return { status, statusText, headers: [...headers], body: body ?? null };
 }
 
 function withoutHopByHop(headers: HeaderList): HeaderList {

@@ -1,6 +1,7 @@
 /** Apps as Fetch handlers. */
 
-import { type BuildEnviron, environBuilder, type Peer } from "../environ.ts";
+import type { Peer } from "../environ.ts";
+import { environBuilders } from "../environ-builders.ts";
 import type { App, Environ, ErrorStream, HeaderList } from "../gateway.ts";
 import { Responder } from "../response.ts";
 import { checkApp } from "../stack.ts";
@@ -39,7 +40,7 @@ export function toFetch(
   { remoteAddress = peerAddress, errors = CONSOLE, onError }: ToFetchOptions = {},
 ): FetchListener {
   checkApp(app, "toFetch");
-  const builders = new Map<string, BuildEnviron>();
+  const builderOf = environBuilders(errors);
   const edge = { onError };
 
   return function listener(request, ...platform) {
@@ -49,7 +50,8 @@ export function toFetch(
     const sink = new FetchSink(lines);
     const responder = new Responder(sink, edge);
     const peer: Peer = { address: remoteAddress(request, ...platform) ?? "", port: "" };
-    const environ = builderFor(url)(request.method, targetOf(request.url), "HTTP/1.1", lines.flat(), peer, responder);
+    const build = builderOf(url.protocol === "https:" ? "https" : "http", url.hostname, url.port);
+    const environ = build(request.method, targetOf(request.url), "HTTP/1.1", lines.flat(), peer, responder);
     if (environ === undefined) return Promise.resolve(new Response("400 Bad Request\n", { status: 400 }));
     if (request.body !== null) environ["tsgi.input"] = new StreamInput(request);
     if (platform.length > 0) environ["tsgi.platform"] = platform;
@@ -59,21 +61,6 @@ export function toFetch(
     responder.run(app, environ);
     return sink.response;
   };
-
-  function builderFor({ protocol, hostname, port, origin }: URL): BuildEnviron {
-    let builder = builders.get(origin);
-    if (builder === undefined) {
-      const scheme = protocol === "https:" ? "https" : "http";
-      builder = environBuilder({
-        name: hostname.replace(/^\[|\]$/g, ""),
-        port: port || (scheme === "https" ? "443" : "80"),
-        scheme,
-        errors,
-      });
-      if (builders.size < 100) builders.set(origin, builder);
-    }
-    return builder;
-  }
 }
 
 const CONSOLE: ErrorStream = { write: (text) => console.error(text.replace(/\n$/, "")) };

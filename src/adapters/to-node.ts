@@ -2,7 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type BuildEnviron, type Draft, environBuilder, plainAddress } from "../environ.ts";
+import { type BuildEnviron, type Draft, plainAddress } from "../environ.ts";
+import { type BuilderOf, environBuilders } from "../environ-builders.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
 import { parseTarget } from "../path.ts";
 import { Responder } from "../response.ts";
@@ -43,13 +44,13 @@ export function toNode(
   { next: passes = false, errors = process.stderr, onError }: ToNodeOptions = {},
 ): NodeListener {
   checkApp(app, "toNode");
-  const builders = new Map<string, BuildEnviron>();
+  const builderOf = environBuilders(errors);
   const edge = { onError };
 
   return function listener(request, response, next) {
     const sink = new ResponseSink(request, response, passes ? next : undefined);
     const responder = new Responder(sink, edge);
-    const environ = environOf(request, builderFor(request.socket), responder);
+    const environ = environOf(request, builderOf(...originOf(request.socket)), responder);
     if (environ === undefined) {
       response.statusCode = 400;
       response.end("400 Bad Request\n");
@@ -58,19 +59,11 @@ export function toNode(
     if (hasBody(request, environ)) environ["tsgi.input"] = new RequestInput(request);
     responder.run(app, environ);
   };
+}
 
-  function builderFor(socket: Socket): BuildEnviron {
-    const scheme = (socket as { encrypted?: boolean }).encrypted ? "https" : "http";
-    const { localAddress: name = "localhost", localPort } = socket;
-    const port = localPort === undefined ? (scheme === "https" ? "443" : "80") : String(localPort);
-    const key = `${scheme} ${name} ${port}`;
-    let builder = builders.get(key);
-    if (builder === undefined) {
-      builder = environBuilder({ name, port, scheme, errors });
-      if (builders.size < 100) builders.set(key, builder);
-    }
-    return builder;
-  }
+function originOf(socket: Socket): Parameters<BuilderOf> {
+  const { localAddress = "localhost", localPort } = socket;
+  return [(socket as { encrypted?: boolean }).encrypted ? "https" : "http", localAddress, localPort?.toString()];
 }
 
 function environOf(request: RoutedRequest, build: BuildEnviron, responder: Responder): Draft | undefined {

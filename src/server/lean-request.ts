@@ -56,9 +56,14 @@ export class LeanRequest extends IncomingMessage {
     return false;
   }
 
+  /** Whether somebody waits for its end. */
+  get #isListenedTo(): boolean {
+    return this.listenerCount("end") > 0 || this.listenerCount("close") > 0;
+  }
+
   /** All of the body has been taken: whether Node has told its end yet or not, nobody waits for that. */
   finish(): void {
-    this.isOver = this.listenerCount("end") === 0 && this.listenerCount("close") === 0;
+    this.isOver = !this.#isListenedTo;
   }
 
   override _read(size: number): void {
@@ -74,7 +79,7 @@ export class LeanRequest extends IncomingMessage {
 
   /** What Node calls after a response to have the rest of the body taken off the wire. */
   _dump(): void {
-    this.isOver = this.holdsEnd && this.listenerCount("close") === 0 && this.listenerCount("end") === 0;
+    this.isOver = this.holdsEnd && !this.#isListenedTo;
     if (this.isOver) return;
     if (this.holdsEnd) this.#tellEnd();
     dump?.call(this);

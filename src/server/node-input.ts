@@ -1,6 +1,6 @@
 /** The body of a Node request as `tsgi.input`: nothing is read before it is asked for, and never more than fits. */
 
-import { TsgiError } from "../errors.ts";
+import { clientGone, TsgiError } from "../errors.ts";
 import type { BodyTaker, LeanRequest } from "./lean-request.ts";
 
 type Step = IteratorResult<Uint8Array, undefined>;
@@ -133,11 +133,6 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
     this.#waiter = undefined;
     return waiter;
   }
-}
-
-/** The error of a read that the client did not stay for. */
-export function clientGone(): TsgiError {
-  return new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended");
 }
 
 function responseOver(): TsgiError {

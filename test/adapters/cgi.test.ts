@@ -8,26 +8,12 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { type CgiOptions, cgi } from "../../src/adapters/cgi.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
-import { type RequestOptions, request } from "../../src/testing.ts";
+import { request } from "../../src/testing.ts";
 import { start } from "../server/raw-client.ts";
-import { transcript } from "../transcript.ts";
+import { reported, transcript } from "../transcript.ts";
 
 /** A program of one line of shell. */
 const sh = (script: string, options?: CgiOptions): App => cgi(["sh", "-c", script], options);
-
-/** What was reported for a request, beside its response. */
-async function reported(
-  app: App,
-  url = "/",
-  options: RequestOptions = {},
-): Promise<[response: string, errors: string]> {
-  const errors: string[] = [];
-  const answer = await transcript(app, url, {
-    ...options,
-    environ: { "tsgi.errors": { write: (text: string) => errors.push(text) } },
-  });
-  return [answer, errors.join("")];
-}
 
 for (const [what, script, expected] of [
   ["a type and a body", "printf 'Content-Type: text/x\\n\\nhi'", "200 OK\ncontent-type: text/x\n\nhi"],

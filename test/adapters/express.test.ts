@@ -1,15 +1,13 @@
 /** Express and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
 
-import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
 import compression from "compression";
 import cookieParser from "cookie-parser";
 import express, { type NextFunction, type Request, type Response } from "express";
 import session from "express-session";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { fileTree } from "../middleware/file-tree.ts";
-import { sideBySide } from "./side-by-side.ts";
+import { keepsSession, sideBySide } from "./side-by-side.ts";
 
 const files = await fileTree({
   "a.txt": "0123456789",
@@ -147,8 +145,4 @@ const ask = sideBySide("Express", site(), fromNode(site()), [
   ["/static/large.txt", { headers: { "Accept-Encoding": "gzip" } }],
 ]);
 
-test("Express: a session goes on", async () => {
-  const first = await ask("/in/it/visits");
-  const cookie = first.headers["set-cookie"]?.[0]?.split(";")[0] as string;
-  assert.equal((await ask("/in/it/visits", { headers: { Cookie: cookie } })).body, "visit 2");
-});
+keepsSession("Express", ask);

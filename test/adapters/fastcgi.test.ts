@@ -5,9 +5,8 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FastcgiAddress, type FastcgiOptions, fastcgi } from "../../src/adapters/fastcgi.ts";
 import type { App } from "../../src/gateway.ts";
-import type { RequestOptions } from "../../src/testing.ts";
 import { start } from "../server/raw-client.ts";
-import { transcript } from "../transcript.ts";
+import { reported, transcript } from "../transcript.ts";
 
 const BEGIN = 1;
 const ABORT = 2;
@@ -113,18 +112,6 @@ function pairs(bytes: Buffer): Map<string, string> {
 /** An app for a server that answers so. */
 async function app(t: TestContext, answer: (asked: Asked) => unknown, options?: FastcgiOptions): Promise<App> {
   return fastcgi((await listening(t, answer)).address, options);
-}
-
-/** What was reported for a request, beside its response. */
-async function reported(
-  app: App,
-  url = "/",
-  options: RequestOptions = {},
-): Promise<[response: string, errors: string]> {
-  const errors: string[] = [];
-  const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
-  const answer = await transcript(app, url, { ...options, environ });
-  return [answer, errors.join("")];
 }
 
 test("fastcgi: a request, and its answer", async (t) => {

@@ -1,9 +1,7 @@
 /** Fastify and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
 
-import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import { test } from "node:test";
 import compress from "@fastify/compress";
 import cookie from "@fastify/cookie";
 import cors from "@fastify/cors";
@@ -14,7 +12,7 @@ import serveStatic from "@fastify/static";
 import fastify, { type FastifyInstance } from "fastify";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { fileTree } from "../middleware/file-tree.ts";
-import { sideBySide } from "./side-by-side.ts";
+import { keepsSession, sideBySide } from "./side-by-side.ts";
 
 const files = await fileTree({
   "a.txt": "0123456789",
@@ -156,8 +154,4 @@ const ask = sideBySide("Fastify", listener, fromNode(site()), [
   ["/static/large.txt", { headers: { "Accept-Encoding": "gzip" } }],
 ]);
 
-test("Fastify: a session goes on", async () => {
-  const first = await ask("/in/it/visits");
-  const cookie = first.headers["set-cookie"]?.[0]?.split(";")[0] as string;
-  assert.equal((await ask("/in/it/visits", { headers: { Cookie: cookie } })).body, "visit 2");
-});
+keepsSession("Fastify", ask);

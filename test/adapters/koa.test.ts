@@ -1,8 +1,6 @@
 /** Koa and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
 
-import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { test } from "node:test";
 import Router from "@koa/router";
 import Koa from "koa";
 import bodyParser from "koa-bodyparser";
@@ -11,7 +9,7 @@ import session from "koa-session";
 import serveStatic from "koa-static";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { fileTree } from "../middleware/file-tree.ts";
-import { sideBySide } from "./side-by-side.ts";
+import { keepsSession, sideBySide } from "./side-by-side.ts";
 
 const files = await fileTree({
   "a.txt": "0123456789",
@@ -147,8 +145,4 @@ const ask = sideBySide("Koa", site().callback(), fromNode(site()), [
   ["/large.txt", { headers: { "Accept-Encoding": "gzip" } }],
 ]);
 
-test("Koa: a session goes on", async () => {
-  const first = await ask("/in/it/visits");
-  const cookie = first.headers["set-cookie"]?.[0]?.split(";")[0] as string;
-  assert.equal((await ask("/in/it/visits", { headers: { Cookie: cookie } })).body, "visit 2");
-});
+keepsSession("Koa", ask);

@@ -101,3 +101,12 @@ export function sideBySide(
 
   return (path, asked) => send(ours.port, path, asked);
 }
+
+/** A test that the session of the site at `/visits` goes on. */
+export function keepsSession(name: string, ask: Ask): void {
+  test(`${name}: a session goes on`, async () => {
+    const first = await ask("/in/it/visits");
+    const cookie = first.headers["set-cookie"]?.[0]?.split(";")[0] as string;
+    assert.equal((await ask("/in/it/visits", { headers: { Cookie: cookie } })).body, "visit 2");
+  });
+}

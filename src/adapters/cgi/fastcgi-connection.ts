@@ -23,7 +23,7 @@ export class FastcgiConnection {
   #error: Error | undefined;
 
   constructor(address: Address) {
-    this.#reader = new RecordReader((type, content) => this.#receive(type, content));
+    this.#reader = new RecordReader((type, content) => this.#receiver?.onContent(type, content));
     this.#socket = connect(address);
     this.#socket.setNoDelay(true);
     this.#socket.on("data", (bytes) => this.#read(bytes));
@@ -92,9 +92,5 @@ export class FastcgiConnection {
     } catch (error) {
       this.close(error as Error);
     }
-  }
-
-  #receive(type: number, content: Uint8Array): void {
-    this.#receiver?.onContent(type, content);
   }
 }

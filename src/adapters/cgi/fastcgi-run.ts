@@ -92,8 +92,9 @@ export class FastcgiRun implements Run, Receiver {
 
   #finish(): void {
     if (this.#isLineOpen) this.#report("\n");
-    const [a = 0, b = 0, c = 0, d = 0, protocol = 0] = this.#end;
-    this.#status = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+    const end = Buffer.from(this.#end);
+    const protocol = end[4] as number;
+    this.#status = end.readUInt32BE(0);
     this.#isOver = true;
     if (protocol === 0) this.output.push(null);
     else this.output.destroy(faultOf(protocol));

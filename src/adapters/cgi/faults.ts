@@ -19,7 +19,3 @@ export function gatewayTimeout(message: string): TsgiError {
     hint: "Raise `timeout` where it may take longer.",
   });
 }
-
-export function clientGone(): TsgiError {
-  return new TsgiError("TSGI_CLIENT_GONE", "the client went away before it was answered");
-}

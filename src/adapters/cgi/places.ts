@@ -1,7 +1,8 @@
 /** A number of places, and a line of requests that wait for one. */
 
+import { clientGone } from "../../errors.ts";
 import type { Exchange } from "../../gateway.ts";
-import { clientGone, overloaded } from "./faults.ts";
+import { overloaded } from "./faults.ts";
 
 /** How many may wait for each place. */
 const WAITING_PER_PLACE = 16;

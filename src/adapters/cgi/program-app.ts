@@ -28,7 +28,7 @@ export interface ProgramOptions {
   unsizedBody?: number | "stream";
 }
 
-export interface ProgramSetup extends Required<ProgramOptions> {
+export interface ProgramSetup {
   /** What it is called in error texts. */
   readonly name: string;
   /** How many run at once, and the option that says so. */
@@ -37,7 +37,10 @@ export interface ProgramSetup extends Required<ProgramOptions> {
 }
 
 /** Checks the options, and makes the app. */
-export function programApp({ name, env, timeout, unsizedBody, limit: [count, option], start }: ProgramSetup): App {
+export function programApp(
+  { name, limit: [count, option], start }: ProgramSetup,
+  { env = {}, timeout = 60_000, unsizedBody = 1_048_576 }: ProgramOptions,
+): App {
   checkCount(count, option);
   checkCount(timeout, "timeout");
   if (unsizedBody !== "stream") checkCount(unsizedBody, "unsizedBody", 0);
@@ -79,7 +82,8 @@ export function programApp({ name, env, timeout, unsizedBody, limit: [count, opt
   }
 }
 
-function checkCount(value: number, option: string, least = 1): void {
+/** Throws for what is no whole number, or too small a one. */
+export function checkCount(value: number, option: string, least = 1): void {
   if (Number.isSafeInteger(value) && value >= least) return;
   throw new TsgiError("TSGI_BAD_OPTION", `${option} is ${JSON.stringify(value)}`, {
     hint: `Give a whole number from ${least}.`,

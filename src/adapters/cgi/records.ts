@@ -26,7 +26,7 @@ export function requestRecords(variables: Variables): Buffer {
     headOf(Type.begin, begin.length),
     begin,
     ...streamRecords(Type.params, Buffer.concat(params)),
-    headOf(Type.params, 0),
+    emptyRecord(Type.params),
   ]);
 }
 

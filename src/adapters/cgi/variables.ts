@@ -1,7 +1,7 @@
 /** The meta-variables of CGI (RFC 3875 §4.1) that an environ stands for: those of FastCGI as well. */
 
 import type { Environ } from "../../gateway.ts";
-import { isHopByHop } from "../../headers.ts";
+import { isBeyondAscii, isHopByHop } from "../../headers.ts";
 
 export type Variables = Record<string, string>;
 
@@ -71,7 +71,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Each character of a header stands for one byte, and variables are written as UTF-8. */
 function textOf(value: string): string {
-  if (!/[\x80-\xff]/.test(value)) return value;
+  if (!isBeyondAscii(value)) return value;
   try {
     return utf8.decode(Buffer.from(value, "latin1"));
   } catch {

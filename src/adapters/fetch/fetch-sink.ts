@@ -4,10 +4,7 @@ import { toBytes } from "../../chunk.ts";
 import { TsgiError } from "../../errors.ts";
 import type { Chunk, HeaderList } from "../../gateway.ts";
 import type { Sink } from "../../response.ts";
-import type { Status } from "../../status.ts";
-
-/** Statuses that a `Response` has no body with (Fetch standard, "null body status"). */
-const NULL_BODY = new Set([204, 205, 304]);
+import { isNullBody, type Status } from "../../status.ts";
 
 export class FetchSink implements Sink {
   readonly requestHeaders: HeaderList;
@@ -38,7 +35,7 @@ export class FetchSink implements Sink {
     }
     const lines: HeaderList = length < 0 ? headers : [...headers, ["Content-Length", String(length)]];
     this.#init = { status: status.code, statusText: status.reason, headers: lines };
-    this.#hasBody = !NULL_BODY.has(status.code);
+    this.#hasBody = !isNullBody(status.code);
   }
 
   flush(): void {

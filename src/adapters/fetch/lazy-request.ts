@@ -5,7 +5,7 @@
 
 import type { Environ } from "../../gateway.ts";
 import { headersOf, readBytes, requestAt } from "../../input.ts";
-import { innerUrlOf, urlOf } from "../../url.ts";
+import { innerUrlOf, urlOf, urlPath } from "../../url.ts";
 import { lazyUrl } from "./lazy-url.ts";
 import { standIn } from "./stand-in.ts";
 
@@ -38,7 +38,7 @@ class LazyRequest {
   get _url(): URL {
     const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = this.#environ;
     const path = this.#isWhole ? SCRIPT_NAME + PATH_INFO : PATH_INFO;
-    return lazyUrl(this.url, path === "" || path === "*" ? "/" : path, QUERY_STRING);
+    return lazyUrl(this.url, urlPath(path), QUERY_STRING);
   }
 
   get headers(): Headers {

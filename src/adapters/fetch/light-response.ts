@@ -6,7 +6,7 @@
 
 import type { Chunk, HeaderList } from "../../gateway.ts";
 import { pairsOf } from "../../headers.ts";
-import { reasonOf } from "../../status.ts";
+import { isNullBody } from "../../status.ts";
 import { standIn } from "./stand-in.ts";
 
 const Real = globalThis.Response;
@@ -21,9 +21,6 @@ export interface ResponseParts {
   readonly headers: HeaderList;
   readonly body: Chunk | ReadableStream<Uint8Array> | null;
 }
-
-/** Statuses that a `Response` has no body with (Fetch standard, "null body status"). */
-const NULL_BODY = new Set([204, 205, 304]);
 
 class LightResponse {
   readonly #status: number = 200;
@@ -71,7 +68,7 @@ class LightResponse {
     light.#isTaken = true;
     return {
       status: light.#status,
-      statusText: light.#statusText || reasonOf(light.#status),
+      statusText: light.#statusText,
       headers: light.#headers === undefined ? light.#lines : [...light.#headers],
       body: light.#body,
     };
@@ -119,7 +116,7 @@ function isSimple(body: unknown): body is LightBody {
 /** Whether nothing in it could be an error. */
 function isPlain({ status = 200, statusText = "" }: Init, body: LightBody): boolean {
   if (!Number.isInteger(status) || status < 200 || status > 599) return false;
-  return (body === null || !NULL_BODY.has(status)) && (statusText === "" || /^[\t\x20-\x7e]*$/.test(statusText));
+  return (body === null || !isNullBody(status)) && (statusText === "" || /^[\t\x20-\x7e]*$/.test(statusText));
 }
 
 /** Header lines of their own: what is changed later in an object or list is not meant. */
@@ -158,5 +155,5 @@ export function takeParts(response: unknown): ResponseParts | undefined {
   const parts = (response as SrvxResponse | null | undefined)?._toNodeResponse?.();
   if (parts === undefined || !Array.isArray(parts.headers)) return undefined;
   const { status, statusText, headers, body } = parts;
-  return { status, statusText: statusText || reasonOf(status), headers: pairsOf(headers), body: body ?? null };
+  return { status, statusText, headers: pairsOf(headers), body: body ?? null };
 }

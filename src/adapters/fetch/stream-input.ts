@@ -1,6 +1,6 @@
 /** The body of a Fetch `Request` as `tsgi.input`. */
 
-import { TsgiError } from "../../errors.ts";
+import { clientGone, TsgiError } from "../../errors.ts";
 
 type Step = IteratorResult<Uint8Array, undefined>;
 
@@ -23,7 +23,7 @@ export class StreamInput implements AsyncIterableIterator<Uint8Array> {
       const { done, value } = await this.#reader.read();
       return done ? { done: true, value: undefined } : { done: false, value };
     } catch (cause) {
-      throw new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended", { cause });
+      throw clientGone({ cause });
     }
   }
 

@@ -1,7 +1,7 @@
 /** The body of a request of any Node server as `tsgi.input`. */
 
 import type { IncomingMessage } from "node:http";
-import { TsgiError } from "../../errors.ts";
+import { clientGone } from "../../errors.ts";
 import { bodyRead } from "./body-read.ts";
 
 type Step = IteratorResult<Uint8Array, undefined>;
@@ -29,7 +29,7 @@ export class RequestInput implements AsyncIterableIterator<Uint8Array> {
       const step = await this.#chunks.next();
       return step.done ? { done: true, value: undefined } : step;
     } catch (cause) {
-      throw new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended", { cause });
+      throw clientGone({ cause });
     }
   }
 
