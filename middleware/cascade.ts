@@ -6,9 +6,9 @@
  * ```
  */
 
-import { failAfter, finish } from "../src/body.ts";
-import { type Captured, capture } from "../src/capture.ts";
+import { failAfter, finish } from "../src/body/reader.ts";
 import { TsgiError } from "../src/errors.ts";
+import { type Captured, capture } from "../src/exchange/capture.ts";
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkApp } from "../src/stack.ts";

@@ -1,5 +1,6 @@
-export { mountTree } from "../src/mount-tree.ts";
 export { cascade } from "./cascade.ts";
+export { cors } from "./cors.ts";
+export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";

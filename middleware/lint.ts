@@ -10,14 +10,14 @@
  * and `Rack::Lint`.
  */
 
-import { knownChunks } from "../src/body.ts";
-import { streamOf } from "../src/body-stream.ts";
-import { byteLength, isChunk } from "../src/chunk.ts";
+import { byteLength, isChunk } from "../src/body/chunk.ts";
+import { knownChunks } from "../src/body/reader.ts";
+import { streamOf } from "../src/body/stream.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
-import { checkHeaders } from "../src/headers.ts";
+import { checkHeaders } from "../src/http/headers.ts";
+import { parseStatus } from "../src/http/status.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkApp } from "../src/stack.ts";
-import { parseStatus } from "../src/status.ts";
 import { checkEnviron } from "./lint/check-environ.ts";
 import { type BodyWatch, LintedBody } from "./lint/linted-body.ts";
 import { LintedInput } from "./lint/linted-input.ts";

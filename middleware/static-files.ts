@@ -11,21 +11,21 @@
  * ```
  */
 
-import { finish } from "../src/body.ts";
+import { finish } from "../src/body/reader.ts";
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { printable } from "../src/printable.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkApp } from "../src/stack.ts";
-import { type Answer, refusal } from "./static/answer.ts";
-import { Catalogue } from "./static/catalogue.ts";
-import type { Exports } from "./static/exported.ts";
-import { isChanged } from "./static/open-file.ts";
-import { policyOf, type StaticFilesOptions } from "./static/options.ts";
-import { Responses } from "./static/responses.ts";
+import { type Answer, refusal } from "./static-files/answer.ts";
+import { Responses } from "./static-files/answers.ts";
+import type { Exports } from "./static-files/exports.ts";
+import { isChanged } from "./static-files/open-file.ts";
+import { policyOf, type StaticFilesOptions } from "./static-files/options.ts";
+import { Catalogue } from "./static-files/resource-cache.ts";
 
-export type { ExportSource, Exports } from "./static/exported.ts";
-export type { MemoryOptions, ServedFile, StaticFilesOptions } from "./static/options.ts";
-export type { Encoding } from "./static/variant.ts";
+export type { ExportSource, Exports } from "./static-files/exports.ts";
+export type { MemoryOptions, ServedFile, StaticFilesOptions } from "./static-files/options.ts";
+export type { Encoding } from "./static-files/variant.ts";
 
 /**
  * staticFiles answers GET and HEAD for the files that are there, and leaves everything else to `app`: other methods, other

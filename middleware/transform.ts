@@ -7,16 +7,16 @@
  * ```
  */
 
-import { BodyReader, failAfter, finish, knownChunks } from "../src/body.ts";
-import { streamOf } from "../src/body-stream.ts";
-import { type Captured, capture } from "../src/capture.ts";
-import type { Change, ChangedResponse } from "../src/change.ts";
+import { BodyReader, failAfter, finish, knownChunks } from "../src/body/reader.ts";
+import { streamOf } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
+import { type Captured, capture } from "../src/exchange/capture.ts";
 import type { App, Body, Environ, HeaderList } from "../src/gateway.ts";
-import { getHeader, removeHeaders, setHeader } from "../src/headers.ts";
+import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
+import { parseStatus } from "../src/http/status.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkApp } from "../src/stack.ts";
-import { parseStatus } from "../src/status.ts";
+import type { Change, ChangedResponse } from "./transform/change.ts";
 
 export {
   type Change,
@@ -27,7 +27,7 @@ export {
   mapChunks,
   mapDocument,
   mapText,
-} from "../src/change.ts";
+} from "./transform/change.ts";
 
 /**
  * transform calls `change` with each response that the app has started, and sends what it returns. Where that has another

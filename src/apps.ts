@@ -3,11 +3,11 @@
  * within another app, and `dispatcher(notFound, …)` falls back to one.
  */
 
-import { byteLength } from "./chunk.ts";
+import { byteLength } from "./body/chunk.ts";
 import { TsgiError } from "./errors.ts";
 import type { App, Chunk, HeaderList, StatusLine } from "./gateway.ts";
-import { hasHeader } from "./headers.ts";
-import { parseStatus } from "./status.ts";
+import { hasHeader } from "./http/headers.ts";
+import { parseStatus } from "./http/status.ts";
 
 /** What a ready-made response may change. */
 export interface ResponseOptions {

@@ -5,9 +5,9 @@ import { readFileSync } from "node:fs";
 import { type Arguments, parseArguments } from "./cli/arguments.ts";
 import { check } from "./cli/check.ts";
 import { CommandError } from "./cli/command-error.ts";
-import { loadApp, loadOptions } from "./cli/module.ts";
+import { loadApp, loadOptions } from "./cli/load-app.ts";
 import { precompress, precompressOptions } from "./cli/precompress.ts";
-import { runOptions, serveUntilSignal } from "./cli/run.ts";
+import { runOptions, serveUntilSignal } from "./cli/serve-command.ts";
 import { staticApp } from "./cli/static.ts";
 import { USAGE } from "./cli/usage.ts";
 

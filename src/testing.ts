@@ -5,16 +5,16 @@
  */
 
 import { lint } from "../middleware/lint.ts";
-import { BodyReader, type ChunkReader, knownChunks } from "./body.ts";
-import { streamOf } from "./body-stream.ts";
-import { toBytes } from "./chunk.ts";
-import { environBuilder } from "./environ.ts";
+import { toBytes } from "./body/chunk.ts";
+import { BodyReader, type ChunkReader, knownChunks } from "./body/reader.ts";
+import { streamOf } from "./body/stream.ts";
+import { environBuilder } from "./exchange/environ.ts";
+import { Responder, type Sink } from "./exchange/responder.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";
-import { hasHeader } from "./headers.ts";
-import { escapeNonAscii } from "./path.ts";
+import { hasHeader } from "./http/headers.ts";
+import { escapeNonAscii } from "./http/path.ts";
+import { isNullBody, type Status } from "./http/status.ts";
 import { isPromise } from "./promise.ts";
-import { Responder, type Sink } from "./response.ts";
-import { isNullBody, type Status } from "./status.ts";
 
 /** The request to make. */
 export interface RequestOptions {

@@ -8,8 +8,8 @@ import { router } from "../middleware/router.ts";
 import { staticFiles } from "../middleware/static-files.ts";
 import { notFound, text } from "../src/apps.ts";
 import type { App } from "../src/gateway.ts";
-import { fileTree } from "./middleware/file-tree.ts";
-import { bodyOf, transcript } from "./transcript.ts";
+import { fileTree } from "./support/file-tree.ts";
+import { bodyOf, transcript } from "./support/transcript.ts";
 
 const site = text("site");
 const guard = text("guard");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readBytes } from "../src/body/input.ts";
 import type { App } from "../src/gateway.ts";
-import { readBytes } from "../src/input.ts";
 import { request } from "../src/testing.ts";
-import { transcript } from "./transcript.ts";
+import { transcript } from "./support/transcript.ts";
 
 /** Answers with some keys of its environ. */
 const keys =

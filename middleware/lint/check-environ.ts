@@ -1,8 +1,8 @@
 /** The environ, checked key by key. */
 
 import type { Environ } from "../../src/gateway.ts";
-import { TOKEN } from "../../src/headers.ts";
-import { canonicalPath } from "../../src/path.ts";
+import { TOKEN } from "../../src/http/headers.ts";
+import { canonicalPath } from "../../src/http/path.ts";
 import { violation } from "./violation.ts";
 
 const STRINGS = [

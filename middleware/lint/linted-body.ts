@@ -1,6 +1,6 @@
 /** The streamed body of an app, checked as it is read and finished. */
 
-import { BodyReader, type ChunkReader } from "../../src/body.ts";
+import { BodyReader, type ChunkReader } from "../../src/body/reader.ts";
 import type { Body, Chunk } from "../../src/gateway.ts";
 import { isPromise } from "../../src/promise.ts";
 import { dropped, violation } from "./violation.ts";

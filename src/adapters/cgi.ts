@@ -5,7 +5,7 @@ import { delimiter, dirname, resolve } from "node:path";
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { type Command, ProgramProcess } from "./cgi/process.ts";
-import { type ProgramOptions, type ProgramSetup, programApp } from "./cgi/program-app.ts";
+import { type ProgramOptions, type ProgramSetup, programApp } from "./program/program-app.ts";
 
 export interface CgiOptions extends ProgramOptions {
   /** The folder that it runs in. Default: that of the program, where it is given by its path alone; else the current one. */

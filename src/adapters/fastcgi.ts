@@ -2,9 +2,9 @@
 
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
-import { FastcgiPool } from "./cgi/fastcgi-pool.ts";
-import { FastcgiRun } from "./cgi/fastcgi-run.ts";
-import { checkCount, type ProgramOptions, type ProgramSetup, programApp } from "./cgi/program-app.ts";
+import { FastcgiPool } from "./fastcgi/pool.ts";
+import { FastcgiRun } from "./fastcgi/request.ts";
+import { checkCount, type ProgramOptions, type ProgramSetup, programApp } from "./program/program-app.ts";
 
 /** Where a FastCGI server listens: on a port, or on a Unix socket. */
 export type FastcgiAddress = { readonly host?: string; readonly port: number } | { readonly path: string };

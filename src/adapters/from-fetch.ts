@@ -2,12 +2,12 @@
 
 import { TsgiError } from "../errors.ts";
 import type { App, Body, Environ, HeaderList, StartResponse, StatusLine } from "../gateway.ts";
-import { isHopByHop } from "../headers.ts";
+import { isHopByHop } from "../http/headers.ts";
+import { reasonOf } from "../http/status.ts";
 import { isPromise } from "../promise.ts";
-import { reasonOf } from "../status.ts";
-import { acceptLazyRequests, lazyRequest } from "./fetch/lazy-request.ts";
-import { installLightResponse, type ResponseParts, takeParts } from "./fetch/light-response.ts";
-import { bodyOf } from "./fetch/response-body.ts";
+import { acceptLazyRequests, lazyRequest } from "./from-fetch/lazy-request.ts";
+import { installLightResponse, type ResponseParts, takeParts } from "./from-fetch/lazy-response.ts";
+import { bodyOf } from "./from-fetch/response-body.ts";
 
 /** A Fetch handler; the environ is what Hono calls `env`. */
 export type FetchHandler = (request: Request, environ: Environ) => Response | Promise<Response>;

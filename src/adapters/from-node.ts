@@ -4,11 +4,11 @@ import { notFound } from "../apps.ts";
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { checkApp } from "../stack.ts";
-import { type FrameworkApp, frameworkOf } from "./node/frameworks.ts";
-import { HandlerRun, type NodeHandler } from "./node/handler-run.ts";
+import { type FrameworkApp, frameworkOf } from "./from-node/frameworks.ts";
+import { HandlerRun, type NodeHandler } from "./from-node/handler-run.ts";
 
-export type { FrameworkApp } from "./node/frameworks.ts";
-export type { Next, NodeHandler } from "./node/handler-run.ts";
+export type { FrameworkApp } from "./from-node/frameworks.ts";
+export type { Next, NodeHandler } from "./from-node/handler-run.ts";
 
 export interface FromNodeOptions {
   /** What answers after `next()`. Default 404; whole apps of Express and Connect then answer for themselves. */

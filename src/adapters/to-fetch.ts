@@ -1,12 +1,12 @@
 /** Apps as Fetch handlers. */
 
-import type { Peer } from "../environ.ts";
-import { environBuilders } from "../environ-builders.ts";
+import type { Peer } from "../exchange/environ.ts";
+import { environBuilders } from "../exchange/environ-builders.ts";
+import { Responder } from "../exchange/responder.ts";
 import type { App, Environ, ErrorStream, HeaderList } from "../gateway.ts";
-import { Responder } from "../response.ts";
 import { checkApp } from "../stack.ts";
-import { FetchSink } from "./fetch/fetch-sink.ts";
-import { StreamInput } from "./fetch/stream-input.ts";
+import { StreamInput } from "./to-fetch/input.ts";
+import { FetchSink } from "./to-fetch/sink.ts";
 
 export interface ToFetchOptions {
   /**

@@ -2,14 +2,14 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type BuildEnviron, type Draft, plainAddress } from "../environ.ts";
-import { type BuilderOf, environBuilders } from "../environ-builders.ts";
+import { type BuildEnviron, type Draft, plainAddress } from "../exchange/environ.ts";
+import { type BuilderOf, environBuilders } from "../exchange/environ-builders.ts";
+import { Responder } from "../exchange/responder.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
-import { parseTarget } from "../path.ts";
-import { Responder } from "../response.ts";
+import { parseTarget } from "../http/path.ts";
 import { checkApp } from "../stack.ts";
-import { RequestInput } from "./node/request-input.ts";
-import { ResponseSink } from "./node/response-sink.ts";
+import { RequestInput } from "./to-node/input.ts";
+import { ResponseSink } from "./to-node/sink.ts";
 
 export interface ToNodeOptions {
   /** Whether a 404 of the app's goes on to the next handler of the host. Default `false`. */

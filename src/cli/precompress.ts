@@ -1,7 +1,7 @@
 /** `tsgi precompress <directory>`: makes the variants that `staticFiles` sends. */
 
 import { availableParallelism } from "node:os";
-import { type Encoding, isEncoding, VARIANTS } from "../../middleware/static/variant.ts";
+import { type Encoding, isEncoding, VARIANTS } from "../../middleware/static-files/variant.ts";
 import { printable } from "../printable.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";

@@ -1,12 +1,12 @@
 /** `tsgi static [directory]`: a folder as an app. */
 
+import { cors } from "../../middleware/cors.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import type { App } from "../gateway.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
-import { cors } from "./cors.ts";
 import { checkFolder } from "./folder.ts";
-import { missing } from "./missing.ts";
+import { missing } from "./not-found-page.ts";
 
 /** The app that serves a folder. Throws a `CommandError` where there is none, and for a value that is wrong. */
 export function staticApp(folder: string, flags: Flags): App {

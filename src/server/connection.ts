@@ -2,8 +2,8 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Peer, plainAddress } from "../environ.ts";
 import { clientGone } from "../errors.ts";
+import { type Peer, plainAddress } from "../exchange/environ.ts";
 import type { NodeInput } from "./node-input.ts";
 
 /** How long a client that still sends may take to read its last answer, in milliseconds. */

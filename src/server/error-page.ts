@@ -2,9 +2,9 @@
 
 import { fileURLToPath } from "node:url";
 import { describeError } from "../errors.ts";
+import { escapeHtml } from "../escape.ts";
+import type { ErrorPage } from "../exchange/responder.ts";
 import type { Environ, StatusLine } from "../gateway.ts";
-import { escapeHtml } from "../html.ts";
-import type { ErrorPage } from "../response.ts";
 
 /** Where tsgi's own files lie, as a URL and as a path: frames in there are not the user's. */
 const ROOT = new URL("../..", import.meta.url);

@@ -1,10 +1,10 @@
 /** Runs an app for Node's `(req, res)`. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { BuildEnviron } from "../environ.ts";
+import type { BuildEnviron } from "../exchange/environ.ts";
+import { type Edge, Responder } from "../exchange/responder.ts";
 import type { App, Environ, StatusLine } from "../gateway.ts";
-import { type Edge, Responder } from "../response.ts";
-import { parseStatus } from "../status.ts";
+import { parseStatus } from "../http/status.ts";
 import { Connection } from "./connection.ts";
 import type { LeanRequest } from "./lean-request.ts";
 import { NodeInput } from "./node-input.ts";

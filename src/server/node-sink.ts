@@ -3,10 +3,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TsgiError } from "../errors.ts";
+import type { Sink } from "../exchange/responder.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
-import { checkHeaders, isBeyondAscii, pairsOf, readyHeaders } from "../headers.ts";
-import type { Sink } from "../response.ts";
-import type { Status } from "../status.ts";
+import { checkHeaders, isBeyondAscii, pairsOf, readyHeaders } from "../http/headers.ts";
+import type { Status } from "../http/status.ts";
 import type { Connection } from "./connection.ts";
 
 /**

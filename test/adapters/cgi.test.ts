@@ -9,8 +9,8 @@ import { type CgiOptions, cgi } from "../../src/adapters/cgi.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { start } from "../server/raw-client.ts";
-import { reported, transcript } from "../transcript.ts";
+import { start } from "../support/raw-client.ts";
+import { reported, transcript } from "../support/transcript.ts";
 
 /** A program of one line of shell. */
 const sh = (script: string, options?: CgiOptions): App => cgi(["sh", "-c", script], options);

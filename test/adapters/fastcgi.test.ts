@@ -5,8 +5,8 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FastcgiAddress, type FastcgiOptions, fastcgi } from "../../src/adapters/fastcgi.ts";
 import type { App } from "../../src/gateway.ts";
-import { start } from "../server/raw-client.ts";
-import { reported, transcript } from "../transcript.ts";
+import { start } from "../support/raw-client.ts";
+import { reported, transcript } from "../support/transcript.ts";
 
 const BEGIN = 1;
 const ABORT = 2;

@@ -10,7 +10,7 @@ import { mapText, transform } from "../../middleware/transform.ts";
 import { type FetchHandler, type FromFetchOptions, fromFetch } from "../../src/adapters/from-fetch.ts";
 import { notFound } from "../../src/apps.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
-import { start } from "../server/raw-client.ts";
+import { start } from "../support/raw-client.ts";
 
 async function seen(handler: FetchHandler, url = "/", options: RequestOptions & FromFetchOptions = {}) {
   const response = await request(fromFetch(handler, options), url, options);

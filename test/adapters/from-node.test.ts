@@ -10,7 +10,7 @@ import { fromNode, type NodeHandler } from "../../src/adapters/from-node.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { RawClient, start } from "../server/raw-client.ts";
+import { RawClient, start } from "../support/raw-client.ts";
 
 type Told = (...what: unknown[]) => void;
 type Handler = (request: IncomingMessage, response: ServerResponse, told: Told) => unknown;

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
-import { fixture } from "../server/fixture.ts";
+import { fixture } from "../support/fixture.ts";
 
 /** How much is streamed each way, in MiB. By hand, 1 GiB: `TSGI_STREAM_MIB=1024`. */
 const SIZE = (Number(process.env.TSGI_STREAM_MIB) || 256) * 2 ** 20;

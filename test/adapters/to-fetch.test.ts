@@ -5,8 +5,8 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { lint } from "../../middleware/lint.ts";
 import { type FetchListener, type ToFetchOptions, toFetch } from "../../src/adapters/to-fetch.ts";
 import { json, notFound } from "../../src/apps.ts";
+import { readBytes } from "../../src/body/input.ts";
 import type { App, StatusLine } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
 
 function handler(app: App, options: ToFetchOptions = {}): FetchListener & { log: string[] } {
   const log: string[] = [];

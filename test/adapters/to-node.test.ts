@@ -12,10 +12,10 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { lint } from "../../middleware/lint.ts";
 import { type ToNodeOptions, toNode } from "../../src/adapters/to-node.ts";
 import { json, notFound, text } from "../../src/apps.ts";
+import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
-import { certificate } from "../server/certificate.ts";
-import { RawClient } from "../server/raw-client.ts";
+import { certificate } from "../support/certificate.ts";
+import { RawClient } from "../support/raw-client.ts";
 
 /** Tells what it was asked. */
 const echo: App = async (environ, startResponse) => {

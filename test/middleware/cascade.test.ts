@@ -5,7 +5,7 @@ import { lint } from "../../middleware/lint.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { bodyOf, transcript } from "../transcript.ts";
+import { bodyOf, transcript } from "../support/transcript.ts";
 
 const notAllowed = text("no", { status: "405 Method Not Allowed", headers: [["Allow", "PUT"]] });
 

@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App, Environ } from "../../src/gateway.ts";
-import { canonicalPath } from "../../src/path.ts";
+import { canonicalPath } from "../../src/http/path.ts";
 import { request } from "../../src/testing.ts";
-import { bodyOf, probe, probed, transcript } from "../transcript.ts";
+import { bodyOf, probe, probed, transcript } from "../support/transcript.ts";
 
 const site = dispatcher(probe("fallback"), {
   "/api/v1/": probe("v1"),

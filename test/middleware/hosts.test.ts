@@ -5,7 +5,7 @@ import { hosts } from "../../middleware/hosts.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { bodyOf, probe, probed } from "../transcript.ts";
+import { bodyOf, probe, probed } from "../support/transcript.ts";
 
 const site = hosts(probe("fallback"), {
   "api.example.com": probe("api"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lint } from "../../middleware/lint.ts";
 import { text } from "../../src/apps.ts";
-import { capture } from "../../src/capture.ts";
+import { capture } from "../../src/exchange/capture.ts";
 import type { App, Environ, HeaderList } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
 

@@ -5,7 +5,7 @@ import { router } from "../../middleware/router.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { bodyOf, probe, probed, transcript } from "../transcript.ts";
+import { bodyOf, probe, probed, transcript } from "../support/transcript.ts";
 
 const site = router(probe("fallback"), {
   "GET /": probe("home"),

@@ -8,7 +8,7 @@ import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { stack } from "../../src/stack.ts";
 import { request } from "../../src/testing.ts";
-import { file, fileTree, LAST_MODIFIED, PASSED_ON, plain, seen, tagOf, withHeader } from "./file-tree.ts";
+import { file, fileTree, LAST_MODIFIED, PASSED_ON, plain, seen, tagOf, withHeader } from "../support/file-tree.ts";
 
 const TEN = "0123456789";
 const root = await fileTree({

@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { lint } from "../../middleware/lint.ts";
 import { type Change, mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { html, text } from "../../src/apps.ts";
-import { toBytes } from "../../src/chunk.ts";
+import { toBytes } from "../../src/body/chunk.ts";
 import type { App, Body, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
-import { bodyOf, transcript } from "../transcript.ts";
+import { bodyOf, transcript } from "../support/transcript.ts";
 
 const upper = mapText("text/*", (piece) => piece.toUpperCase());
 

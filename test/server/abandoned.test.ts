@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fixture } from "./fixture.ts";
+import { fixture } from "../support/fixture.ts";
 
 /** How many connections are abandoned. By hand: `TSGI_CONNECTIONS=10000`. */
 const COUNT = Number(process.env.TSGI_CONNECTIONS ?? 2000);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { connect as connectTo } from "node:net";
 import { test } from "node:test";
 import type { App } from "../../src/gateway.ts";
-import { certificate } from "./certificate.ts";
-import { aWhile, eventually, HELLO, hello, RawClient, start, wire } from "./raw-client.ts";
+import { certificate } from "../support/certificate.ts";
+import { aWhile, eventually, HELLO, hello, RawClient, start, wire } from "../support/raw-client.ts";
 
 function gate(): { opened: Promise<void>; open(): void } {
   let open = () => {};

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readBytes } from "../../src/body/input.ts";
 import type { App, Chunk, Environ, StartResponse } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
-import { aWhile, eventually, HELLO, hello, type RawClient, start } from "./raw-client.ts";
+import { aWhile, eventually, HELLO, hello, type RawClient, start } from "../support/raw-client.ts";
 
 /** What happened to an exchange, in order. */
 interface Diary {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { App } from "../../src/gateway.ts";
 import { isUserFrame } from "../../src/server/error-page.ts";
-import { aWhile, start, wire } from "./raw-client.ts";
+import { aWhile, start, wire } from "../support/raw-client.ts";
 
 const HOSTILE = `<script>alert("1")</script>&'`;
 
@@ -51,8 +51,8 @@ for (const [frame, isUsers] of [
   ["    at Array.map (<anonymous>)", false],
   ["    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)", false],
   ["    at node:internal/main/run_main_module:23:47", false],
-  [`    at Responder.run (${new URL("../../src/response.ts", import.meta.url)}:1:2)`, false],
-  [`    at Responder.run (${new URL("../../src/response.ts", import.meta.url).pathname}:1:2)`, false],
+  [`    at Responder.run (${new URL("../../src/exchange/responder.ts", import.meta.url)}:1:2)`, false],
+  [`    at Responder.run (${new URL("../../src/exchange/responder.ts", import.meta.url).pathname}:1:2)`, false],
   ["Error: at app (/home/me/site/app.js:1:2)", false],
 ] as const) {
   test(`error page: ${JSON.stringify(frame.trim().replace(/\/\S*src/, "src"))} is ${isUsers ? "" : "not "}the user's`, () => {

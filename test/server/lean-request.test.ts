@@ -6,9 +6,9 @@ import { finished, PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
-import { eventually, hello, RawClient, start } from "./raw-client.ts";
+import { eventually, hello, RawClient, start } from "../support/raw-client.ts";
 
 const CHANNEL = "http.server.request.start";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
-import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "./raw-client.ts";
+import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "../support/raw-client.ts";
 
 const echo: App = async (environ, startResponse) => {
   const bytes = await readBytes(environ);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { fixture } from "./fixture.ts";
+import { fixture } from "../support/fixture.ts";
 
 /** How much is streamed each way, in MiB. By hand, 1 GiB: `TSGI_STREAM_MIB=1024`. */
 const SIZE = Number(process.env.TSGI_STREAM_MIB ?? 256) << 20 || 2 ** 30;

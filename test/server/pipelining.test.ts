@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
-import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "./raw-client.ts";
+import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "../support/raw-client.ts";
 
 function answer(body: string, connection = "Connection: keep-alive\nKeep-Alive: timeout=5"): string {
   return wire(`HTTP/1.1 200 OK\nContent-Length: ${body.length}\n${connection}\n\n`) + body;

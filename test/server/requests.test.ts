@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readBytes } from "../../src/body/input.ts";
 import type { App, Environ } from "../../src/gateway.ts";
-import { readBytes } from "../../src/input.ts";
-import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "./raw-client.ts";
+import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "../support/raw-client.ts";
 
 /** Answers with the request body. */
 const echo: App = async (environ, startResponse) => {

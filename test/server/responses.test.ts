@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { App, Body, Chunk, Exchange, HeaderList, Write } from "../../src/gateway.ts";
-import { aWhile, eventually, HELLO, hello, start, wire } from "./raw-client.ts";
+import { aWhile, eventually, HELLO, hello, start, wire } from "../support/raw-client.ts";
 
 const KEPT = "Connection: keep-alive\nKeep-Alive: timeout=5";
 

@@ -9,9 +9,9 @@ import { type TestContext, test } from "node:test";
 import { connect as connectSecurely } from "node:tls";
 import type { App, Environ } from "../../src/gateway.ts";
 import { type ServeOptions, serve } from "../../src/server/serve.ts";
-import { certificate } from "./certificate.ts";
-import { fixture } from "./fixture.ts";
-import { aWhile, HELLO, hello, lastAnswer, RawClient, start, wire } from "./raw-client.ts";
+import { certificate } from "../support/certificate.ts";
+import { fixture } from "../support/fixture.ts";
+import { aWhile, HELLO, hello, lastAnswer, RawClient, start, wire } from "../support/raw-client.ts";
 
 async function socketPath(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "tsgi-"));

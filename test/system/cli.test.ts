@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Command } from "./command.ts";
-import { cli, root } from "./transcript.ts";
+import { Command } from "../support/command.ts";
+import { cli, root } from "../support/session.ts";
 
 const modules = fileURLToPath(new URL("modules", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-cli-"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { curl, root, startSite, steps } from "./transcript.ts";
+import { curl, root, startSite, steps } from "../support/session.ts";
 
 const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
 

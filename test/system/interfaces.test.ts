@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Command } from "./command.ts";
+import { Command } from "../support/command.ts";
 
 const { ended, running } = new Command(fileURLToPath(new URL("modules", import.meta.url)));
 

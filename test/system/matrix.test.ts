@@ -7,9 +7,9 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { notFound } from "../../src/apps.ts";
+import { root } from "../support/session.ts";
 import { CHUNKS, COOKIES, digestOf, ETAG, FRAMEWORKS, type Watch } from "./matrix/frameworks.ts";
 import { SERVERS, type Site } from "./matrix/servers.ts";
-import { root } from "./transcript.ts";
 
 const LARGE = Buffer.alloc(1024 * 1024, "0123456789");
 

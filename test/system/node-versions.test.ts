@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { root } from "./transcript.ts";
+import { root } from "../support/session.ts";
 
 const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
 
@@ -14,8 +14,8 @@ for (const version of [22, 24, 26]) {
 
   test(`node ${version}: adapters and the server`, { skip: !existsSync(node) && "not installed" }, () => {
     const files = ["adapters", "server"].flatMap((folder) =>
-      readdirSync(join(root, "test", folder))
-        .filter((name) => /^(?!static-).*\.test\.ts$/.test(name))
+      readdirSync(join(root, "test", folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".test.ts"))
         .map((name) => join("test", folder, name)),
     );
     const { status, stdout } = spawnSync(

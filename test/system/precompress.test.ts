@@ -20,8 +20,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as zlib from "node:zlib";
-import { Command, exchange, until } from "./command.ts";
-import { cli, root } from "./transcript.ts";
+import { Command, exchange, until } from "../support/command.ts";
+import { cli, root } from "../support/session.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-precompress-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));

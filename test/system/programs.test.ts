@@ -9,8 +9,8 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { fastcgi } from "../../src/adapters/fastcgi.ts";
-import { start } from "../server/raw-client.ts";
-import { curl, root, startSite, steps } from "./transcript.ts";
+import { start } from "../support/raw-client.ts";
+import { curl, root, startSite, steps } from "../support/session.ts";
 
 const run = promisify(execFile);
 

@@ -4,7 +4,7 @@ import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:f
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { cli, curl, root, startSite, steps } from "./transcript.ts";
+import { cli, curl, root, startSite, steps } from "../support/session.ts";
 
 const run = promisify(execFile);
 const readme = await readFile(join(root, "README.md"), "utf8");

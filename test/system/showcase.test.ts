@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { root, type Site, startSite } from "./transcript.ts";
+import { root, type Site, startSite } from "../support/session.ts";
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 const skip = executablePath === undefined ? "chromium is not installed" : false;

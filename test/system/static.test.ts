@@ -14,7 +14,7 @@ import { type NetworkInterfaceInfo, networkInterfaces, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import { addressesOf } from "../../src/cli/addresses.ts";
-import { Command, exchange, until } from "./command.ts";
+import { Command, exchange, until } from "../support/command.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-static-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));

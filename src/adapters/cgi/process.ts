@@ -4,9 +4,9 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ErrorStream } from "../../gateway.ts";
-import { badGateway } from "./faults.ts";
-import type { Run } from "./run.ts";
-import type { Variables } from "./variables.ts";
+import { badGateway } from "../program/errors.ts";
+import type { Run } from "../program/program-run.ts";
+import type { Variables } from "../program/variables.ts";
 
 /** What is run: a file with its arguments, in a folder. Never through a shell. */
 export interface Command {

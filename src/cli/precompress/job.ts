@@ -4,8 +4,8 @@ import type { BigIntStats } from "node:fs";
 import { lstat, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Encoding, VARIANTS } from "../../../middleware/static/variant.ts";
-import { isJustWritten, TICK, versionOf } from "../../../middleware/static/version.ts";
+import { type Encoding, VARIANTS } from "../../../middleware/static-files/variant.ts";
+import { isJustWritten, TICK, versionOf } from "../../../middleware/static-files/version.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 import type { Thread } from "./thread.ts";
 

@@ -3,8 +3,8 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import compressible from "compressible";
-import { mediaTypes } from "../../../middleware/static/media-type.ts";
-import { type Encoding, isCurrent, VARIANTS } from "../../../middleware/static/variant.ts";
+import { mediaTypes } from "../../../middleware/static-files/media-type.ts";
+import { type Encoding, isCurrent, VARIANTS } from "../../../middleware/static-files/variant.ts";
 import { costOf } from "./coding.ts";
 import { type Job, variantPath } from "./job.ts";
 import type { Tally } from "./tally.ts";

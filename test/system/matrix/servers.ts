@@ -10,7 +10,7 @@ import Koa from "koa";
 import { toNode } from "../../../src/adapters/to-node.ts";
 import type { App } from "../../../src/gateway.ts";
 import { serve } from "../../../src/server/serve.ts";
-import { certificate } from "../../server/certificate.ts";
+import { certificate } from "../../support/certificate.ts";
 
 export interface Answer {
   readonly status: number;

@@ -1,0 +1,33 @@
+/** Lets pages of every origin read what an app answers (Fetch standard, "CORS protocol"). */
+
+import type { App, Environ, HeaderList } from "../src/gateway.ts";
+
+const READABLE: HeaderList = [
+  ["Access-Control-Allow-Origin", "*"],
+  // Ranges, tags and lengths, which what plays or pages through a file asks for.
+  ["Access-Control-Expose-Headers", "*"],
+];
+
+const PREFLIGHT: HeaderList = [
+  ["Access-Control-Allow-Origin", "*"],
+  ["Access-Control-Allow-Methods", "GET, HEAD"],
+  // The asterisk stands for every header but this one.
+  ["Access-Control-Allow-Headers", "*, Authorization"],
+  ["Access-Control-Max-Age", "7200"],
+];
+
+/** Every response may be read, those that say 404 too; a preflight is answered with 204 and what a page may send. */
+export function cors(app: App): App {
+  return function cors(environ, startResponse) {
+    if (isPreflight(environ)) {
+      startResponse("204 No Content", PREFLIGHT);
+      return undefined;
+    }
+    return app(environ, (status, headers, error) => startResponse(status, [...headers, ...READABLE], error));
+  };
+}
+
+function isPreflight(environ: Environ): boolean {
+  const { REQUEST_METHOD, HTTP_ORIGIN, HTTP_ACCESS_CONTROL_REQUEST_METHOD } = environ;
+  return REQUEST_METHOD === "OPTIONS" && HTTP_ORIGIN !== undefined && HTTP_ACCESS_CONTROL_REQUEST_METHOD !== undefined;
+}

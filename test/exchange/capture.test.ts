@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lint } from "../../middleware/lint.ts";
+import { readText } from "../../src/body/reader.ts";
+import { type Captured, capture } from "../../src/exchange/capture.ts";
+import type { App, Environ } from "../../src/gateway.ts";
+import { isPromise } from "../../src/promise.ts";
+import { request } from "../../src/testing.ts";
+
+/** Captures an app within a request, and gives what `use` makes of it. */
+async function captured<T>(app: App, use: (captured: Captured | Promise<Captured>) => T | Promise<T>): Promise<T> {
+  let result: T | undefined;
+  const outer: App = async (environ: Environ, startResponse) => {
+    result = await use(capture(lint(app), environ));
+    startResponse("204 No Content", []);
+  };
+  await request(outer, "/");
+  return result as T;
+}
+
+const whole = (pending: Captured | Promise<Captured>) =>
+  (async () => {
+    const { status, headers, body } = await pending;
+    return { status, headers, text: await readText(body) };
+  })();
+
+for (const [what, app, text] of [
+  [
+    "a function",
+    (_environ, start) => {
+      start("200 OK", []);
+      return "ab";
+    },
+    "ab",
+  ],
+  [
+    "an async function",
+    async (_environ, start) => {
+      start("200 OK", []);
+      return ["a", "b"];
+    },
+    "ab",
+  ],
+  [
+    "a generator",
+    function* (_environ, start) {
+      start("200 OK", []);
+      yield "a";
+      yield "b";
+    },
+    "ab",
+  ],
+  [
+    "an async generator",
+    async function* (_environ, start) {
+      start("200 OK", []);
+      yield "a";
+      yield "b";
+    },
+    "ab",
+  ],
+  [
+    "an empty generator",
+    function* (_environ, start) {
+      start("200 OK", []);
+      yield* [];
+    },
+    "",
+  ],
+  [
+    "a generator that starts late",
+    function* (_environ, start) {
+      yield "";
+      start("200 OK", []);
+      yield "ab";
+    },
+    "ab",
+  ],
+  [
+    "an app that writes before it returns",
+    (_environ, start) => {
+      const write = start("200 OK", []);
+      void write("a");
+      return "b";
+    },
+    "ab",
+  ],
+  [
+    "an app that writes and waits",
+    async (_environ, start) => {
+      const write = start("200 OK", []);
+      await write("a");
+      await write("b");
+    },
+    "ab",
+  ],
+  [
+    "a generator that writes",
+    function* (_environ, start) {
+      void start("200 OK", [])("a");
+      yield "b";
+    },
+    "ab",
+  ],
+] as [string, App, string][]) {
+  test(`capture: the response of ${what}`, async () => {
+    assert.deepEqual(await captured(app, whole), { status: "200 OK", headers: [], text });
+  });
+}
+
+test("capture: what is there already needs no promise, and stays what it is", async () => {
+  const body = ["a", "b"];
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", []);
+    return body;
+  };
+  await captured(app, (pending) => {
+    assert.equal(isPromise(pending), false);
+    assert.equal((pending as Captured).body, body);
+  });
+  const generator: App = function* (_environ, startResponse) {
+    startResponse("200 OK", []);
+    yield "a";
+  };
+  await captured(generator, (pending) => {
+    assert.equal(isPromise(pending), false);
+    return whole(pending);
+  });
+});
+
+test("capture: an error may replace what was recorded, until it was handed over", async () => {
+  const app: App = function* (_environ, startResponse) {
+    startResponse("200 OK", []);
+    startResponse("500 Internal Server Error", [], new Error("x"));
+    yield "a";
+    startResponse("500 Internal Server Error", [], new Error("late"));
+  };
+  await captured(app, async (pending) => {
+    const { status, body } = await pending;
+    assert.equal(status, "500 Internal Server Error");
+    await assert.rejects(readText(body), /late/);
+  });
+});
+
+test("capture: an app that throws, and one that never starts", async () => {
+  const rejected = (app: App) => captured(app, (pending) => assert.rejects(async () => pending));
+  await rejected(() => Promise.reject(new Error("x")));
+  const boom: App = () => {
+    throw new Error("boom");
+  };
+  await assert.rejects(captured(boom, whole), /boom/);
+  const never: App = function* () {
+    yield "";
+  };
+  await assert.rejects(captured(never, whole), { code: "TSGI_LINT_RESPONSE" });
+});
+
+test("capture: write throws once nobody reads any more", async () => {
+  let code: string | undefined;
+  const app: App = async (_environ, startResponse) => {
+    const write = startResponse("200 OK", []);
+    try {
+      for (;;) await write("again");
+    } catch (error) {
+      ({ code } = error as { code: string });
+    }
+  };
+  await captured(app, async (pending) => {
+    const { body } = await pending;
+    for await (const chunk of body as AsyncIterable<string>) {
+      assert.equal(chunk, "again");
+      break;
+    }
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(code, "TSGI_CLIENT_GONE");
+});
+
+test("capture: an app that fails after its first write fails its body", async () => {
+  const app: App = async (_environ, startResponse) => {
+    await startResponse("200 OK", [])("a");
+    throw new Error("after");
+  };
+  await captured(app, async (pending) => {
+    const { body } = await pending;
+    await assert.rejects(readText(body), /after/);
+  });
+});

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compilePattern, type Extent } from "../../src/routing/pattern.ts";
+
+function compile(key: string, extent: Extent = "prefix") {
+  return compilePattern(key, extent, "TSGI_TEST");
+}
+
+for (const [key, head] of [
+  ["/", ""],
+  ["/a/b/", "/a/b"],
+  ["//a/./b/../c", "/a/c"],
+  ["/caf\u00e9", "/caf%C3%A9"],
+  ["/%61b%2fc", "/ab%2Fc"],
+  ["/a b", "/a%20b"],
+  ["/at\\:colon", "/at:colon"],
+  ["/at\\:colon//x/../y/", "/at:colon/y"],
+  ["/star\\*/\\{x\\}", "/star*/%7Bx%7D"],
+] as const) {
+  test(`compilePattern: ${key} is literal`, () => {
+    for (const extent of ["prefix", "whole"] as const) {
+      assert.deepEqual(compile(key, extent), { head, match: undefined, identity: head });
+    }
+  });
+}
+
+for (const [key, head] of [
+  ["/:a", ""],
+  ["/users/:id", "/users"],
+  ["/users/:id/posts", "/users"],
+  ["/users/x:id", "/users"],
+  ["/a/b/*rest", "/a/b"],
+  ["/docs{/:page}", "/docs"],
+  ["/docs/{:page}", "/docs"],
+  ["/docs{s}/x", ""],
+  ["/a/b{/c}/d", "/a/b"],
+  ["/a/b{/c{/:d}}", "/a/b"],
+  ["{/:lang}/docs", ""],
+  ["/caf\u00e9/:x", "/caf%C3%A9"],
+] as const) {
+  test(`compilePattern: every match of ${key} begins with ${head || "anything"}`, () => {
+    assert.equal(compile(key).head, head);
+  });
+}
+
+for (const [key, path, length, params] of [
+  ["/:a", "/x/y", 2, { a: "x" }],
+  ["/:a", "/x", 2, { a: "x" }],
+  ["/:a", "/", undefined],
+  ["/:a", "", undefined],
+  ["/:a/", "/x/y", 2, { a: "x" }],
+  ["/:a//", "/x/", 2, { a: "x" }],
+  ["/v:n/x", "/v12/x/y", 6, { n: "12" }],
+  ["/v:n/x", "/v12/xy", undefined],
+  ["/:a.:b", "/x.y/z", 4, { a: "x", b: "y" }],
+  ["/*all", "/x/y/", 4, { all: ["x", "y"] }],
+  ["/*all/edit", "/x/y/edit/z/", 9, { all: ["x", "y"] }],
+  ["/*all", "/", undefined],
+  ["{/:lang}/docs", "/de/docs/x", 8, { lang: "de" }],
+  ["{/:lang}/docs", "/docs/x", 5, {}],
+  ["/{:lang}", "/de/x", 3, { lang: "de" }],
+  ["/{:lang}", "/", 0, {}],
+  ["/a/{:b}", "/a/", 2, {}],
+  ["/a/{:b}", "/ab", undefined],
+  ["/:a", "/x%2Fy%20%C3%A9", 15, { a: "x/y \u00e9" }],
+  ["/*all", "/x%2Fy/z", 8, { all: ["x/y", "z"] }],
+  ["/:a", "/%FF", 4, undefined],
+  ["/*all", "/x/%FF", 6, undefined],
+  ["/:caf\u00e9", "/x", 2, { caf\u00e9: "x" }],
+] as [string, string, number?, object?][]) {
+  test(`compilePattern: the prefix ${key} takes ${length ?? "nothing"} of ${path || "the empty path"}`, () => {
+    assert.deepEqual(compile(key).match?.(path), length === undefined ? undefined : { length, params });
+  });
+}
+
+for (const [key, path, params] of [
+  ["/:a", "/x", { a: "x" }],
+  ["/:a", "/x/", { a: "x" }],
+  ["/:a/", "/x", { a: "x" }],
+  ["/:a", "/x/y"],
+  ["/:a", "/x//"],
+  ["/*all", "/x/y/", { all: ["x", "y"] }],
+  ["{/:a}", "/", {}],
+  ["{/:a}", "", {}],
+  ["/a{/:b}", "/a/", {}],
+  ["/a{/:b}", "/a", {}],
+  ["/:a/Edit", "/x/edit"],
+] as [string, string, object?][]) {
+  test(`compilePattern: the whole ${key} ${params ? "is" : "is not"} ${path || "the empty path"}`, () => {
+    const found = compile(key, "whole").match?.(path);
+    assert.deepEqual(found?.params, params);
+  });
+}
+
+for (const key of [
+  "",
+  "a",
+  "a/:b",
+  "*a",
+  ":a",
+  "{a}/b",
+  "?",
+  "/a?b",
+  "/a#b",
+  "/:a#b",
+  "/:a?",
+  "/%zz",
+  "/%",
+  "/%00",
+  "/:a/%zz",
+  "/:a/%00",
+  "/\ud800",
+  "/:a/\ud800",
+  "/:",
+  "/*",
+  "/:a:b",
+  "/{a",
+  "/:a}",
+  "/:a(x)",
+  "/:a/../b",
+  "/:a/./b",
+  "/:a//b",
+  "/a/{:b}/c",
+  "{/:a}b",
+  `/${"{a}".repeat(40)}:b`,
+]) {
+  test(`compilePattern: ${JSON.stringify(key.slice(0, 20))} throws`, () => {
+    for (const extent of ["prefix", "whole"] as const) {
+      assert.throws(() => compile(key, extent), { name: "TsgiError", code: "TSGI_TEST" });
+    }
+  });
+}
+
+test("compilePattern: what is no string throws", () => {
+  assert.throws(() => compile(undefined as unknown as string), { code: "TSGI_TEST" });
+});
+
+test("compilePattern: keys that match the same under the same names are identical, others are not", () => {
+  const same = (one: string, other: string) => compile(one).identity === compile(other).identity;
+  assert.ok(same("/:a/x", "/:a/%78/"));
+  assert.ok(same("/at\\:x", "/at%3Ax"));
+  assert.ok(!same("/:a/x", "/:b/x"));
+  assert.ok(!same("/:a", "/*a"));
+});
+
+test("compilePattern: no pattern makes a hostile path cost more than its length", () => {
+  const length = 128 * 1024;
+  const units = ["/", "a", "-", "/a", "a/", "-a", "/-", "a-/", "/a/a", "/x/", "/x/a", ".", "a.-", "%41", "%FF"];
+  for (const key of [
+    "/:a",
+    "/*a",
+    "/:a-:b-:c-:d",
+    "/:a/:b/:c/:d/x",
+    "/*a/x/*b",
+    "/*a/x/*b/y",
+    "/*a/*b/*c/*d/x",
+    "/*a-*b-*c",
+    "/*a-:b-:c.:d",
+    "/*a/:b-:c/x/*d-:e",
+    "/:a-*b-:c/a",
+    "{/:a}{/:b}{/:c}{/:d}{/*e}/x",
+    "/a{a}{a}{a}{a}:b-{a}{a}x",
+  ]) {
+    for (const extent of ["prefix", "whole"] as const) {
+      const { match } = compile(key, extent);
+      // A pattern of quadratic cost would take minutes, and never reach the next line.
+      for (const unit of units)
+        for (const end of ["", "!", "/!"]) match?.(`/${unit.repeat(length / unit.length)}${end}`);
+    }
+  }
+});
