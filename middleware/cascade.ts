@@ -6,12 +6,12 @@
  * ```
  */
 
-import { failAfter, finish } from "../src/body/reader.ts";
+import { checkApp } from "../src/apps.ts";
+import { closeBody, failAfter } from "../src/body/reader.ts";
 import { TsgiError } from "../src/errors.ts";
-import { type Captured, capture } from "../src/exchange/capture.ts";
-import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
+import { capture } from "../src/exchange/capture.ts";
+import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { isPromise } from "../src/promise.ts";
-import { checkApp } from "../src/stack.ts";
 
 /**
  * cascade answers with the first answer that is not 404 or 405, and with the last app's where all are. The bodies of the
@@ -32,26 +32,26 @@ export function cascade(apps: readonly App[]): App {
   function attempt(index: number, environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
     const app = apps[index] as App;
     if (index === last) return app(environ, startResponse);
-    const settle = (captured: Captured): Body | Promise<Body> => {
+    const settle = (captured: AppResponse): Body | Promise<Body> => {
       if (!isRefusal(captured)) return send(captured, startResponse);
-      const finishing = finish(captured.body);
+      const finishing = closeBody(captured.body);
       const next = () => attempt(index + 1, environ, startResponse);
       return finishing === undefined ? next() : finishing.then(next);
     };
     const captured = capture(app, environ);
-    return isPromise<Captured>(captured) ? captured.then(settle) : settle(captured);
+    return isPromise<AppResponse>(captured) ? captured.then(settle) : settle(captured);
   }
 }
 
-function send({ status, headers, body }: Captured, startResponse: StartResponse): Body | Promise<Body> {
+function send({ status, headers, body }: AppResponse, startResponse: StartResponse): Body | Promise<Body> {
   try {
     startResponse(status, headers);
     return body;
   } catch (error) {
-    return failAfter(() => finish(body), error);
+    return failAfter(() => closeBody(body), error);
   }
 }
 
-function isRefusal({ status }: Captured): boolean {
+function isRefusal({ status }: AppResponse): boolean {
   return status.startsWith("404 ") || status.startsWith("405 ");
 }

@@ -10,9 +10,9 @@
  */
 
 import { type MatchFunction, match, parse } from "path-to-regexp";
+import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App } from "../src/gateway.ts";
-import { checkApp } from "../src/stack.ts";
 
 /** Apps by host name. */
 export type Hosts = Readonly<Record<string, App>>;

@@ -10,14 +10,14 @@
  * and `Rack::Lint`.
  */
 
+import { checkApp } from "../src/apps.ts";
 import { byteLength, isChunk } from "../src/body/chunk.ts";
 import { knownChunks } from "../src/body/reader.ts";
-import { streamOf } from "../src/body/stream.ts";
+import { toStream } from "../src/body/stream.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
-import { checkHeaders } from "../src/http/headers.ts";
+import { checkHeaders } from "../src/http/field-rules.ts";
 import { parseStatus } from "../src/http/status.ts";
 import { isPromise } from "../src/promise.ts";
-import { checkApp } from "../src/stack.ts";
 import { checkEnviron } from "./lint/check-environ.ts";
 import { type BodyWatch, LintedBody } from "./lint/linted-body.ts";
 import { LintedInput } from "./lint/linted-input.ts";
@@ -107,7 +107,7 @@ class LintedExchange implements BodyWatch {
   check(body: Body): Body {
     this.#checkUnchanged();
     const chunks = knownChunks(body);
-    if (chunks === undefined) return streamOf(new LintedBody(body, this));
+    if (chunks === undefined) return toStream(new LintedBody(body, this));
     if (this.#status === undefined) {
       throw violation(
         "RESPONSE",

@@ -10,12 +10,11 @@
  * ```
  */
 
-import { text } from "../src/apps.ts";
+import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
-import { checkApp } from "../src/stack.ts";
 
 /** Apps by route: `"GET /users/:id"`, `"GET,POST /search"`, or `"/path"` for every method. */
 export type Routes = Readonly<Record<string, App>>;

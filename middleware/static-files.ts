@@ -11,17 +11,17 @@
  * ```
  */
 
-import { finish } from "../src/body/reader.ts";
-import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
-import { printable } from "../src/printable.ts";
+import { checkApp } from "../src/apps.ts";
+import { closeBody } from "../src/body/reader.ts";
+import { escapeControls } from "../src/escape.ts";
+import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { isPromise } from "../src/promise.ts";
-import { checkApp } from "../src/stack.ts";
-import { type Answer, refusal } from "./static-files/answer.ts";
+import { refusal } from "./static-files/answer.ts";
 import { Responses } from "./static-files/answers.ts";
 import type { Exports } from "./static-files/exports.ts";
 import { isChanged } from "./static-files/open-file.ts";
 import { policyOf, type StaticFilesOptions } from "./static-files/options.ts";
-import { Catalogue } from "./static-files/resource-cache.ts";
+import { ResourceCache } from "./static-files/resource-cache.ts";
 
 export type { ExportSource, Exports } from "./static-files/exports.ts";
 export type { MemoryOptions, ServedFile, StaticFilesOptions } from "./static-files/options.ts";
@@ -47,7 +47,7 @@ export type { Encoding } from "./static-files/variant.ts";
 export function staticFiles(app: App, exports: Exports, options: StaticFilesOptions = {}): App {
   checkApp(app, "staticFiles");
   const policy = policyOf(options);
-  const catalogue = new Catalogue(exports, policy);
+  const catalogue = new ResourceCache(exports, policy);
   const responses = new Responses(catalogue, policy);
 
   function pass(environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
@@ -59,19 +59,22 @@ export function staticFiles(app: App, exports: Exports, options: StaticFilesOpti
   async function look(
     environ: Environ,
     startResponse: StartResponse,
-    pending: Promise<Answer | undefined>,
+    pending: Promise<AppResponse | undefined>,
   ): Promise<Body> {
     const answer = await untilStill(environ, pending);
     if (answer === undefined) return pass(environ, startResponse);
     try {
       return send(answer, startResponse);
     } catch (error) {
-      await finish(answer.body);
+      await closeBody(answer.body);
       throw error;
     }
   }
 
-  async function untilStill(environ: Environ, first: Promise<Answer | undefined>): Promise<Answer | undefined> {
+  async function untilStill(
+    environ: Environ,
+    first: Promise<AppResponse | undefined>,
+  ): Promise<AppResponse | undefined> {
     let pending = first;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -100,7 +103,7 @@ const ATTEMPTS = 3;
 
 const METHOD_NOT_ALLOWED = refusal("405 Method Not Allowed", [["Allow", "GET, HEAD"]]);
 
-function send({ status, headers, body }: Answer, startResponse: StartResponse): Body {
+function send({ status, headers, body }: AppResponse, startResponse: StartResponse): Body {
   startResponse(status, headers);
   return body;
 }
@@ -109,10 +112,10 @@ const DENIED = new Set(["EACCES", "EPERM"]);
 const EXHAUSTED = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** What goes wrong for reasons of the file system is answered, and reported; all else is the edge's. */
-function refusalFor(error: unknown, environ: Environ): Answer {
+function refusalFor(error: unknown, environ: Environ): AppResponse {
   const { code = "", message } = error as NodeJS.ErrnoException;
   const isTemporary = EXHAUSTED.has(code) || isChanged(error);
   if (!isTemporary && !DENIED.has(code)) throw error;
-  environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${printable(message)}\n`);
+  environ["tsgi.errors"].write(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}: ${escapeControls(message)}\n`);
   return isTemporary ? refusal("503 Service Unavailable", [["Retry-After", "1"]]) : refusal("403 Forbidden");
 }

@@ -7,20 +7,19 @@
  * ```
  */
 
-import { BodyReader, failAfter, finish, knownChunks } from "../src/body/reader.ts";
-import { streamOf } from "../src/body/stream.ts";
+import { checkApp } from "../src/apps.ts";
+import { BodyReader, closeBody, failAfter, knownChunks } from "../src/body/reader.ts";
+import { toStream } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
-import { type Captured, capture } from "../src/exchange/capture.ts";
-import type { App, Body, Environ, HeaderList } from "../src/gateway.ts";
+import { capture } from "../src/exchange/capture.ts";
+import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
 import { isPromise } from "../src/promise.ts";
-import { checkApp } from "../src/stack.ts";
-import type { Change, ChangedResponse } from "./transform/change.ts";
+import type { Change } from "./transform/change.ts";
 
 export {
   type Change,
-  type ChangedResponse,
   type DocumentOptions,
   hasType,
   isTransformable,
@@ -48,32 +47,28 @@ export function transform(app: App, change: Change): App {
     });
   }
   return function transform(environ, startResponse) {
-    const send = ({ status, headers, body }: ChangedResponse): Body | Promise<Body> => {
+    const send = ({ status, headers, body }: AppResponse): Body | Promise<Body> => {
       try {
         startResponse(status, status.startsWith("304 ") ? withKnownTag(headers, environ) : headers);
         return body;
       } catch (error) {
-        return failAfter(() => finish(body), error);
+        return failAfter(() => closeBody(body), error);
       }
     };
-    const rework = (captured: Captured) => changeResponse(captured, change, environ);
+    const rework = (captured: AppResponse) => changeResponse(captured, change, environ);
     const captured = capture(app, environ);
-    const changed = isPromise<Captured>(captured) ? captured.then(rework) : rework(captured);
-    return isPromise<ChangedResponse>(changed) ? changed.then(send) : send(changed);
+    const changed = isPromise<AppResponse>(captured) ? captured.then(rework) : rework(captured);
+    return isPromise<AppResponse>(changed) ? changed.then(send) : send(changed);
   };
 }
 
-function changeResponse(
-  captured: Captured,
-  change: Change,
-  environ: Environ,
-): ChangedResponse | Promise<ChangedResponse> {
+function changeResponse(captured: AppResponse, change: Change, environ: Environ): AppResponse | Promise<AppResponse> {
   const inner = new InnerBody(captured.body);
   const fail = (error: unknown): Promise<never> => failAfter(() => inner.finish(), error);
-  const settle = (changed: ChangedResponse) => withNewBody({ ...captured, body: inner.body }, changed, inner, environ);
+  const settle = (changed: AppResponse) => withNewBody({ ...captured, body: inner.body }, changed, inner, environ);
   try {
     const changed = change({ ...captured, body: inner.body }, environ);
-    return isPromise<ChangedResponse>(changed) ? Promise.resolve(changed).then(settle).catch(fail) : settle(changed);
+    return isPromise<AppResponse>(changed) ? Promise.resolve(changed).then(settle).catch(fail) : settle(changed);
   } catch (error) {
     return fail(error);
   }
@@ -86,26 +81,26 @@ class InnerBody {
 
   constructor(body: Body) {
     this.#reader = knownChunks(body) === undefined ? new BodyReader(body) : undefined;
-    this.body = this.#reader === undefined ? body : streamOf(this.#reader);
+    this.body = this.#reader === undefined ? body : toStream(this.#reader);
   }
 
   finish(): Promise<unknown> | undefined {
-    return this.#reader?.finish();
+    return this.#reader?.close();
   }
 }
 
 function withNewBody(
-  before: Captured,
-  changed: ChangedResponse,
+  before: AppResponse,
+  changed: AppResponse,
   inner: InnerBody,
   environ: Environ,
-): ChangedResponse | Promise<ChangedResponse> {
+): AppResponse | Promise<AppResponse> {
   if (changed.body === before.body) return changed;
   const headers = headersOfNewBody(before.headers, changed.headers);
   if (environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
     const response = { ...changed, headers, body: NO_BODY };
-    const finishing = finishBoth(() => finish(changed.body), inner);
+    const finishing = finishBoth(() => closeBody(changed.body), inner);
     return finishing === undefined ? response : finishing.then(() => response);
   }
   if (knownChunks(changed.body) === undefined) return { ...changed, headers, body: finishingBoth(changed.body, inner) };
@@ -119,10 +114,10 @@ const NO_BODY: Iterable<never> = { [Symbol.iterator]: () => [][Symbol.iterator](
 
 function finishingBoth(body: Body, inner: InnerBody): Body {
   const reader = new BodyReader(body);
-  return streamOf({
+  return toStream({
     isAsync: reader.isAsync,
     next: () => reader.next(),
-    finish: () => finishBoth(() => reader.finish(), inner),
+    close: () => finishBoth(() => reader.close(), inner),
   });
 }
 

@@ -6,6 +6,7 @@
 import { byteLength } from "./body/chunk.ts";
 import { TsgiError } from "./errors.ts";
 import type { App, Chunk, HeaderList, StatusLine } from "./gateway.ts";
+import { prepareHeaders } from "./http/field-rules.ts";
 import { hasHeader } from "./http/headers.ts";
 import { parseStatus } from "./http/status.ts";
 
@@ -50,10 +51,20 @@ export const notFound: App = text("Not Found\n", { status: "404 Not Found" });
 
 function response(content: Chunk, type: string, { status = "200 OK", headers = [] }: ResponseOptions): App {
   parseStatus(status);
-  const list: HeaderList = hasHeader(headers, "Content-Type") ? [...headers] : [["Content-Type", type], ...headers];
+  const list: [name: string, value: string][] = headers.map(([name, value]) => [name, value]);
+  if (!hasHeader(headers, "Content-Type")) list.unshift(["Content-Type", type]);
   if (!hasHeader(headers, "Content-Length")) list.push(["Content-Length", String(byteLength(content))]);
+  prepareHeaders(list);
   return function response(_environ, startResponse) {
     startResponse(status, list);
     return content;
   };
+}
+
+/** Gives an app back as it is; throws `TSGI_NO_APP` for anything else. `where` says what it was meant for. */
+export function checkApp(app: unknown, where = "this"): App {
+  if (typeof app === "function") return app as App;
+  throw new TsgiError("TSGI_NO_APP", `${where} needs an app, not ${app === null ? "null" : typeof app}`, {
+    hint: "An app is a function: (environ, startResponse) => body.",
+  });
 }

@@ -7,11 +7,11 @@ export { type FetchApp, type FetchHandler, type FromFetchOptions, fromFetch } fr
 export { type FetchListener, type ToFetchOptions, toFetch } from "./adapters/to-fetch.ts";
 export { html, json, notFound, type ResponseOptions, redirect, text } from "./apps.ts";
 export { type ReadOptions, readBytes, toRequest } from "./body/input.ts";
-export { finish, readBody, readText } from "./body/reader.ts";
+export { closeBody as finish, readBody, readText } from "./body/reader.ts";
 export { type BodyMap, type ChunkStream, mapBody } from "./body/stream.ts";
 export { TsgiError, type TsgiErrorDetails } from "./errors.ts";
 export { escapeHtml } from "./escape.ts";
-export { type Captured, capture } from "./exchange/capture.ts";
+export { capture } from "./exchange/capture.ts";
 export type * from "./gateway.ts";
 export { addVary, getHeader, hasHeader, removeHeaders, setHeader } from "./http/headers.ts";
 export { pathTo, urlOf } from "./http/url.ts";

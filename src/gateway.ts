@@ -40,8 +40,11 @@ export type Body = Chunk | Iterable<Chunk> | AsyncIterable<Chunk> | null | undef
 /** A status code and a reason phrase: `"200 OK"`. `"OK"` alone does not compile. */
 export type StatusLine = `${number} ${string}`;
 
-/** Header lines in the order in which they are sent; a name may stand more than once. */
-export type HeaderList = [name: string, value: string][];
+/**
+ * Header lines in the order in which they are sent; a name may occur more than once. A list is a value: to change one, make
+ * another, `[...headers, ["X-Name", "value"]]`.
+ */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /**
  * Sends one chunk at once, for code that cannot yield. Returns nothing while the client has room, else a promise to wait
@@ -55,8 +58,19 @@ export type StartResponse = (status: StatusLine, headers: HeaderList, error?: un
 /** An application, and as well a middleware around one, and a whole site. */
 export type App = (environ: Environ, startResponse: StartResponse) => Body | Promise<Body>;
 
-/** Takes an app and gives one back: the server towards the app it wraps, the app towards its own server. */
-export type Middleware<Options = void> = (app: App, options: Options) => App;
+/**
+ * Wraps an app: plays the server for the app inside and the app for the server outside. `Middleware<[XOptions]>` takes
+ * options, `Middleware<[options?: XOptions]>` may be given them.
+ */
+export type Middleware<Options extends unknown[] = []> = (app: App, ...options: Options) => App;
+
+/** A response as a value: what `capture` gives and a change takes and returns. Code that does not pass `body` on closes it. */
+export interface AppResponse {
+  readonly status: StatusLine;
+  readonly headers: HeaderList;
+  /** What is left to send: a plain chunk or an array where the app returned one, so that its length stays known. */
+  readonly body: Body;
+}
 
 /** Where error text goes. */
 export interface ErrorStream {

@@ -1,5 +1,6 @@
 /** Middleware composed from the outside in. */
 
+import { checkApp } from "./apps.ts";
 import { TsgiError } from "./errors.ts";
 import type { App, Middleware } from "./gateway.ts";
 
@@ -35,12 +36,4 @@ function extend(wrap: (app: App) => App): Stack {
       return wrap(checkApp(app));
     },
   };
-}
-
-/** Gives an app back as it is; throws `TSGI_NO_APP` for anything else. `where` says what it was meant for. */
-export function checkApp(app: unknown, where = "this"): App {
-  if (typeof app === "function") return app as App;
-  throw new TsgiError("TSGI_NO_APP", `${where} needs an app, not ${app === null ? "null" : typeof app}`, {
-    hint: "An app is a function: (environ, startResponse) => body.",
-  });
 }

@@ -7,9 +7,10 @@
 import { lint } from "../middleware/lint.ts";
 import { toBytes } from "./body/chunk.ts";
 import { BodyReader, type ChunkReader, knownChunks } from "./body/reader.ts";
-import { streamOf } from "./body/stream.ts";
+import { toStream } from "./body/stream.ts";
 import { environBuilder } from "./exchange/environ.ts";
-import { Responder, type Sink } from "./exchange/responder.ts";
+import { Responder } from "./exchange/responder.ts";
+import type { Sink } from "./exchange/sink.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";
 import { hasHeader } from "./http/headers.ts";
 import { escapeNonAscii } from "./http/path.ts";
@@ -21,7 +22,7 @@ export interface RequestOptions {
   /** Default `"GET"`. */
   method?: string;
   /** Header lines, as pairs or as an object. `Host: localhost` is added where it is missing. */
-  headers?: HeaderList | Record<string, string>;
+  headers?: HeaderList | Readonly<Record<string, string>>;
   /** The request body: anything that `fetch` takes, or an iterable of chunks, sent as they come without a length. */
   body?: RequestBody;
   /** Keys of the environ to replace: a mount point, the peer's address, the scheme. */
@@ -86,14 +87,15 @@ function takeApart(url: string): { target: string; scheme: "http" | "https"; hos
   };
 }
 
-function headerLines(headers: HeaderList | Record<string, string>): HeaderList {
-  return Array.isArray(headers) ? [...headers] : Object.entries(headers);
+function headerLines(headers: HeaderList | Readonly<Record<string, string>>): [name: string, value: string][] {
+  const pairs = Array.isArray(headers) ? (headers as HeaderList) : Object.entries(headers);
+  return pairs.map(([name, value]) => [name, value]);
 }
 
 /** The body as input, with the headers that a client adds for it. */
 async function encodeBody(
   body: RequestBody | undefined,
-  lines: HeaderList,
+  lines: [name: string, value: string][],
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
   if (body === undefined) return undefined;
   if (typeof body !== "string" && !(body instanceof Uint8Array) && isIterable(body)) {
@@ -121,12 +123,12 @@ function countFinishes(app: App, client: Client): App {
   const count = (body: Body): Body => {
     if (knownChunks(body) !== undefined) return body;
     const reader: ChunkReader = new BodyReader(body);
-    return streamOf({
+    return toStream({
       isAsync: reader.isAsync,
       next: () => reader.next(),
-      finish() {
+      close() {
         client.finished++;
-        return reader.finish();
+        return reader.close();
       },
     });
   };
@@ -161,7 +163,7 @@ class Client implements Sink {
     this.#failure ??= { error };
   }
 
-  head(status: Status, headers: HeaderList, length: number): void {
+  writeHead(status: Status, headers: HeaderList, length: number): void {
     if (this.#failure !== undefined) this.#settle.reject(this.#failure.error);
     const stream = new ReadableStream<Uint8Array>(
       {
@@ -173,11 +175,11 @@ class Client implements Sink {
       },
       { highWaterMark: 0 },
     );
-    const lines: HeaderList = length < 0 ? headers : [...headers, ["Content-Length", String(length)]];
+    const lines = length < 0 ? headers : [...headers, ["Content-Length", String(length)] as const];
     const response = new Response(isNullBody(status.code) ? null : stream, {
       status: status.code,
       statusText: status.reason,
-      headers: lines,
+      headers: lines as [string, string][],
     });
     const { log, informational } = this;
     Object.defineProperties(response, {
@@ -214,11 +216,11 @@ class Client implements Sink {
     });
   }
 
-  cut(): void {
+  abort(): void {
     this.#body?.error(this.#failure?.error);
   }
 
-  watch(callback: () => void): void {
+  onClose(callback: () => void): void {
     this.#watcher = callback;
   }
 

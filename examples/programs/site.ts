@@ -35,7 +35,7 @@ export const app = dispatcher(notFound, {
   "/pyramid": python("pyramid_site.py"),
   "/php": cgi("php-cgi", { env: { SCRIPT_FILENAME: here("hello.php"), REDIRECT_STATUS: "200" } }),
   // `git clone http://127.0.0.1:8000/git/name.git`, for each that allows it by a file `git-daemon-export-ok`.
-  "/git": cgi(["git", "http-backend"], { env: { GIT_PROJECT_ROOT }, unsizedBody: "stream" }),
+  "/git": cgi(["git", "http-backend"], { env: { GIT_PROJECT_ROOT }, bufferLimit: "stream" }),
   "/express": fromNode(
     express().get("/users/:name", (req, res) => res.send(`${req.params.name} is at ${req.originalUrl}\n`)),
   ),

@@ -1,7 +1,7 @@
 /** The environ, checked key by key. */
 
 import type { Environ } from "../../src/gateway.ts";
-import { TOKEN } from "../../src/http/headers.ts";
+import { TOKEN } from "../../src/http/field-rules.ts";
 import { canonicalPath } from "../../src/http/path.ts";
 import { violation } from "./violation.ts";
 

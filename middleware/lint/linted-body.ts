@@ -74,13 +74,13 @@ export class LintedBody implements ChunkReader {
     return chunk;
   }
 
-  finish(): Promise<unknown> | undefined {
+  close(): Promise<unknown> | undefined {
     if (this.#finished && !this.#ended) {
       throw violation("SERVER", "the body is finished a second time", "The body is always finished, exactly once");
     }
     this.#finished = true;
     this.#exchange.open.delete(this);
-    const finishing = this.#inner.finish();
+    const finishing = this.#inner.close();
     if (finishing !== undefined) return finishing.then(() => this.#checkDropped());
     this.#checkDropped();
     return undefined;

@@ -1,6 +1,6 @@
 /** What is answered for a file that is there: judged by the request and the file's validators alone. */
 
-import type { Body, Environ, HeaderList, StatusLine } from "../../src/gateway.ts";
+import type { AppResponse, Environ, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { setHeader } from "../../src/http/headers.ts";
 import { preferredType } from "../../src/http/negotiation.ts";
 import { checkPreconditions, isRangeOfThis } from "../../src/http/precondition.ts";
@@ -10,15 +10,9 @@ import { inParts } from "./multipart.ts";
 import type { Representation } from "./representation.ts";
 import type { FileResource } from "./resource.ts";
 
-export interface Answer {
-  readonly status: StatusLine;
-  readonly headers: HeaderList;
-  readonly body: Body;
-}
-
 /** What of a file is to be sent, or an answer that needs nothing of it. */
 export type Judgement =
-  | (Answer & { readonly parts?: undefined })
+  | (AppResponse & { readonly parts?: undefined })
   | {
       readonly status: StatusLine;
       readonly headers: HeaderList;
@@ -42,8 +36,10 @@ export function judge(environ: Environ, resource: FileResource): Judgement {
   }
   const status = "206 Partial Content";
   if (ranges.length > 1) return { status, ...inParts(file.headers, ranges, file.size), file };
-  const headers = setHeader(file.headers, "Content-Length", String(range.last + 1 - range.first));
-  headers.push(["Content-Range", contentRange(range, file.size)]);
+  const headers: HeaderList = [
+    ...setHeader(file.headers, "Content-Length", String(range.last + 1 - range.first)),
+    ["Content-Range", contentRange(range, file.size)],
+  ];
   return { status, headers, file, parts: ranges };
 }
 
@@ -70,7 +66,7 @@ export function isNavigation(environ: Environ): boolean {
 }
 
 /** Sends the client to the same path as a folder, query kept. */
-export function moved({ SCRIPT_NAME, PATH_INFO, QUERY_STRING }: Environ, cacheControl: string): Answer {
+export function moved({ SCRIPT_NAME, PATH_INFO, QUERY_STRING }: Environ, cacheControl: string): AppResponse {
   // One leading slash: two would name another host.
   const path = `${SCRIPT_NAME}${PATH_INFO}/`.replace(/^[/\\]+/, "/");
   const location = QUERY_STRING === "" ? path : `${path}?${QUERY_STRING}`;
@@ -82,7 +78,7 @@ export function moved({ SCRIPT_NAME, PATH_INFO, QUERY_STRING }: Environ, cacheCo
 }
 
 /** An answer that says no more than its status. */
-export function refusal(status: StatusLine, headers: HeaderList = []): Answer {
+export function refusal(status: StatusLine, headers: HeaderList = []): AppResponse {
   const body = `${status.slice("403 ".length)}\n`;
   return { status, headers: [["Content-Type", "text/plain; charset=utf-8"], ...headers], body };
 }

@@ -1,30 +1,30 @@
 /** Answers to requests for what the catalogue has. */
 
-import type { Body, Environ } from "../../src/gateway.ts";
+import { escapeControls } from "../../src/escape.ts";
+import type { AppResponse, Body, Environ } from "../../src/gateway.ts";
 import { addVary } from "../../src/http/headers.ts";
-import { printable } from "../../src/printable.ts";
-import { type Answer, isNavigation, judge, moved } from "./answer.ts";
+import { isNavigation, judge, moved } from "./answer.ts";
 import { FileBody, type Part } from "./file-body.ts";
 import { list } from "./listing.ts";
 import type { Policy } from "./options.ts";
 import type { Representation } from "./representation.ts";
 import { FileResource, FolderResource, type Resource } from "./resource.ts";
-import { type Catalogue, fallbackKey } from "./resource-cache.ts";
+import { fallbackKey, type ResourceCache } from "./resource-cache.ts";
 
 /** Up to how many bytes of a file are read at once, and sent as one chunk. */
 const AT_ONCE = 256 * 1024;
 
 export class Responses {
-  readonly #catalogue: Catalogue;
+  readonly #catalogue: ResourceCache;
   readonly #policy: Policy;
 
-  constructor(catalogue: Catalogue, policy: Policy) {
+  constructor(catalogue: ResourceCache, policy: Policy) {
     this.#catalogue = catalogue;
     this.#policy = policy;
   }
 
   /** Looks for what a request asks for; undefined where it is not there. */
-  async find(environ: Environ): Promise<Answer | undefined> {
+  async find(environ: Environ): Promise<AppResponse | undefined> {
     const exported = this.#catalogue.exportOf(environ.PATH_INFO);
     if (exported === undefined) return undefined;
     const resource = await this.#catalogue.find(exported, environ.PATH_INFO, (text) => report(environ, text));
@@ -36,7 +36,7 @@ export class Responses {
   }
 
   /** The answer for what was found; undefined where it is not there. At once, if it needs nothing of the disk. */
-  to(environ: Environ, resource: Resource): Answer | undefined | Promise<Answer | undefined> {
+  to(environ: Environ, resource: Resource): AppResponse | undefined | Promise<AppResponse | undefined> {
     const { found } = resource;
     if (found instanceof FileResource) return this.#file(environ, environ.PATH_INFO, resource, found);
     if (found === "moved") return moved(environ, this.#policy.cacheControl);
@@ -44,7 +44,7 @@ export class Responses {
     return this.#policy.fallback !== undefined && isNavigation(environ) ? this.#fallback(environ) : undefined;
   }
 
-  #file(environ: Environ, key: string, resource: Resource, found: FileResource): Answer | Promise<Answer> {
+  #file(environ: Environ, key: string, resource: Resource, found: FileResource): AppResponse | Promise<AppResponse> {
     const judgement = judge(environ, found);
     if (judgement.parts === undefined) return judgement;
     const { status, headers, file, parts } = judgement;
@@ -75,7 +75,7 @@ export class Responses {
     }
   }
 
-  async #fallback(environ: Environ): Promise<Answer | undefined> {
+  async #fallback(environ: Environ): Promise<AppResponse | undefined> {
     const exported = this.#catalogue.exportOf(environ.PATH_INFO);
     if (exported === undefined) return undefined;
     const resource = await this.#catalogue.findFallback(exported, (text) => report(environ, text));
@@ -100,5 +100,5 @@ function sliceOf(bytes: Uint8Array, part: Part): Uint8Array {
 }
 
 function report({ REQUEST_METHOD, REQUEST_URI, "tsgi.errors": errors }: Environ, text: string): void {
-  errors.write(`${REQUEST_METHOD} ${REQUEST_URI}: ${printable(text)}\n`);
+  errors.write(`${REQUEST_METHOD} ${REQUEST_URI}: ${escapeControls(text)}\n`);
 }

@@ -22,7 +22,7 @@ export type ExportSource = string | URL | readonly [packageName: string, path: s
 export type Exports = Readonly<Record<string, ExportSource | readonly ExportSource[]>>;
 
 /** What is exported under a prefix. */
-export interface Exported {
+export interface Export {
   /** Canonical; `""` for the root. */
   readonly prefix: string;
   /** One file, or folders in the order in which they are tried. */
@@ -30,8 +30,8 @@ export interface Exported {
 }
 
 /** Finds what is exported. Throws `TSGI_BAD_EXPORT` for a prefix that is no path and where there is neither a folder nor a file. */
-export function findExports(exports: Exports, followsLinks: boolean): PathTree<Exported> {
-  const tree = new PathTree<Exported>();
+export function findExports(exports: Exports, followsLinks: boolean): PathTree<Export> {
+  const tree = new PathTree<Export>();
   for (const [key, source] of Object.entries(exports)) {
     const prefix = canonicalPrefix(key);
     if (prefix === undefined) {

@@ -1,8 +1,7 @@
 /** The answer that lists a folder. */
 
-import type { Environ } from "../../src/gateway.ts";
+import type { AppResponse, Environ } from "../../src/gateway.ts";
 import { preferredType } from "../../src/http/negotiation.ts";
-import type { Answer } from "./answer.ts";
 import { mayName } from "./file-name.ts";
 import { type FolderEntry, mergeEntries, readFolder } from "./folder.ts";
 import { LISTING_POLICY, listingJson, listingPage } from "./listing-page.ts";
@@ -11,7 +10,7 @@ import type { FolderResource } from "./resource.ts";
 import { leadsInside } from "./root.ts";
 
 /** Lists a folder, of each root what is served of it; undefined where it has vanished. Rejects where it may not be read. */
-export async function list(environ: Environ, folder: FolderResource, policy: Policy): Promise<Answer | undefined> {
+export async function list(environ: Environ, folder: FolderResource, policy: Policy): Promise<AppResponse | undefined> {
   const isRoot = folder.path === "/";
   const isServed = (name: string, isFolder: boolean): boolean =>
     mayName(name, isRoot, policy.names) && (policy.filter?.(folder.path + name + (isFolder ? "/" : "")) ?? true);
@@ -24,7 +23,7 @@ export async function list(environ: Environ, folder: FolderResource, policy: Pol
   return found.length === 0 ? undefined : answerOf(environ, mergeEntries(found), isRoot);
 }
 
-function answerOf(environ: Environ, entries: readonly FolderEntry[], isRoot: boolean): Answer {
+function answerOf(environ: Environ, entries: readonly FolderEntry[], isRoot: boolean): AppResponse {
   const path = environ.SCRIPT_NAME + environ.PATH_INFO;
   const isJson = preferredType(environ.HTTP_ACCEPT, ["text/html", "application/json"]) === "application/json";
   return {

@@ -3,7 +3,7 @@
 import { stat } from "node:fs";
 import { basename } from "node:path";
 import compressible from "compressible";
-import type { Exported } from "./exports.ts";
+import type { Export } from "./exports.ts";
 import { type Opened, OpenFile, openFile } from "./open-file.ts";
 import type { Policy } from "./options.ts";
 import { type Keeper, Representation, type Source } from "./representation.ts";
@@ -23,7 +23,7 @@ export interface LookContext {
 }
 
 /** One look at one path. */
-export class Look {
+export class Lookup {
   readonly #context: LookContext;
   readonly #probes: Probe[] = [];
 
@@ -32,7 +32,7 @@ export class Look {
   }
 
   /** Looks in each root in turn. Rejects with what goes wrong otherwise than by there being nothing. */
-  async find({ roots }: Exported, names: readonly string[], endsInSlash: boolean): Promise<Resource> {
+  async find({ roots }: Export, names: readonly string[], endsInSlash: boolean): Promise<Resource> {
     const folders: { root: Root; name: string }[] = [];
     for (const root of roots) {
       const found = root.isFolder

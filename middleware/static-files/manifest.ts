@@ -3,10 +3,10 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PathTree } from "../../src/routing/path-tree.ts";
-import type { Exported } from "./exports.ts";
+import type { Export } from "./exports.ts";
 
 /** Reads all exported folders, links followed but not in circles; what cannot be read is not there. */
-export function manifestOf(exports: PathTree<Exported>): ReadonlySet<string> {
+export function manifestOf(exports: PathTree<Export>): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { roots } of exports.literals()) {
     for (const { path } of roots) add(names, path, []);

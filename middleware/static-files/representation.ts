@@ -2,7 +2,8 @@
 
 import { TsgiError } from "../../src/errors.ts";
 import type { HeaderList } from "../../src/gateway.ts";
-import { addVary, checkHeaders, makeReady, removeHeaders } from "../../src/http/headers.ts";
+import { checkHeaders, prepareHeaders } from "../../src/http/field-rules.ts";
+import { addVary, removeHeaders } from "../../src/http/headers.ts";
 import type { Validators } from "../../src/http/precondition.ts";
 import type { ByteRange } from "../../src/http/range.ts";
 import { changed, OpenFile, openFile } from "./open-file.ts";
@@ -65,8 +66,8 @@ export class Representation implements Validators {
     this.modified = Math.floor(Math.min(Number(stats.mtimeMs), Date.now()) / 1000);
     this.etag = tagOf(stats, source.encoding);
     this.encoding = source.encoding;
-    this.headers = makeReady(headersOf(this, source, policy));
-    this.unmodifiedHeaders = makeReady(removeHeaders(this.headers, ...ONLY_WITH_CONTENT));
+    this.headers = prepareHeaders(headersOf(this, source, policy));
+    this.unmodifiedHeaders = prepareHeaders(removeHeaders(this.headers, ...ONLY_WITH_CONTENT));
     keeper.keep(this);
   }
 
@@ -138,7 +139,7 @@ function headersOf(facts: Representation, source: Source, policy: Policy): Heade
   const { path, encoding, hasVariants } = source;
   const contentType = policy.typeOf(path);
   const isImmutable = policy.immutable?.test(path) ?? false;
-  let headers: HeaderList = [
+  const own: [name: string, value: string][] = [
     ["Content-Type", contentType],
     ["Content-Length", String(facts.size)],
     ["Last-Modified", new Date(facts.modified * 1000).toUTCString()],
@@ -147,13 +148,14 @@ function headersOf(facts: Representation, source: Source, policy: Policy): Heade
     ["Cache-Control", isImmutable ? IMMUTABLE : policy.cacheControl],
     ["X-Content-Type-Options", "nosniff"],
   ];
-  if (encoding !== undefined) headers.push(["Content-Encoding", encoding]);
+  if (encoding !== undefined) own.push(["Content-Encoding", encoding]);
+  let headers: HeaderList = own;
   if (policy.headers !== undefined) {
     const modified = new Date(facts.modified * 1000);
-    const own = policy.headers(path, { size: facts.size, modified, contentType, encoding });
-    checkHeaders(own);
-    for (const [name] of own) if (OURS.test(name)) throw notYours(name);
-    headers = [...removeHeaders(headers, ...own.map(([name]) => name)), ...own];
+    const added = policy.headers(path, { size: facts.size, modified, contentType, encoding });
+    checkHeaders(added);
+    for (const [name] of added) if (OURS.test(name)) throw notYours(name);
+    headers = [...removeHeaders(headers, ...added.map(([name]) => name)), ...added];
   }
   return hasVariants ? addVary(headers, "Accept-Encoding") : headers;
 }

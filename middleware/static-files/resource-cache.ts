@@ -3,9 +3,9 @@
 import { LRUCache } from "lru-cache";
 import { canonicalPath } from "../../src/http/path.ts";
 import type { PathTree } from "../../src/routing/path-tree.ts";
-import { type Exported, type Exports, findExports } from "./exports.ts";
+import { type Export, type Exports, findExports } from "./exports.ts";
 import { fileNames } from "./file-name.ts";
-import { isUnchanged, Look, type LookContext } from "./lookup.ts";
+import { isUnchanged, type LookContext, Lookup } from "./lookup.ts";
 import { manifestOf } from "./manifest.ts";
 import { OpenFiles } from "./open-files.ts";
 import type { Policy } from "./options.ts";
@@ -30,9 +30,9 @@ const ABSENT_LENGTH = 1000;
 
 const NOTHING: Resource = { found: "absent", probes: [] };
 
-export class Catalogue {
+export class ResourceCache {
   readonly #policy: Policy;
-  readonly #exports: PathTree<Exported>;
+  readonly #exports: PathTree<Export>;
   readonly #context: Omit<LookContext, "report">;
   readonly #entries: LRUCache<string, Entry> | undefined;
   readonly #absent: LRUCache<string, Entry> | undefined;
@@ -59,7 +59,7 @@ export class Catalogue {
   }
 
   /** What is exported on the way to a path. */
-  exportOf(path: string): Exported | undefined {
+  exportOf(path: string): Export | undefined {
     return this.#exports.find(path).literal;
   }
 
@@ -70,7 +70,7 @@ export class Catalogue {
   }
 
   /** What is at a path below an export. To be released. Rejects where what is there cannot be read. */
-  find(exported: Exported, path: string, report: Report): Promise<Resource> | Resource {
+  find(exported: Export, path: string, report: Report): Promise<Resource> | Resource {
     if (!isCanonical(path)) return NOTHING;
     const rest = path.slice(exported.prefix.length);
     if (!exported.roots[0].isFolder) {
@@ -81,7 +81,7 @@ export class Catalogue {
   }
 
   /** The file that navigations to what is not there are answered with. */
-  findFallback(exported: Exported, report: Report): Promise<Resource> | Resource {
+  findFallback(exported: Export, report: Report): Promise<Resource> | Resource {
     const names = this.#policy.fallback?.slice(1).split("/");
     if (names === undefined || !exported.roots[0].isFolder) return NOTHING;
     const key = fallbackKey(exported);
@@ -89,8 +89,8 @@ export class Catalogue {
   }
 
   /** Requests for one path that come at the same time share a look. */
-  #ask(key: string, exported: Exported, names: string[], endsInSlash: boolean, report: Report): Promise<Resource> {
-    const look = () => new Look({ ...this.#context, report }).find(exported, names, endsInSlash);
+  #ask(key: string, exported: Export, names: string[], endsInSlash: boolean, report: Report): Promise<Resource> {
+    const look = () => new Lookup({ ...this.#context, report }).find(exported, names, endsInSlash);
     if (this.#entries === undefined) return this.#seen(exported, look(), report);
     const running = this.#looking.get(key);
     if (running !== undefined) return running;
@@ -100,7 +100,7 @@ export class Catalogue {
   }
 
   /** Where nothing is found, the roots may be gone. */
-  async #seen({ roots }: Exported, pending: Promise<Resource>, report: Report): Promise<Resource> {
+  async #seen({ roots }: Export, pending: Promise<Resource>, report: Report): Promise<Resource> {
     const resource = await pending;
     if (resource.found === "absent") for (const root of roots) await reportIfGone(root, report);
     return resource;
@@ -154,7 +154,7 @@ export class Catalogue {
 }
 
 /** The key of an export's fallback, which no path is. */
-export function fallbackKey({ prefix }: Exported): string {
+export function fallbackKey({ prefix }: Export): string {
   return `${prefix}\0`;
 }
 

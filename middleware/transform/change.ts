@@ -2,27 +2,19 @@
 
 import { byteLength, joinBytes, toBytes } from "../../src/body/chunk.ts";
 import { BodyReader, knownChunks } from "../../src/body/reader.ts";
-import { type BodyMap, mapBody, resumed } from "../../src/body/stream.ts";
-import type { Captured } from "../../src/exchange/capture.ts";
-import type { Body, Chunk, Environ, HeaderList, StatusLine } from "../../src/gateway.ts";
+import { type BodyMap, mapBody, resume } from "../../src/body/stream.ts";
+import type { AppResponse, Chunk, Environ, HeaderList } from "../../src/gateway.ts";
 import { getHeader, setHeader } from "../../src/http/headers.ts";
 import { parseStatus } from "../../src/http/status.ts";
 
-/** What a change gives back. */
-export interface ChangedResponse {
-  readonly status: StatusLine;
-  readonly headers: HeaderList;
-  readonly body: Body;
-}
-
 /** Takes the response of an app and gives the one to send instead: the same object, a derived one, or a promise of one. */
-export type Change = (response: Captured, environ: Environ) => ChangedResponse | Promise<ChangedResponse>;
+export type Change = (response: AppResponse, environ: Environ) => AppResponse | Promise<AppResponse>;
 
 /**
  * Whether the bytes of a response may be changed: not those of a range (RFC 9110 §14), of a `Cache-Control: no-transform`
  * (RFC 9110 §7.7), nor those that are encoded (§8.4), unless the change asks for encoded bytes.
  */
-export function isTransformable({ status, headers }: ChangedResponse, encoded = false): boolean {
+export function isTransformable({ status, headers }: AppResponse, encoded = false): boolean {
   const coding = getHeader(headers, "Content-Encoding")?.trim().toLowerCase();
   return (
     !status.startsWith("206 ") &&
@@ -33,7 +25,7 @@ export function isTransformable({ status, headers }: ChangedResponse, encoded = 
 }
 
 /** Whether a response is of one of these media types: `"text/html"`, or `"text/*"` for all of a kind. */
-export function hasType({ headers }: ChangedResponse, types: string | readonly string[]): boolean {
+export function hasType({ headers }: AppResponse, types: string | readonly string[]): boolean {
   const type = getHeader(headers, "Content-Type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   return [types].flat().some((wanted) => {
     const lower = wanted.toLowerCase();
@@ -101,20 +93,20 @@ export function mapDocument(
         const bytes = toBytes(chunk);
         parts.push(bytes);
         length += bytes.byteLength;
-        if (length > limit) return { ...response, body: resumed(joinBytes(parts), reader) };
+        if (length > limit) return { ...response, body: resume(joinBytes(parts), reader) };
       }
     } catch (error) {
-      await reader.finish();
+      await reader.close();
       throw error;
     }
-    await reader.finish();
+    await reader.close();
     const text = await change(decoder.decode(joinBytes(parts)), environ);
     return { ...response, headers, body: text };
   };
 }
 
 /** Whether a document is too large, as far as can be told without reading it. */
-function isKnownToExceed(limit: number, { headers, body }: ChangedResponse): boolean {
+function isKnownToExceed(limit: number, { headers, body }: AppResponse): boolean {
   const length = knownChunks(body)?.reduce((sum, chunk) => sum + byteLength(chunk), 0) ?? 0;
   return Math.max(length, Number(getHeader(headers, "Content-Length") ?? 0)) > limit;
 }
@@ -124,7 +116,7 @@ const NOTHING: BodyMap = { chunk: () => undefined };
 type Decoder = InstanceType<typeof TextDecoder>;
 
 /** A decoder for the text of a response; undefined for one that is to be left alone. */
-function decoderOf(response: ChangedResponse, types: string | readonly string[]): Decoder | undefined {
+function decoderOf(response: AppResponse, types: string | readonly string[]): Decoder | undefined {
   if (!hasType(response, types) || !isTransformable(response)) return undefined;
   try {
     return new TextDecoder(charsetOf(response.headers), { ignoreBOM: true });

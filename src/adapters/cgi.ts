@@ -20,7 +20,7 @@ export interface CgiOptions extends ProgramOptions {
  * ```ts
  * const site = dispatcher(notFound, {
  *   "/flask": cgi(["python3", "flask-site.py"]),
- *   "/git": cgi("/usr/lib/git-core/git-http-backend", { env: { GIT_PROJECT_ROOT: "/srv/git" }, unsizedBody: "stream" }),
+ *   "/git": cgi("/usr/lib/git-core/git-http-backend", { env: { GIT_PROJECT_ROOT: "/srv/git" }, bufferLimit: "stream" }),
  * });
  * ```
  *

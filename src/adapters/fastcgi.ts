@@ -3,7 +3,7 @@
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { FastcgiPool } from "./fastcgi/pool.ts";
-import { FastcgiRun } from "./fastcgi/request.ts";
+import { FastcgiRequest } from "./fastcgi/request.ts";
 import { checkCount, type ProgramOptions, type ProgramSetup, programApp } from "./program/program-app.ts";
 
 /** Where a FastCGI server listens: on a port, or on a Unix socket. */
@@ -19,7 +19,7 @@ export interface FastcgiOptions extends ProgramOptions {
    * How long a connection is kept for the next request, in milliseconds. Default 2,000; 0 keeps none. A process of the server
    * serves no other connection meanwhile.
    */
-  keepAlive?: number;
+  keepAliveTimeout?: number;
 }
 
 /**
@@ -36,15 +36,15 @@ export interface FastcgiOptions extends ProgramOptions {
  */
 export function fastcgi(
   address: FastcgiAddress,
-  { maxConnections = 16, keepAlive = 2_000, ...options }: FastcgiOptions = {},
+  { maxConnections = 16, keepAliveTimeout = 2_000, ...options }: FastcgiOptions = {},
 ): App {
   const name = checkAddress(address);
-  checkCount(keepAlive, "keepAlive", 0);
-  const pool = new FastcgiPool(address, keepAlive);
+  checkCount(keepAliveTimeout, "keepAliveTimeout", 0);
+  const pool = new FastcgiPool(address, keepAliveTimeout);
   const setup: ProgramSetup = {
     name,
     limit: [maxConnections, "maxConnections"],
-    start: (variables, environ) => new FastcgiRun(pool, variables, environ["tsgi.errors"]),
+    start: (variables, environ) => new FastcgiRequest(pool, variables, environ["tsgi.errors"]),
   };
   const program = programApp(setup, options);
 

@@ -2,11 +2,11 @@
 
 import { TsgiError } from "../errors.ts";
 import type { App, Body, Environ, HeaderList, StartResponse, StatusLine } from "../gateway.ts";
-import { isHopByHop } from "../http/headers.ts";
+import { isHopByHop } from "../http/field-rules.ts";
 import { reasonOf } from "../http/status.ts";
 import { isPromise } from "../promise.ts";
-import { acceptLazyRequests, lazyRequest } from "./from-fetch/lazy-request.ts";
-import { installLightResponse, type ResponseParts, takeParts } from "./from-fetch/lazy-response.ts";
+import { lazyRequest, patchGlobalRequest } from "./from-fetch/lazy-request.ts";
+import { patchGlobalResponse, type ResponseParts, takeParts } from "./from-fetch/lazy-response.ts";
 import { bodyOf } from "./from-fetch/response-body.ts";
 
 /** A Fetch handler; the environ is what Hono calls `env`. */
@@ -50,8 +50,8 @@ export function fromFetch(
     throw new TsgiError("TSGI_BAD_OPTION", `url is ${JSON.stringify(url)}`, { hint: 'Give "inner" or "full".' });
   }
   if (globals) {
-    installLightResponse();
-    acceptLazyRequests();
+    patchGlobalResponse();
+    patchGlobalRequest();
   }
   const isWhole = url === "full";
 
@@ -62,8 +62,8 @@ export function fromFetch(
     }
     const response = handle(lazyRequest(environ, isWhole), environ);
     return isPromise(response)
-      ? response.then((settled) => answer(settled, startResponse))
-      : answer(response, startResponse);
+      ? response.then((settled) => sendResponse(settled, startResponse))
+      : sendResponse(response, startResponse);
   };
 }
 
@@ -83,7 +83,7 @@ function handlerOf(handler: FetchHandler | FetchApp): FetchHandler {
 /** Fetch standard, "forbidden method". */
 const FORBIDDEN = new Set(["CONNECT", "TRACE", "TRACK"]);
 
-function answer(response: Response, startResponse: StartResponse): Body | Promise<Body> {
+function sendResponse(response: Response, startResponse: StartResponse): Body | Promise<Body> {
   const { status, statusText, headers, body } = takeParts(response) ?? partsOf(response);
   startResponse(`${status} ${statusText || reasonOf(status)}` as StatusLine, withoutHopByHop(headers));
   return isStream(body) ? bodyOf(body) : body;
@@ -95,7 +95,7 @@ function isStream(body: ResponseParts["body"]): body is ReadableStream<Uint8Arra
 
 /** What any other response is made of. */
 function partsOf(response: Response): ResponseParts {
-  check(response);
+  checkResponse(response);
   const { status, statusText, headers, body } = response;
   return { status, statusText, headers: [...headers], body: body ?? null };
 }
@@ -105,7 +105,7 @@ function withoutHopByHop(headers: HeaderList): HeaderList {
 }
 
 /** By its shape, as a framework may bring a `Response` of its own. */
-function check(response: Response): void {
+function checkResponse(response: Response): void {
   if (typeof response !== "object" || response === null || typeof response.status !== "number") {
     throw badResponse(`the handler returned ${response === null ? "null" : typeof response}`, "Return a Response.");
   }

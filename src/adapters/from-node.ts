@@ -1,9 +1,8 @@
 /** Node handlers as apps. */
 
-import { notFound } from "../apps.ts";
+import { checkApp, notFound } from "../apps.ts";
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
-import { checkApp } from "../stack.ts";
 import { type FrameworkApp, frameworkOf } from "./from-node/frameworks.ts";
 import { HandlerRun, type NodeHandler } from "./from-node/handler-run.ts";
 

@@ -1,10 +1,10 @@
 /** Apps as Fetch handlers. */
 
+import { checkApp } from "../apps.ts";
 import type { Peer } from "../exchange/environ.ts";
 import { environBuilders } from "../exchange/environ-builders.ts";
 import { Responder } from "../exchange/responder.ts";
-import type { App, Environ, ErrorStream, HeaderList } from "../gateway.ts";
-import { checkApp } from "../stack.ts";
+import type { App, Environ, ErrorStream } from "../gateway.ts";
 import { StreamInput } from "./to-fetch/input.ts";
 import { FetchSink } from "./to-fetch/sink.ts";
 
@@ -45,7 +45,7 @@ export function toFetch(
 
   return function listener(request, ...platform) {
     const url = new URL(request.url);
-    const lines: HeaderList = [...request.headers];
+    const lines: [name: string, value: string][] = [...request.headers];
     if (!request.headers.has("Host")) lines.unshift(["host", url.host]);
     const sink = new FetchSink(lines);
     const responder = new Responder(sink, edge);

@@ -2,12 +2,12 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type BuildEnviron, type Draft, plainAddress } from "../exchange/environ.ts";
+import { checkApp } from "../apps.ts";
+import { type BuildEnviron, type MutableEnviron, plainAddress } from "../exchange/environ.ts";
 import { type BuilderOf, environBuilders } from "../exchange/environ-builders.ts";
 import { Responder } from "../exchange/responder.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
 import { parseTarget } from "../http/path.ts";
-import { checkApp } from "../stack.ts";
 import { RequestInput } from "./to-node/input.ts";
 import { ResponseSink } from "./to-node/sink.ts";
 
@@ -66,7 +66,7 @@ function originOf(socket: Socket): Parameters<BuilderOf> {
   return [(socket as { encrypted?: boolean }).encrypted ? "https" : "http", localAddress, localPort?.toString()];
 }
 
-function environOf(request: RoutedRequest, build: BuildEnviron, responder: Responder): Draft | undefined {
+function environOf(request: RoutedRequest, build: BuildEnviron, responder: Responder): MutableEnviron | undefined {
   const { method = "GET", url = "/", originalUrl = url, httpVersion, socket } = request;
   const peer = { address: plainAddress(socket.remoteAddress), port: String(socket.remotePort ?? "") };
   const environ = build(method, url, `HTTP/${httpVersion}`, linesOf(request), peer, responder);

@@ -41,11 +41,11 @@ export async function readBytes(environ: Environ, { limit = DEFAULT_LIMIT }: Rea
  * is `tsgi.input`, so read only one of the two. A body over the limit rejects as in `readBytes`.
  */
 export function toRequest(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptions = {}): Request {
-  return requestAt(environ, urlOf(environ), headersOf(environ), limit);
+  return requestAt(environ, urlOf(environ), requestHeadersOf(environ), limit);
 }
 
 /** The request headers that an environ tells of. */
-export function headersOf(environ: Environ): Headers {
+export function requestHeadersOf(environ: Environ): Headers {
   const headers = new Headers();
   for (const key in environ) {
     const value = environ[key];

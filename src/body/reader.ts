@@ -32,7 +32,7 @@ export interface ChunkReader {
   /** The next chunk, undefined at the end, or a promise of one of the two. */
   next(): Chunk | undefined | Promise<Chunk | undefined>;
   /** Finishes what is read, however far that went; a second call does nothing. */
-  finish(): undefined | Promise<unknown>;
+  close(): undefined | Promise<unknown>;
 }
 
 /**
@@ -98,7 +98,7 @@ export class BodyReader implements ChunkReader {
     return undefined;
   }
 
-  finish(): undefined | Promise<unknown> {
+  close(): undefined | Promise<unknown> {
     if (this.#finished) return;
     this.#finished = true;
     if (typeof this.#body?.close === "function") return settled(this.#body.close());
@@ -120,8 +120,8 @@ function badBody(body: unknown): TsgiError {
 }
 
 /** Finishes a body that nobody is going to read. Rejects or throws what its own finishing throws. */
-export function finish(body: Body): undefined | Promise<unknown> {
-  if (knownChunks(body) === undefined) return new BodyReader(body).finish();
+export function closeBody(body: Body): undefined | Promise<unknown> {
+  if (knownChunks(body) === undefined) return new BodyReader(body).close();
 }
 
 /** Fails with an error, whatever else goes wrong in finishing what was to be sent. */
@@ -139,7 +139,7 @@ export async function readBody(body: Body): Promise<Uint8Array> {
   try {
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) parts.push(toBytes(chunk));
   } finally {
-    await reader.finish();
+    await reader.close();
   }
   return joinBytes(parts);
 }

@@ -22,7 +22,7 @@ export interface BodyMap {
  */
 export function mapBody(body: Body, map: BodyMap): ChunkStream {
   const chunks = knownChunks(body);
-  if (chunks === undefined) return streamOf(new MappedReader(new BodyReader(body), map));
+  if (chunks === undefined) return toStream(new MappedReader(new BodyReader(body), map));
   const mapped = chunks.map((chunk) => map.chunk(checkChunk(chunk)));
   return [...mapped, map.end?.()].filter((chunk) => chunk !== undefined);
 }
@@ -62,13 +62,13 @@ class MappedReader implements ChunkReader {
     return this.#map.chunk(chunk) ?? (chunk.length === 0 ? chunk : undefined);
   }
 
-  finish(): undefined | Promise<unknown> {
-    return this.#inner.finish();
+  close(): undefined | Promise<unknown> {
+    return this.#inner.close();
   }
 }
 
 /** A reader as a body: iterated once; `return` finishes it even where it was never started, which a generator's does not. */
-export function streamOf(reader: ChunkReader): ChunkStream {
+export function toStream(reader: ChunkReader): ChunkStream {
   return reader.isAsync ? new AsyncStream(reader) : new SyncStream(reader);
 }
 
@@ -88,14 +88,14 @@ class AsyncStream implements AsyncIterableIterator<Chunk> {
     try {
       chunk = await this.#reader.next();
     } catch (error) {
-      await this.#reader.finish();
+      await this.#reader.close();
       throw error;
     }
     return chunk === undefined ? this.return() : { done: false, value: chunk };
   }
 
   async return(): Promise<IteratorResult<Chunk, undefined>> {
-    await this.#reader.finish();
+    await this.#reader.close();
     return { done: true, value: undefined };
   }
 }
@@ -124,14 +124,14 @@ class SyncStream implements IterableIterator<Chunk> {
 
   return(): IteratorResult<Chunk, undefined> {
     // A synchronous iterator cannot wait for a `close` that returns a promise; its failure must not end the process.
-    void Promise.resolve(this.#reader.finish()).catch(() => {});
+    void Promise.resolve(this.#reader.close()).catch(() => {});
     return { done: true, value: undefined };
   }
 }
 
 /** The body of a reader from which one chunk has been taken already. */
-export function resumed(first: Chunk | undefined, rest: ChunkReader): ChunkStream {
-  return streamOf(new ResumedReader(first, rest));
+export function resume(first: Chunk | undefined, rest: ChunkReader): ChunkStream {
+  return toStream(new ResumedReader(first, rest));
 }
 
 class ResumedReader implements ChunkReader {
@@ -151,8 +151,8 @@ class ResumedReader implements ChunkReader {
     return first ?? this.#rest.next();
   }
 
-  finish(): Promise<unknown> | undefined {
+  close(): Promise<unknown> | undefined {
     this.#first = undefined;
-    return this.#rest.finish();
+    return this.#rest.close();
   }
 }

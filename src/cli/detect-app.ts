@@ -9,20 +9,20 @@ export const INTERFACES = ["tsgi", "node", "fetch"] as const;
 export type Interface = (typeof INTERFACES)[number];
 
 /** An app, and what it was before. */
-export interface Recognised {
+export interface DetectedApp {
   readonly app: App;
   /** `"an Express app"`. */
   readonly what: string;
 }
 
-interface Shape {
+interface AppShape {
   readonly what: string;
   readonly interface: Interface;
   readonly is: (value: object) => boolean;
 }
 
 /** The first that fits. What has a `fetch` comes first: routers of itty have every other name as well. */
-const SHAPES: readonly Shape[] = [
+const SHAPES: readonly AppShape[] = [
   { what: "a Hono app", interface: "fetch", is: (value) => hasFetch(value) && isOfClass(value, "Hono") },
   { what: "an h3 app", interface: "fetch", is: (value) => hasFetch(value) && isOfClass(value, "H3") },
   { what: "an Elysia app", interface: "fetch", is: (value) => hasFetch(value) && isOfClass(value, "Elysia") },
@@ -42,7 +42,7 @@ const SHAPES: readonly Shape[] = [
 ];
 
 /** An export as an app, by its shape or as what it is said to be; undefined where it can be none. */
-export async function recognise(value: unknown, wanted: Interface | undefined): Promise<Recognised | undefined> {
+export async function detectApp(value: unknown, wanted: Interface | undefined): Promise<DetectedApp | undefined> {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
   const shape = SHAPES.find(({ interface: own, is }) => (wanted === undefined || own === wanted) && is(value));
   const kind = shape?.interface ?? wanted;

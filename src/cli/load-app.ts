@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { App } from "../gateway.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
-import { INTERFACES, type Interface, type Recognised, recognise } from "./detect-app.ts";
+import { type DetectedApp, detectApp, INTERFACES, type Interface } from "./detect-app.ts";
 
 /** The exports that are tried where none is named. */
 const DEFAULT_EXPORTS = ["app", "default"];
@@ -125,10 +125,10 @@ async function made(factory: unknown, name: string): Promise<unknown> {
 }
 
 /** An export as an app. */
-async function asApp(value: unknown, name: string, options: LoadOptions): Promise<Recognised> {
-  let found: Recognised | undefined;
+async function asApp(value: unknown, name: string, options: LoadOptions): Promise<DetectedApp> {
+  let found: DetectedApp | undefined;
   try {
-    found = await recognise(value, options.interface);
+    found = await detectApp(value, options.interface);
   } catch (error) {
     throw new CommandError(`${name} cannot be served: ${(error as Error)?.message ?? error}`);
   }

@@ -15,7 +15,7 @@ const methodNotAllowed = text("Method Not Allowed\n", {
  * The app behind that of a folder: 404 with the folder's own `404.html` where it has one, 405 for what is neither GET nor
  * HEAD. `files` gives the app of the folder, which comes back here for the page that is not there either.
  */
-export function missing(files: () => App): App {
+export function notFoundPage(files: () => App): App {
   return function missing(environ, startResponse) {
     const { REQUEST_METHOD: method, PATH_INFO: path } = environ;
     if (method !== "GET" && method !== "HEAD") return methodNotAllowed(environ, startResponse);

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Encoding, isEncoding, VARIANTS } from "../../middleware/static-files/variant.ts";
-import { printable } from "../printable.ts";
+import { escapeControls } from "../escape.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { checkFolder } from "./folder.ts";
@@ -75,7 +75,7 @@ export async function precompress(folder: string, { encodings, quiet }: Precompr
   function report(text: string): void {
     exitCode = 1;
     progress?.clear();
-    process.stderr.write(`tsgi: ${printable(text)}\n`);
+    process.stderr.write(`tsgi: ${escapeControls(text)}\n`);
   }
 }
 

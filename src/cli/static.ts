@@ -6,7 +6,7 @@ import type { App } from "../gateway.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { checkFolder } from "./folder.ts";
-import { missing } from "./not-found-page.ts";
+import { notFoundPage } from "./not-found-page.ts";
 
 /** The app that serves a folder. Throws a `CommandError` where there is none, and for a value that is wrong. */
 export function staticApp(folder: string, flags: Flags): App {
@@ -14,7 +14,7 @@ export function staticApp(folder: string, flags: Flags): App {
   const maxAge = maxAgeOf(flags);
   checkFolder(folder);
   const files: App = staticFiles(
-    missing(() => files),
+    notFoundPage(() => files),
     { "/": folder },
     { listing, immutable, dotfiles, maxAge, extensions: ["html"], ...(single && { fallback: "index.html" }) },
   );

@@ -2,7 +2,7 @@
 
 import { subscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
-import { printable } from "../printable.ts";
+import { escapeControls } from "../escape.ts";
 
 /** Where Node tells of a response that has been handed over. */
 const FINISHED = "http.server.response.finish";
@@ -26,6 +26,6 @@ export function printExchanges(out: { write(text: string): void }): void {
     lines.push("<");
     const head = response._header ?? `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\n\r\n`;
     for (const line of head.split("\r\n").slice(0, -1)) lines.push(line === "" ? ">" : `> ${line}`);
-    out.write(`${lines.map(printable).join("\n")}\n`);
+    out.write(`${lines.map(escapeControls).join("\n")}\n`);
   });
 }

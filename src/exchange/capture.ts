@@ -1,22 +1,14 @@
 /** The response of an app as a value, for a middleware that has to see it before it goes on. */
 
 import { checkChunk } from "../body/chunk.ts";
-import { BodyReader, type ChunkReader, finish, knownChunks } from "../body/reader.ts";
-import { resumed, streamOf } from "../body/stream.ts";
+import { BodyReader, type ChunkReader, closeBody, knownChunks } from "../body/reader.ts";
+import { resume, toStream } from "../body/stream.ts";
 import { TsgiError } from "../errors.ts";
-import type { App, Body, Chunk, Environ, HeaderList, StatusLine, Write } from "../gateway.ts";
-import { checkHeaders } from "../http/headers.ts";
+import type { App, AppResponse, Body, Chunk, Environ, HeaderList, StatusLine, Write } from "../gateway.ts";
+import { checkHeaders } from "../http/field-rules.ts";
 import { parseStatus } from "../http/status.ts";
 import { isPromise } from "../promise.ts";
 import { notStarted, startedTwice } from "./responder.ts";
-
-/** A response that has been started. Whoever does not pass `body` on finishes it. */
-export interface Captured {
-  readonly status: StatusLine;
-  readonly headers: HeaderList;
-  /** What is left to send: a plain chunk or an array where the app returned one, so that its length stays known. */
-  readonly body: Body;
-}
 
 /**
  * Runs an app and gives its response as soon as the app has started one: at once where it answers at once, else a promise.
@@ -29,7 +21,7 @@ export interface Captured {
  *
  * Throws or rejects with what the app throws before it has started, and with `TSGI_NOT_STARTED` where it never does.
  */
-export function capture(app: App, environ: Environ): Captured | Promise<Captured> {
+export function capture(app: App, environ: Environ): AppResponse | Promise<AppResponse> {
   return new Capture().run(app, environ);
 }
 
@@ -41,12 +33,12 @@ class Capture {
   #onWrite: (() => void) | undefined;
   #writer: Write | undefined;
 
-  run(app: App, environ: Environ): Captured | Promise<Captured> {
+  run(app: App, environ: Environ): AppResponse | Promise<AppResponse> {
     const result = app(environ, (status, headers, error) => this.#start(status, headers, error));
     if (!isPromise(result)) return this.#returned(result);
     return new Promise((resolve, reject) => {
       // An app that writes is under way as long as it writes: its response begins with its first chunk.
-      this.#onWrite = () => resolve(this.#handOver(streamOf(this.#written as WrittenChunks)));
+      this.#onWrite = () => resolve(this.#handOver(toStream(this.#written as WrittenChunks)));
       if (this.#written !== undefined) this.#onWrite();
       result.then(
         (body) => {
@@ -81,10 +73,10 @@ class Capture {
     return taken;
   }
 
-  #returned(body: Body): Captured | Promise<Captured> {
+  #returned(body: Body): AppResponse | Promise<AppResponse> {
     if (this.#written !== undefined) {
       this.#written.endWith(body);
-      return this.#handOver(streamOf(this.#written));
+      return this.#handOver(toStream(this.#written));
     }
     if (this.#status !== undefined) return this.#handOver(body);
     if (knownChunks(body) !== undefined) throw notStarted();
@@ -93,7 +85,7 @@ class Capture {
   }
 
   /** The first step of a generator is where it calls `startResponse`. */
-  #pull(reader: BodyReader): Captured {
+  #pull(reader: BodyReader): AppResponse {
     try {
       for (;;) {
         const chunk = reader.next() as Chunk | undefined;
@@ -101,12 +93,12 @@ class Capture {
         if (started !== undefined) return started;
       }
     } catch (error) {
-      void Promise.resolve(reader.finish()).catch(() => {});
+      void Promise.resolve(reader.close()).catch(() => {});
       throw error;
     }
   }
 
-  async #pullLater(reader: BodyReader): Promise<Captured> {
+  async #pullLater(reader: BodyReader): Promise<AppResponse> {
     try {
       for (;;) {
         const chunk = await reader.next();
@@ -114,23 +106,23 @@ class Capture {
         if (started !== undefined) return started;
       }
     } catch (error) {
-      await reader.finish();
+      await reader.close();
       throw error;
     }
   }
 
-  #begun(reader: BodyReader, chunk: Chunk | undefined): Captured | undefined {
+  #begun(reader: BodyReader, chunk: Chunk | undefined): AppResponse | undefined {
     if (this.#written !== undefined) {
       if (chunk !== undefined) void this.#written.push(chunk);
       this.#written.endWith(reader);
-      return this.#handOver(streamOf(this.#written));
+      return this.#handOver(toStream(this.#written));
     }
-    if (this.#status !== undefined) return this.#handOver(resumed(chunk, reader));
+    if (this.#status !== undefined) return this.#handOver(resume(chunk, reader));
     if (chunk === undefined || chunk.length > 0) throw notStarted();
     return undefined;
   }
 
-  #handOver(body: Body): Captured {
+  #handOver(body: Body): AppResponse {
     this.#handedOver = true;
     return { status: this.#status as StatusLine, headers: this.#headers, body };
   }
@@ -155,7 +147,7 @@ class WrittenChunks implements ChunkReader {
 
   endWith(body: Body | ChunkReader): void {
     if (this.#finished) {
-      const finishing = body instanceof BodyReader ? body.finish() : finish(body as Body);
+      const finishing = body instanceof BodyReader ? body.close() : closeBody(body as Body);
       finishing?.catch(() => {});
       return;
     }
@@ -184,10 +176,10 @@ class WrittenChunks implements ChunkReader {
     }
   }
 
-  finish(): Promise<unknown> | undefined {
+  close(): Promise<unknown> | undefined {
     this.#finished = true;
     for (const entry of this.#queue.splice(0)) entry.taken();
     this.#wake?.();
-    return this.#rest?.finish();
+    return this.#rest?.close();
   }
 }

@@ -11,7 +11,7 @@ import { parseTarget } from "../http/path.ts";
 import { isHostField } from "../http/url.ts";
 
 /** What a server knows once it listens. */
-export interface ServerFacts {
+export interface ServerInfo {
   readonly name: string;
   readonly port: string;
   readonly scheme: "http" | "https";
@@ -45,10 +45,10 @@ export type BuildEnviron = (
   lines: readonly string[],
   peer: Peer,
   exchange: Exchange,
-) => Draft | undefined;
+) => MutableEnviron | undefined;
 
 /** An environ that its server may still complete. */
-export type Draft = { -readonly [Key in keyof Environ]: Environ[Key] };
+export type MutableEnviron = { -readonly [Key in keyof Environ]: Environ[Key] };
 
 /** The input of a request without a body. */
 export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
@@ -59,21 +59,21 @@ const NO_PARAMS = Object.freeze({});
 const VERSION = Object.freeze([1, 0] as const);
 
 /** A set of header names in the order in which clients send it. */
-interface Shape {
+interface HeaderShape {
   readonly names: readonly string[];
   /** The environ key of each name, or undefined for one that is dropped. */
   readonly keys: readonly (string | undefined)[];
   readonly repeats: boolean;
   readonly malformed: boolean;
-  readonly template: Draft;
+  readonly template: MutableEnviron;
 }
 
 /** How many shapes are kept for each number of header lines: enough for the clients of a day, too few to fill memory. */
 const SHAPES_PER_COUNT = 16;
 const LONGEST_SHAPE = 100;
 
-export function environBuilder(facts: ServerFacts): BuildEnviron {
-  const shapes: Shape[][] = [];
+export function environBuilder(facts: ServerInfo): BuildEnviron {
+  const shapes: HeaderShape[][] = [];
   const mergeSlashes = facts.mergeSlashes ?? true;
   // Nearly every request has the same.
   let goodHost: string | undefined;
@@ -90,7 +90,7 @@ export function environBuilder(facts: ServerFacts): BuildEnviron {
     if (parts === undefined) return undefined;
     const shape = shapeOf(shapes, lines, facts);
     if (shape.malformed) return undefined;
-    const environ: Draft = { ...shape.template };
+    const environ: MutableEnviron = { ...shape.template };
     environ.REQUEST_METHOD = method;
     environ.PATH_INFO = parts.path;
     environ.QUERY_STRING = parts.query;
@@ -117,7 +117,7 @@ export function environBuilder(facts: ServerFacts): BuildEnviron {
   };
 }
 
-function joinRepeats(environ: Draft, keys: readonly (string | undefined)[], lines: readonly string[]): void {
+function joinRepeats(environ: MutableEnviron, keys: readonly (string | undefined)[], lines: readonly string[]): void {
   const values = new Map<string, string[]>();
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
@@ -130,12 +130,12 @@ function joinRepeats(environ: Draft, keys: readonly (string | undefined)[], line
   for (const [key, repeats] of values) environ[key] = repeats.join(key === "HTTP_COOKIE" ? "; " : ", ");
 }
 
-function shapeOf(shapes: Shape[][], lines: readonly string[], facts: ServerFacts): Shape {
+function shapeOf(shapes: HeaderShape[][], lines: readonly string[], facts: ServerInfo): HeaderShape {
   const count = lines.length / 2;
   const known = shapes[count];
   if (known !== undefined) {
     for (let index = 0; index < known.length; index++) {
-      const shape = known[index] as Shape;
+      const shape = known[index] as HeaderShape;
       if (fits(shape.names, lines)) return shape;
     }
   }
@@ -153,7 +153,7 @@ function fits(names: readonly string[], lines: readonly string[]): boolean {
   return true;
 }
 
-function makeShape(lines: readonly string[], facts: ServerFacts): Shape {
+function makeShape(lines: readonly string[], facts: ServerInfo): HeaderShape {
   const names = lines.filter((_, index) => index % 2 === 0);
   const keys = names.map(environKey);
   const used = keys.filter((key) => key !== undefined);
@@ -180,7 +180,7 @@ function makeShape(lines: readonly string[], facts: ServerFacts): Shape {
     "tsgi.state": null,
   };
   const fields = [...new Set([...Object.keys(constants), ...used])];
-  const template = JSON.parse(`{${fields.map((field) => `${JSON.stringify(field)}:null`)}}`) as Draft;
+  const template = JSON.parse(`{${fields.map((field) => `${JSON.stringify(field)}:null`)}}`) as MutableEnviron;
   Object.assign(template, constants);
   return {
     names,

@@ -4,54 +4,21 @@
  */
 
 import { byteLength, checkChunk, toBytes } from "../body/chunk.ts";
-import { BodyReader, finish, knownChunks } from "../body/reader.ts";
+import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { describeError, statusOfError, TsgiError } from "../errors.ts";
 import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, Write } from "../gateway.ts";
-import { checkHeaders, removeHeaders } from "../http/headers.ts";
+import { checkHeaders } from "../http/field-rules.ts";
+import { removeHeaders } from "../http/headers.ts";
 import { parseStatus, type Status } from "../http/status.ts";
 import { isPromise } from "../promise.ts";
-
-/** Where a response goes. Calls come in this order: `head`, `write`…, then `end` or `cut`, each at most once but `write`. */
-export interface Sink {
-  /** Whether the client is gone, so that nothing can be sent any more. */
-  readonly closed: boolean;
-  /** Takes status and headers. Adds `Date` where it is missing, and `Content-Length` where `length` is not -1. */
-  head(status: Status, headers: HeaderList, length: number): void;
-  /** Sends the head without waiting for a chunk. */
-  flush(): void;
-  /** Sends a chunk. A promise means "full": it settles when there is room again or the client is gone. */
-  write(chunk: Chunk): void | Promise<void>;
-  /** Ends the response, with a last chunk if there is one. */
-  end(chunk?: Chunk): void;
-  /** Ends the connection so that the response cannot look whole. */
-  cut(): void;
-  /** Calls back once if the client goes away before `end`. Asked for only by what runs on after the app has returned. */
-  watch(callback: () => void): void;
-  /** What this server offers beyond the contract: members of `Exchange`. */
-  readonly requestHeaders?: HeaderList;
-  readonly requestTrailers?: HeaderList;
-  inform?(status: StatusLine, headers: HeaderList): void;
-}
-
-/** What a server does about errors. */
-export interface Edge {
-  /** Told each error that is reported to `tsgi.errors`. */
-  onError?: ((error: unknown, environ: Environ) => void) | undefined;
-  /** The body of an error response. By default the status line as plain text. */
-  errorPage?: ((status: StatusLine, error: unknown, environ: Environ) => ErrorPage | undefined) | undefined;
-}
-
-export interface ErrorPage {
-  readonly headers: HeaderList;
-  readonly body: string;
-}
+import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
 const NO_HEADERS: HeaderList = [];
 
 /** One exchange: runs an app once and sends what it answers. It is the environ's `tsgi.exchange` as well. */
 export class Responder implements Exchange {
   readonly #sink: Sink;
-  readonly #edge: Edge;
+  readonly #edge: ResponderOptions;
   #environ: Environ | undefined;
   #status: Status | undefined;
   #headers: HeaderList = NO_HEADERS;
@@ -70,7 +37,7 @@ export class Responder implements Exchange {
   #callbacks: (() => void)[] | undefined;
   #controller: AbortController | undefined;
 
-  constructor(sink: Sink, edge: Edge) {
+  constructor(sink: Sink, edge: ResponderOptions) {
     this.#sink = sink;
     this.#edge = edge;
   }
@@ -149,7 +116,7 @@ export class Responder implements Exchange {
       this.#end(length > 0 && !status.bodiless ? length : -1);
       return;
     }
-    this.#sink.head(status, this.#headers, this.#declared < 0 ? length : -1);
+    this.#sink.writeHead(status, this.#headers, this.#declared < 0 ? length : -1);
     this.#sent = true;
     this.#over = true;
     const last = chunks.length - 1;
@@ -192,7 +159,7 @@ export class Responder implements Exchange {
       this.#headers = removeHeaders(this.#headers, "Content-Length");
       this.#declared = -1;
     }
-    this.#sink.head(status, this.#headers, length);
+    this.#sink.writeHead(status, this.#headers, length);
     this.#sent = true;
   }
 
@@ -222,7 +189,7 @@ export class Responder implements Exchange {
     this.#over = true;
     if (!bodiless && this.#written < this.#declared) {
       this.#report(badLength(this.#declared, "shorter"));
-      this.#sink.cut();
+      this.#sink.abort();
     } else this.#sink.end();
     this.#finish(undefined);
   }
@@ -236,7 +203,7 @@ export class Responder implements Exchange {
     const status = this.#sent ? undefined : statusOfError(error);
     if (status === undefined) this.#report(error);
     this.#over = true;
-    if (this.#sent) this.#sink.cut();
+    if (this.#sent) this.#sink.abort();
     else this.#answerError(status ?? "500 Internal Server Error", error);
     this.#finish(undefined);
   }
@@ -248,7 +215,7 @@ export class Responder implements Exchange {
     } catch (pageError) {
       this.#report(pageError);
     }
-    this.#sink.head(parseStatus(line), page.headers, byteLength(page.body));
+    this.#sink.writeHead(parseStatus(line), page.headers, byteLength(page.body));
     this.#sink.end(this.#isHead ? undefined : page.body);
   }
 
@@ -278,8 +245,8 @@ export class Responder implements Exchange {
   /** Finishes the body that is being read and one that was never to be read; what goes wrong there is reported. */
   #finish(body: Body): void {
     try {
-      this.#reader?.finish()?.catch((error) => this.#report(error));
-      finish(body)?.catch((error) => this.#report(error));
+      this.#reader?.close()?.catch((error) => this.#report(error));
+      closeBody(body)?.catch((error) => this.#report(error));
     } catch (error) {
       this.#report(error);
     }
@@ -288,7 +255,7 @@ export class Responder implements Exchange {
   #watch(): void {
     if (this.#watching || this.#over) return;
     this.#watching = true;
-    this.#sink.watch(() => this.#abandon());
+    this.#sink.onClose(() => this.#abandon());
   }
 
   /** The client is gone: tell whoever asked, then finish the body (its `return` may wait behind a pending `next`). */

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { describeError } from "../errors.ts";
 import { escapeHtml } from "../escape.ts";
-import type { ErrorPage } from "../exchange/responder.ts";
+import type { ErrorPage } from "../exchange/sink.ts";
 import type { Environ, StatusLine } from "../gateway.ts";
 
 /** Where tsgi's own files lie, as a URL and as a path: frames in there are not the user's. */

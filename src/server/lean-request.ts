@@ -22,7 +22,7 @@ const readHeaders = HEADERS.get as (this: IncomingMessage) => object;
 const { _dump: dump } = IncomingMessage.prototype as { _dump?: (this: IncomingMessage) => void };
 
 /** Takes the body of a request as it comes. */
-export interface BodyTaker {
+export interface BodyConsumer {
   /** Takes a chunk; false means "no more for now". */
   take(chunk: Uint8Array): boolean;
   end(): void;
@@ -30,7 +30,7 @@ export interface BodyTaker {
 
 export class LeanRequest extends IncomingMessage {
   lazyHeaders: object | undefined;
-  taker: BodyTaker | undefined;
+  taker: BodyConsumer | undefined;
   /** Whether anybody has asked for the body. */
   isAsked = false;
   /** Whether the end has come before that, and is still to be told. */
@@ -86,7 +86,7 @@ export class LeanRequest extends IncomingMessage {
   }
 
   /** Hands the body to a taker from now on, or lets it come again after the taker had enough. */
-  flowTo(taker: BodyTaker): void {
+  flowTo(taker: BodyConsumer): void {
     this.taker = taker;
     this._read(0);
   }

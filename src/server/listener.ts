@@ -2,7 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BuildEnviron } from "../exchange/environ.ts";
-import { type Edge, Responder } from "../exchange/responder.ts";
+import { Responder } from "../exchange/responder.ts";
+import type { ResponderOptions } from "../exchange/sink.ts";
 import type { App, Environ, StatusLine } from "../gateway.ts";
 import { parseStatus } from "../http/status.ts";
 import { Connection } from "./connection.ts";
@@ -11,9 +12,14 @@ import { NodeInput } from "./node-input.ts";
 import { NodeSink } from "./node-sink.ts";
 
 /** A Node listener; `expectsContinue` is set for a request that waits for `100 Continue` before it sends its body. */
-export type NodeListener = (request: IncomingMessage, response: ServerResponse, expectsContinue?: boolean) => void;
+export type RequestListener = (request: IncomingMessage, response: ServerResponse, expectsContinue?: boolean) => void;
 
-export function nodeListener(app: App, buildEnviron: BuildEnviron, edge: Edge, maxRequests = 0): NodeListener {
+export function nodeListener(
+  app: App,
+  buildEnviron: BuildEnviron,
+  edge: ResponderOptions,
+  maxRequests = 0,
+): RequestListener {
   return function listener(request, response, expectsContinue) {
     const connection = Connection.of(request.socket);
     // What comes behind a request that ends its connection is never answered (RFC 9112 §9.6).
@@ -66,7 +72,7 @@ function answer(sink: NodeSink, connection: Connection, status: StatusLine): voi
   connection.lingerAtEnd();
   connection.leave();
   const body = `${status}\n`;
-  sink.head(parseStatus(status), [["Content-Type", "text/plain; charset=utf-8"]], body.length);
+  sink.writeHead(parseStatus(status), [["Content-Type", "text/plain; charset=utf-8"]], body.length);
   sink.end(body);
 }
 

@@ -1,14 +1,14 @@
 /** The body of a Node request as `tsgi.input`: nothing is read before it is asked for, and never more than fits. */
 
 import { clientGone, TsgiError } from "../errors.ts";
-import type { BodyTaker, LeanRequest } from "./lean-request.ts";
+import type { BodyConsumer, LeanRequest } from "./lean-request.ts";
 
 type Step = IteratorResult<Uint8Array, undefined>;
 type Waiter = { resolve(step: Step): void; reject(error: unknown): void };
 
 const DONE: Step = Object.freeze({ done: true, value: undefined });
 
-export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyTaker {
+export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsumer {
   readonly #request: LeanRequest;
   readonly #onFirstRead: (() => void) | undefined;
   readonly #queue: Uint8Array[] = [];

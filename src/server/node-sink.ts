@@ -3,9 +3,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TsgiError } from "../errors.ts";
-import type { Sink } from "../exchange/responder.ts";
+import type { Sink } from "../exchange/sink.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
-import { checkHeaders, isBeyondAscii, pairsOf, readyHeaders } from "../http/headers.ts";
+import { checkHeaders, isBeyondAscii, preparedHeaders } from "../http/field-rules.ts";
+import { headerPairs } from "../http/headers.ts";
 import type { Status } from "../http/status.ts";
 import type { Connection } from "./connection.ts";
 
@@ -35,9 +36,9 @@ export class NodeSink implements Sink {
     return this.#connection.closed;
   }
 
-  head(status: Status, headers: HeaderList, length: number): void {
+  writeHead(status: Status, headers: HeaderList, length: number): void {
     const closes = this.#connection.endsWith(this.#response);
-    const ready = readyHeaders(headers);
+    const ready = preparedHeaders(headers);
     if (ready !== undefined && length < 0 && !closes) {
       this.#isLatin1 = ready.isLatin1;
       this.#response.writeHead(status.code, status.reason, ready.lines as string[]);
@@ -91,7 +92,7 @@ export class NodeSink implements Sink {
     return this.#isLatin1 && typeof chunk === "string" ? Buffer.from(chunk) : chunk;
   }
 
-  cut(): void {
+  abort(): void {
     const response = this.#response;
     const { socket } = this.#connection;
     // From Node 26 on, the chunks of this turn are still in the response.
@@ -104,7 +105,7 @@ export class NodeSink implements Sink {
     this.#finished();
   }
 
-  watch(callback: () => void): void {
+  onClose(callback: () => void): void {
     this.#watcher = callback;
     this.#connection.watch(callback);
   }
@@ -115,11 +116,11 @@ export class NodeSink implements Sink {
   }
 
   get requestHeaders(): HeaderList {
-    return pairsOf(this.#request.rawHeaders);
+    return headerPairs(this.#request.rawHeaders);
   }
 
   get requestTrailers(): HeaderList {
-    return pairsOf(this.#request.rawTrailers);
+    return headerPairs(this.#request.rawTrailers);
   }
 
   inform(status: StatusLine, headers: HeaderList): void {

@@ -178,8 +178,8 @@ test("cgi: a body without a length is given one, or comes as it is", async () =>
   const script = "printf 'A: 1\\n\\n'; env | grep -c CONTENT_LENGTH; cat";
   const asked = () => ({ method: "POST", body: pieces() });
   assert.equal(await transcript(sh(script), "/", asked()), "200 OK\na: 1\n\n1\nabcdef");
-  assert.match(await transcript(sh(script, { unsizedBody: 5 }), "/", asked()), /^413 /);
-  assert.equal(await transcript(sh(script, { unsizedBody: "stream" }), "/", asked()), "200 OK\na: 1\n\n0\nabcdef");
+  assert.match(await transcript(sh(script, { bufferLimit: 5 }), "/", asked()), /^413 /);
+  assert.equal(await transcript(sh(script, { bufferLimit: "stream" }), "/", asked()), "200 OK\na: 1\n\n0\nabcdef");
 });
 
 test("cgi: a program need not read its input", async () => {
@@ -329,7 +329,7 @@ for (const [what, make, code] of [
   ["an empty name", () => cgi(""), "TSGI_NO_PROGRAM"],
   ["no limit", () => sh("", { maxProcesses: 0 }), "TSGI_BAD_OPTION"],
   ["no time", () => sh("", { timeout: 0 }), "TSGI_BAD_OPTION"],
-  ["a size that is none", () => sh("", { unsizedBody: -1 }), "TSGI_BAD_OPTION"],
+  ["a size that is none", () => sh("", { bufferLimit: -1 }), "TSGI_BAD_OPTION"],
 ] as const) {
   test(`cgi: ${what} is refused`, () => assert.throws(make, { code }));
 }

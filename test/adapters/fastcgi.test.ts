@@ -202,12 +202,12 @@ test("fastcgi: a connection carries one request after another", async (t) => {
 
 test("fastcgi: a kept connection ends after its time", async (t) => {
   const { address, count } = await listening(t, ({ socket }) => socket.write(HI));
-  const site = fastcgi(address, { keepAlive: 30 });
+  const site = fastcgi(address, { keepAliveTimeout: 30 });
   await transcript(site, "/");
   while (count.open > 0) await sleep(5);
   assert.equal(await transcript(site, "/"), ANSWER);
   assert.equal(count.all, 2);
-  const without = fastcgi(address, { keepAlive: 0 });
+  const without = fastcgi(address, { keepAliveTimeout: 0 });
   await transcript(without, "/");
   await transcript(without, "/");
   assert.equal(count.all, 4);
@@ -243,7 +243,7 @@ test("fastcgi: a kept connection is not what another request waits for", async (
     }
     setTimeout(() => asked.socket.write(HI), 5);
   };
-  const site = fastcgi((await listening(t, serve)).address, { keepAlive: 1_000_000 });
+  const site = fastcgi((await listening(t, serve)).address, { keepAliveTimeout: 1_000_000 });
   const answers = await Promise.all(Array.from({ length: 8 }, () => transcript(site, "/")));
   assert.deepEqual(new Set(answers), new Set([ANSWER]));
 });
@@ -419,7 +419,7 @@ for (const [what, address, options] of [
   ["no path", { path: "" }, {}],
   ["a word", "php", {}],
   ["no limit", { port: 9000 }, { maxConnections: 0 }],
-  ["a negative time", { port: 9000 }, { keepAlive: -1 }],
+  ["a negative time", { port: 9000 }, { keepAliveTimeout: -1 }],
 ] as const) {
   test(`fastcgi: ${what} is refused`, () => {
     assert.throws(() => fastcgi(address as FastcgiAddress, options), { code: "TSGI_BAD_OPTION" });

@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lint } from "../../middleware/lint.ts";
 import { readText } from "../../src/body/reader.ts";
-import { type Captured, capture } from "../../src/exchange/capture.ts";
-import type { App, Environ } from "../../src/gateway.ts";
+import { capture } from "../../src/exchange/capture.ts";
+import type { App, AppResponse, Environ } from "../../src/gateway.ts";
 import { isPromise } from "../../src/promise.ts";
 import { request } from "../../src/testing.ts";
 
 /** Captures an app within a request, and gives what `use` makes of it. */
-async function captured<T>(app: App, use: (captured: Captured | Promise<Captured>) => T | Promise<T>): Promise<T> {
+async function captured<T>(
+  app: App,
+  use: (captured: AppResponse | Promise<AppResponse>) => T | Promise<T>,
+): Promise<T> {
   let result: T | undefined;
   const outer: App = async (environ: Environ, startResponse) => {
     result = await use(capture(lint(app), environ));
@@ -18,7 +21,7 @@ async function captured<T>(app: App, use: (captured: Captured | Promise<Captured
   return result as T;
 }
 
-const whole = (pending: Captured | Promise<Captured>) =>
+const whole = (pending: AppResponse | Promise<AppResponse>) =>
   (async () => {
     const { status, headers, body } = await pending;
     return { status, headers, text: await readText(body) };
@@ -116,7 +119,7 @@ test("capture: what is there already needs no promise, and stays what it is", as
   };
   await captured(app, (pending) => {
     assert.equal(isPromise(pending), false);
-    assert.equal((pending as Captured).body, body);
+    assert.equal((pending as AppResponse).body, body);
   });
   const generator: App = function* (_environ, startResponse) {
     startResponse("200 OK", []);

@@ -412,7 +412,7 @@ for (const [what, app, status = "500 Internal Server Error"] of [
   [
     "adds a malformed header after starting",
     (_environ, startResponse) => {
-      const headers: HeaderList = [];
+      const headers: [string, string][] = [];
       startResponse("200 OK", headers);
       headers.push(["X", "a\r\nb: c"]);
       return "a";

@@ -5,7 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ErrorStream } from "../../gateway.ts";
 import { badGateway } from "../program/errors.ts";
-import type { Run } from "../program/program-run.ts";
+import type { ProgramRun } from "../program/program-run.ts";
 import type { Variables } from "../program/variables.ts";
 
 /** What is run: a file with its arguments, in a folder. Never through a shell. */
@@ -38,7 +38,7 @@ interface Ending {
   readonly signal: NodeJS.Signals | null;
 }
 
-export class ProgramProcess implements Run {
+export class ProgramProcess implements ProgramRun {
   readonly output: Readable;
   readonly over: Promise<Ending>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;

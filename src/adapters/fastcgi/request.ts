@@ -2,8 +2,8 @@
 
 import { Readable } from "node:stream";
 import type { ErrorStream } from "../../gateway.ts";
-import { badGateway, overloaded } from "../program/errors.ts";
-import type { Run } from "../program/program-run.ts";
+import { badGateway, serviceUnavailable } from "../program/errors.ts";
+import type { ProgramRun } from "../program/program-run.ts";
 import type { Variables } from "../program/variables.ts";
 import type { FastcgiConnection, Receiver } from "./connection.ts";
 import type { FastcgiPool } from "./pool.ts";
@@ -15,7 +15,7 @@ const END_LENGTH = 8;
 /** Methods that may be asked for twice (RFC 9110 §9.2.2), as far as they come without a body. */
 const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-export class FastcgiRun implements Run, Receiver {
+export class FastcgiRequest implements ProgramRun, Receiver {
   readonly output: Readable;
   readonly over: Promise<void>;
   /** Whether anything has come back: until then the server may not even have accepted the connection. */
@@ -123,7 +123,7 @@ export class FastcgiRun implements Run, Receiver {
 
 /** §5.5: why a server does not take a request. */
 function faultOf(protocolStatus: number): Error {
-  if (protocolStatus === 2) return overloaded("the server is overloaded", "Give it more processes.");
+  if (protocolStatus === 2) return serviceUnavailable("the server is overloaded", "Give it more processes.");
   return badGateway(
     protocolStatus === 1 ? "takes no second request" : `answers with the protocol status ${protocolStatus}`,
   );

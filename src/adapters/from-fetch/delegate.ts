@@ -1,12 +1,12 @@
 /** Objects that pass for ones of the platform, and make those where more is asked for than they know themselves. */
 
-interface StandIn<Real> {
+interface Delegate<Real> {
   /** What it stands for, made on first use. */
   real(): Real;
 }
 
 /** Gives a class all members of the one that it stands for: those that it lacks are the real one's. */
-export function standIn<Real extends object>(own: StandIn<Real>, real: Real): void {
+export function delegateTo<Real extends object>(own: Delegate<Real>, real: Real): void {
   for (const [name, theirs] of Object.entries(Object.getOwnPropertyDescriptors(real))) {
     const ours = Object.getOwnPropertyDescriptor(own, name);
     if (theirs.get !== undefined) {
@@ -15,11 +15,11 @@ export function standIn<Real extends object>(own: StandIn<Real>, real: Real): vo
         configurable: true,
         get:
           ours?.get ??
-          function (this: StandIn<Real>) {
+          function (this: Delegate<Real>) {
             return get.call(this.real());
           },
         ...(set && {
-          set(this: StandIn<Real>, given: unknown) {
+          set(this: Delegate<Real>, given: unknown) {
             set.call(this.real(), given);
           },
         }),
@@ -27,7 +27,7 @@ export function standIn<Real extends object>(own: StandIn<Real>, real: Real): vo
     } else if (ours === undefined && typeof theirs.value === "function") {
       Object.defineProperty(own, name, {
         configurable: true,
-        value(this: StandIn<Real>, ...args: unknown[]) {
+        value(this: Delegate<Real>, ...args: unknown[]) {
           return theirs.value.apply(this.real(), args);
         },
       });

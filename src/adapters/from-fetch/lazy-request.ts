@@ -3,10 +3,10 @@
  * whole: the platform's, whose body is a stream, makes reading one five times as dear.
  */
 
-import { headersOf, readBytes, requestAt } from "../../body/input.ts";
+import { readBytes, requestAt, requestHeadersOf } from "../../body/input.ts";
 import type { Environ } from "../../gateway.ts";
 import { innerUrlOf, urlOf, urlPath } from "../../http/url.ts";
-import { standIn } from "./delegate.ts";
+import { delegateTo } from "./delegate.ts";
 import { lazyUrl } from "./lazy-url.ts";
 
 const RealRequest = globalThis.Request;
@@ -42,7 +42,7 @@ class LazyRequest {
   }
 
   get headers(): Headers {
-    this.#headers ??= this.#request?.headers ?? headersOf(this.#environ);
+    this.#headers ??= this.#request?.headers ?? requestHeadersOf(this.#environ);
     return this.#headers;
   }
 
@@ -101,7 +101,7 @@ class LazyRequest {
   }
 }
 
-standIn<Request>(LazyRequest.prototype, Request.prototype);
+delegateTo<Request>(LazyRequest.prototype, Request.prototype);
 
 /** A request whose URL is that below the mount, or the whole. */
 export function lazyRequest(environ: Environ, isWhole: boolean): Request {
@@ -112,7 +112,7 @@ export function lazyRequest(environ: Environ, isWhole: boolean): Request {
  * Lets `new Request(request)` and `fetch(request)` take a lazy request, if nobody else has put others in the place of
  * these globals: the platform's own look for private members.
  */
-export function acceptLazyRequests(): void {
+export function patchGlobalRequest(): void {
   if (globalThis.Request !== RealRequest) return;
   globalThis.Request = new Proxy(RealRequest, {
     construct: (target, [input, ...init], derived) => Reflect.construct(target, [realOf(input), ...init], derived),

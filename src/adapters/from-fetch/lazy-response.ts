@@ -5,14 +5,14 @@
  */
 
 import type { Chunk, HeaderList } from "../../gateway.ts";
-import { pairsOf } from "../../http/headers.ts";
+import { headerPairs } from "../../http/headers.ts";
 import { isNullBody } from "../../http/status.ts";
-import { standIn } from "./delegate.ts";
+import { delegateTo } from "./delegate.ts";
 
 const Real = globalThis.Response;
 
 type Init = NonNullable<ConstructorParameters<typeof Response>[1]>;
-type LightBody = string | Uint8Array | ReadableStream<Uint8Array> | null;
+type LazyBody = string | Uint8Array | ReadableStream<Uint8Array> | null;
 
 /** What a response is made of. */
 export interface ResponseParts {
@@ -22,11 +22,11 @@ export interface ResponseParts {
   readonly body: Chunk | ReadableStream<Uint8Array> | null;
 }
 
-class LightResponse {
+class LazyResponse {
   readonly #status: number = 200;
   readonly #statusText: string = "";
-  readonly #lines: HeaderList = [];
-  readonly #body: LightBody = null;
+  readonly #lines: [name: string, value: string][] = [];
+  readonly #body: LazyBody = null;
   #headers: Headers | undefined;
   #real: Response | undefined;
   #isTaken = false;
@@ -57,13 +57,13 @@ class LightResponse {
     if (body === undefined) return Real.json(data as object, init);
     const headers = new Headers(init.headers as HeadersInit | undefined);
     if (!headers.has("Content-Type")) headers.set("Content-Type", "application/json");
-    return new LightResponse(body, { ...init, headers }) as unknown as Response;
+    return new LazyResponse(body, { ...init, headers }) as unknown as Response;
   }
 
   /** What a response is made of, taken out of it; undefined where only the platform knows. */
   static take(response: unknown): ResponseParts | undefined {
     if (typeof response !== "object" || response === null || !(#real in response)) return undefined;
-    const light = response as LightResponse;
+    const light = response as LazyResponse;
     if (light.#real !== undefined || light.#isTaken) return undefined;
     light.#isTaken = true;
     return {
@@ -108,39 +108,39 @@ class LightResponse {
 
 type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
 
-function isSimple(body: unknown): body is LightBody {
+function isSimple(body: unknown): body is LazyBody {
   if (body === null || typeof body === "string" || body instanceof Uint8Array) return true;
   return body instanceof ReadableStream && !body.locked;
 }
 
 /** Whether nothing in it could be an error. */
-function isPlain({ status = 200, statusText = "" }: Init, body: LightBody): boolean {
+function isPlain({ status = 200, statusText = "" }: Init, body: LazyBody): boolean {
   if (!Number.isInteger(status) || status < 200 || status > 599) return false;
   return (body === null || !isNullBody(status)) && (statusText === "" || /^[\t\x20-\x7e]*$/.test(statusText));
 }
 
 /** Header lines of their own: what is changed later in an object or list is not meant. */
-function linesOf(headers: HeadersInit): HeaderList {
-  const lines: HeaderList = [];
+function linesOf(headers: HeadersInit): [name: string, value: string][] {
+  const lines: [name: string, value: string][] = [];
   const pairs = Symbol.iterator in headers ? (headers as Iterable<[string, string]>) : Object.entries(headers);
   for (const [name, value] of pairs) lines.push([name, typeof value === "string" ? value.trim() : String(value)]);
   return lines;
 }
 
-standIn<Response>(LightResponse.prototype, Real.prototype);
-Object.setPrototypeOf(LightResponse, Real);
+delegateTo<Response>(LazyResponse.prototype, Real.prototype);
+Object.setPrototypeOf(LazyResponse, Real);
 
 // Responses of the platform, as `fetch` gives them, are responses still; for classes that extend this one nothing changes.
 const isInstance = Function.prototype[Symbol.hasInstance];
-Object.defineProperty(LightResponse, Symbol.hasInstance, {
+Object.defineProperty(LazyResponse, Symbol.hasInstance, {
   value(this: unknown, value: unknown): boolean {
-    return isInstance.call(this, value) || (this === LightResponse && value instanceof Real);
+    return isInstance.call(this, value) || (this === LazyResponse && value instanceof Real);
   },
 });
 
 /** Puts the light response in the place of the global one, if nobody else has put another there. */
-export function installLightResponse(): void {
-  if (globalThis.Response === Real) globalThis.Response = LightResponse as unknown as typeof Response;
+export function patchGlobalResponse(): void {
+  if (globalThis.Response === Real) globalThis.Response = LazyResponse as unknown as typeof Response;
 }
 
 /** The same of srvx, which h3 answers with: names and values of its headers come in turn. */
@@ -150,10 +150,10 @@ interface SrvxResponse {
 
 /** What a light response is made of, ours or that of srvx; undefined for any other. */
 export function takeParts(response: unknown): ResponseParts | undefined {
-  const own = LightResponse.take(response);
+  const own = LazyResponse.take(response);
   if (own !== undefined) return own;
   const parts = (response as SrvxResponse | null | undefined)?._toNodeResponse?.();
   if (parts === undefined || !Array.isArray(parts.headers)) return undefined;
   const { status, statusText, headers, body } = parts;
-  return { status, statusText, headers: pairsOf(headers), body: body ?? null };
+  return { status, statusText, headers: headerPairs(headers), body: body ?? null };
 }

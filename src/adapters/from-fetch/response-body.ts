@@ -1,7 +1,7 @@
 /** The body of a Fetch `Response` as a body of the gateway. */
 
 import type { ChunkReader } from "../../body/reader.ts";
-import { streamOf } from "../../body/stream.ts";
+import { toStream } from "../../body/stream.ts";
 import type { Body } from "../../gateway.ts";
 
 type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
@@ -17,9 +17,9 @@ export async function bodyOf(stream: ReadableStream<Uint8Array>): Promise<Body> 
     if (first.step?.done) return undefined;
     const second = new Arrival(reader.read());
     if ((await second.isThere()) && second.step?.done) return first.step?.value;
-    return streamOf(new StepReader(reader, [first.pending, second.pending]));
+    return toStream(new StepReader(reader, [first.pending, second.pending]));
   }
-  return streamOf(new StepReader(reader, [first.pending]));
+  return toStream(new StepReader(reader, [first.pending]));
 }
 
 /** What is there already is known after a turn or two of the promises within the stream. */
@@ -61,7 +61,7 @@ class StepReader implements ChunkReader {
     return (this.#pending.shift() ?? this.#reader.read()).then(({ value }) => value);
   }
 
-  finish(): Promise<unknown> {
+  close(): Promise<unknown> {
     return this.#reader.cancel();
   }
 }

@@ -5,9 +5,9 @@ import { byteLength } from "../../body/chunk.ts";
 import { describeError, TsgiError } from "../../errors.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../../gateway.ts";
 import { isPromise } from "../../promise.ts";
-import { drain, gatewayRequest } from "./incoming-message.ts";
-import { informationOf } from "./informational.ts";
-import { close, drained, gatewayResponse, type ResponseOwner } from "./server-response.ts";
+import { drain, makeIncomingMessage } from "./incoming-message.ts";
+import { parseInformational } from "./informational.ts";
+import { close, drained, makeServerResponse, type ResponseOwner } from "./server-response.ts";
 import { GatewaySocket, type SocketOwner } from "./socket.ts";
 
 export type Next = (error?: unknown) => void;
@@ -37,8 +37,8 @@ export class HandlerRun implements SocketOwner, ResponseOwner {
     this.#environ = environ;
     this.#startResponse = startResponse;
     this.#socket = new GatewaySocket(environ, this);
-    this.#request = gatewayRequest(environ, this.#socket);
-    this.#response = gatewayResponse(this.#request, this.#socket, this);
+    this.#request = makeIncomingMessage(environ, this.#socket);
+    this.#response = makeServerResponse(this.#request, this.#socket, this);
   }
 
   /** Runs the handler. `fallback` is what answers after `next()`; without one the handler gets no `next`. */
@@ -137,7 +137,7 @@ export class HandlerRun implements SocketOwner, ResponseOwner {
   }
 
   #inform(data: string | Uint8Array): void {
-    const information = informationOf(data);
+    const information = parseInformational(data);
     if (information === undefined) return;
     this.#environ["tsgi.exchange"].inform?.(information.status, information.headers);
   }

@@ -28,7 +28,7 @@ const LENGTH: unique symbol = Symbol("tsgi.length");
 const DECLARED: unique symbol = Symbol("tsgi.declared");
 
 /** The request of an environ, its URL that below the mount. The body is read from `tsgi.input` when somebody asks for it. */
-export function gatewayRequest(environ: Environ, socket: GatewaySocket): IncomingMessage {
+export function makeIncomingMessage(environ: Environ, socket: GatewaySocket): IncomingMessage {
   const request = new IncomingMessage(socket as unknown as Socket) as GatewayRequest;
   const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = environ;
   const query = QUERY_STRING === "" ? "" : `?${QUERY_STRING}`;

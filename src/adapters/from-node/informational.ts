@@ -3,13 +3,13 @@
 import type { HeaderList, StatusLine } from "../../gateway.ts";
 
 /** Takes one apart; undefined for what is none. */
-export function informationOf(
+export function parseInformational(
   data: string | Uint8Array,
 ): { readonly status: StatusLine; readonly headers: HeaderList } | undefined {
   const [first = "", ...lines] = data.toString().split("\r\n");
   const status = /^HTTP\/1\.1 (1\d\d .*)$/.exec(first)?.[1];
   if (status === undefined) return undefined;
-  const headers: HeaderList = [];
+  const headers: [name: string, value: string][] = [];
   for (const line of lines) {
     const colon = line.indexOf(":");
     if (colon > 0) headers.push([line.slice(0, colon), line.slice(colon + 1).trim()]);

@@ -3,7 +3,7 @@
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { HeaderList } from "../../gateway.ts";
-import { isHopByHop } from "../../http/headers.ts";
+import { isHopByHop } from "../../http/field-rules.ts";
 import type { GatewaySocket } from "./socket.ts";
 
 /** Who gets the response. Its chunks come through the socket. */
@@ -33,7 +33,11 @@ const OWNER: unique symbol = Symbol("tsgi.owner");
 const SENT = "sent";
 
 /** A response that tells its owner its head, and that it has ended. */
-export function gatewayResponse(request: IncomingMessage, socket: GatewaySocket, owner: ResponseOwner): ServerResponse {
+export function makeServerResponse(
+  request: IncomingMessage,
+  socket: GatewaySocket,
+  owner: ResponseOwner,
+): ServerResponse {
   const response = new ServerResponse(request) as GatewayResponse;
   response[OWNER] = owner;
   response._storeHeader = storeHeader;
@@ -45,7 +49,7 @@ export function gatewayResponse(request: IncomingMessage, socket: GatewaySocket,
 }
 
 function storeHeader(this: GatewayResponse, _statusLine: string, headers: unknown): void {
-  this[OWNER].head(this, headersOf(this, headers));
+  this[OWNER].head(this, sentHeadersOf(this, headers));
   this._header = SENT;
   this._headerSent = true;
 }
@@ -94,26 +98,26 @@ function emitClose(response: GatewayResponse): void {
 }
 
 /** The headers as they were set, or else as `writeHead` was given them: an object, pairs, or names and values in turn. */
-function headersOf(response: ServerResponse, given: unknown): HeaderList {
-  const list: HeaderList = [];
+function sentHeadersOf(response: ServerResponse, given: unknown): HeaderList {
+  const list: [name: string, value: string][] = [];
   if (hasHeaders(response)) {
     // Node's own map then: by the lower-cased name, the name as it was set and the value.
     const set = given as Record<string, [string, unknown]>;
     for (const key of Object.keys(set)) {
       const [name, value] = set[key] as [string, unknown];
-      add(list, name, value);
+      addHeader(list, name, value);
     }
   } else if (Array.isArray(given)) {
-    if (Array.isArray(given[0])) for (const [name, value] of given) add(list, name, value);
-    else for (let index = 0; index < given.length; index += 2) add(list, given[index], given[index + 1]);
+    if (Array.isArray(given[0])) for (const [name, value] of given) addHeader(list, name, value);
+    else for (let index = 0; index < given.length; index += 2) addHeader(list, given[index], given[index + 1]);
   } else if (given !== null && given !== undefined) {
-    for (const name of Object.keys(given)) add(list, name, (given as Record<string, unknown>)[name]);
+    for (const name of Object.keys(given)) addHeader(list, name, (given as Record<string, unknown>)[name]);
   }
   return list;
 }
 
 /** What is the server's own is left to it: the framework does not know which connection it is on. */
-function add(list: HeaderList, name: string, value: unknown): void {
+function addHeader(list: [name: string, value: string][], name: string, value: unknown): void {
   if (isHopByHop(name)) return;
   if (Array.isArray(value)) for (const each of value) list.push([name, String(each)]);
   else list.push([name, String(value)]);

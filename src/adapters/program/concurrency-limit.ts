@@ -2,12 +2,12 @@
 
 import { clientGone } from "../../errors.ts";
 import type { Exchange } from "../../gateway.ts";
-import { overloaded } from "./errors.ts";
+import { serviceUnavailable } from "./errors.ts";
 
 /** How many may wait for each place. */
 const WAITING_PER_PLACE = 16;
 
-export class Places {
+export class ConcurrencyLimit {
   readonly #count: number;
   readonly #patience: number;
   readonly #option: string;
@@ -55,6 +55,9 @@ export class Places {
   }
 
   #overloaded(): Error {
-    return overloaded(`all ${this.#count} are busy`, `Raise \`${this.#option}\` where the machine can take more.`);
+    return serviceUnavailable(
+      `all ${this.#count} are busy`,
+      `Raise \`${this.#option}\` where the machine can take more.`,
+    );
   }
 }

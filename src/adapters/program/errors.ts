@@ -8,7 +8,7 @@ export function badGateway(message: string, cause?: unknown): TsgiError {
 }
 
 /** RFC 9110 §15.6.4. */
-export function overloaded(message: string, hint: string): TsgiError {
+export function serviceUnavailable(message: string, hint: string): TsgiError {
   return new TsgiError("TSGI_OVERLOADED", message, { status: "503 Service Unavailable", hint });
 }
 

@@ -2,13 +2,13 @@
 
 import { text } from "../../apps.ts";
 import { readBytes } from "../../body/input.ts";
-import { streamOf } from "../../body/stream.ts";
+import { toStream } from "../../body/stream.ts";
 import { TsgiError } from "../../errors.ts";
 import { NO_INPUT } from "../../exchange/environ.ts";
 import type { App, Environ } from "../../gateway.ts";
-import { Places } from "./concurrency-limit.ts";
+import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { ProgramOutput } from "./program-output.ts";
-import type { Run } from "./program-run.ts";
+import type { ProgramRun } from "./program-run.ts";
 import { type ExtraVariables, type Variables, variablesOf } from "./variables.ts";
 
 /** Options that both have. */
@@ -25,7 +25,7 @@ export interface ProgramOptions {
    * many bytes are held until its end, beyond that it is a 413; `"stream"` hands it on without `CONTENT_LENGTH`, for programs
    * that read to the end. Default 1 MiB.
    */
-  unsizedBody?: number | "stream";
+  bufferLimit?: number | "stream";
 }
 
 export interface ProgramSetup {
@@ -33,22 +33,22 @@ export interface ProgramSetup {
   readonly name: string;
   /** How many run at once, and the option that says so. */
   readonly limit: readonly [count: number, option: string];
-  start(variables: Variables, environ: Environ): Run;
+  start(variables: Variables, environ: Environ): ProgramRun;
 }
 
 /** Checks the options, and makes the app. */
 export function programApp(
   { name, limit: [count, option], start }: ProgramSetup,
-  { env = {}, timeout = 60_000, unsizedBody = 1_048_576 }: ProgramOptions,
+  { env = {}, timeout = 60_000, bufferLimit = 1_048_576 }: ProgramOptions,
 ): App {
   checkCount(count, option);
   checkCount(timeout, "timeout");
-  if (unsizedBody !== "stream") checkCount(unsizedBody, "unsizedBody", 0);
-  const places = new Places(count, timeout, option);
+  if (bufferLimit !== "stream") checkCount(bufferLimit, "bufferLimit", 0);
+  const places = new ConcurrencyLimit(count, timeout, option);
 
   return async function program(environ, startResponse) {
     try {
-      const { length, input } = await sizedBody(environ, unsizedBody);
+      const { length, input } = await sizedBody(environ, bufferLimit);
       const variables = variablesOf(environ, length, env);
       if (variables === undefined) {
         return text("Not Found\n", { status: "404 Not Found" })(environ, startResponse);
@@ -62,7 +62,7 @@ export function programApp(
       });
       const { status, headers } = await output.head();
       startResponse(status, headers);
-      return streamOf(output);
+      return toStream(output);
     } catch (error) {
       if (!(error instanceof TsgiError) || !error.status?.startsWith("5")) throw error;
       environ["tsgi.errors"].write(`${name}: ${error.message}\n`);
@@ -70,7 +70,7 @@ export function programApp(
     }
   };
 
-  function started(variables: Variables, environ: Environ): Run {
+  function started(variables: Variables, environ: Environ): ProgramRun {
     try {
       const run = start(variables, environ);
       run.over.finally(() => places.giveBack());
@@ -95,10 +95,10 @@ interface SizedBody {
   readonly input: AsyncIterable<Uint8Array>;
 }
 
-async function sizedBody(environ: Environ, unsizedBody: number | "stream"): Promise<SizedBody> {
+async function sizedBody(environ: Environ, bufferLimit: number | "stream"): Promise<SizedBody> {
   const { "tsgi.input": input, CONTENT_LENGTH: length } = environ;
-  if (length !== undefined || input === NO_INPUT || unsizedBody === "stream") return { length, input };
-  const bytes = await readBytes(environ, { limit: unsizedBody });
+  if (length !== undefined || input === NO_INPUT || bufferLimit === "stream") return { length, input };
+  const bytes = await readBytes(environ, { limit: bufferLimit });
   if (bytes.length === 0) return { length: undefined, input: NO_INPUT };
   return { length: String(bytes.length), input: once(bytes) };
 }

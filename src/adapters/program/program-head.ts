@@ -1,7 +1,7 @@
 /** The head of what a CGI program writes (RFC 3875 §6). */
 
 import type { HeaderList, StatusLine } from "../../gateway.ts";
-import { checkHeaders, isHopByHop } from "../../http/headers.ts";
+import { checkHeaders, isHopByHop } from "../../http/field-rules.ts";
 import { parseStatus, reasonOf } from "../../http/status.ts";
 
 export interface ProgramHead {
@@ -17,7 +17,7 @@ export interface ProgramHead {
  * wants the server to answer for it itself).
  */
 export function parseProgramHead(text: string): ProgramHead {
-  const headers: HeaderList = [];
+  const headers: [name: string, value: string][] = [];
   let status: StatusLine | undefined;
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(":");

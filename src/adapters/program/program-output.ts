@@ -4,7 +4,7 @@ import type { ChunkReader } from "../../body/reader.ts";
 import { TsgiError } from "../../errors.ts";
 import { badGateway, gatewayTimeout } from "./errors.ts";
 import { type ProgramHead, parseProgramHead } from "./program-head.ts";
-import type { Run } from "./program-run.ts";
+import type { ProgramRun } from "./program-run.ts";
 
 /** The longest head that is read, in bytes. */
 const MAX_HEAD = 65_536;
@@ -15,7 +15,7 @@ const FAREWELL = 5_000;
 export class ProgramOutput implements ChunkReader {
   readonly isAsync = true;
   readonly #name: string;
-  readonly #run: Run;
+  readonly #run: ProgramRun;
   readonly #timeout: number;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #timer: NodeJS.Timeout | undefined;
@@ -24,7 +24,7 @@ export class ProgramOutput implements ChunkReader {
   #ended = false;
   #finished = false;
 
-  constructor(name: string, run: Run, timeout: number) {
+  constructor(name: string, run: ProgramRun, timeout: number) {
     this.#name = name;
     this.#run = run;
     this.#timeout = timeout;
@@ -114,7 +114,7 @@ export class ProgramOutput implements ChunkReader {
   }
 
   /** Whoever does not want the rest, as with a HEAD, lets the program come to its end, if it comes to one soon. */
-  finish(): undefined {
+  close(): undefined {
     if (this.#finished) return;
     this.#finished = true;
     if (!this.#ended) void this.#drain();

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 
 /** One run of a program. */
-export interface Run {
+export interface ProgramRun {
   /** What it writes. */
   readonly output: Readable;
   /** Settles when it holds no place any more. */

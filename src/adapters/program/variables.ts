@@ -1,7 +1,7 @@
 /** The meta-variables of CGI (RFC 3875 §4.1) that an environ stands for: those of FastCGI as well. */
 
 import type { Environ } from "../../gateway.ts";
-import { isBeyondAscii, isHopByHop } from "../../http/headers.ts";
+import { isBeyondAscii, isHopByHop } from "../../http/field-rules.ts";
 
 export type Variables = Record<string, string>;
 

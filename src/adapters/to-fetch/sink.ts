@@ -2,7 +2,7 @@
 
 import { toBytes } from "../../body/chunk.ts";
 import { TsgiError } from "../../errors.ts";
-import type { Sink } from "../../exchange/responder.ts";
+import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, HeaderList } from "../../gateway.ts";
 import { isNullBody, type Status } from "../../http/status.ts";
 
@@ -26,15 +26,15 @@ export class FetchSink implements Sink {
     });
   }
 
-  head(status: Status, headers: HeaderList, length: number): void {
+  writeHead(status: Status, headers: HeaderList, length: number): void {
     // To be known while another can still be sent.
     if (status.code > 599) {
       throw new TsgiError("TSGI_BAD_STATUS", `a Response cannot have the status ${status.code}`, {
         hint: "Choose one from 200 to 599.",
       });
     }
-    const lines: HeaderList = length < 0 ? headers : [...headers, ["Content-Length", String(length)]];
-    this.#init = { status: status.code, statusText: status.reason, headers: lines };
+    const lines = length < 0 ? headers : [...headers, ["Content-Length", String(length)] as const];
+    this.#init = { status: status.code, statusText: status.reason, headers: lines as [string, string][] };
     this.#hasBody = !isNullBody(status.code);
   }
 
@@ -86,11 +86,11 @@ export class FetchSink implements Sink {
     this.#controller.close();
   }
 
-  cut(): void {
+  abort(): void {
     this.#stream()?.error(new Error("the response failed before its end"));
   }
 
-  watch(callback: () => void): void {
+  onClose(callback: () => void): void {
     this.#watcher = callback;
   }
 

@@ -2,9 +2,9 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import type { Sink } from "../../exchange/responder.ts";
+import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, HeaderList } from "../../gateway.ts";
-import { pairsOf } from "../../http/headers.ts";
+import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
 
 const INTERNAL_ERROR = 2;
@@ -32,7 +32,7 @@ export class ResponseSink implements Sink {
     return (this.#response as unknown as Partial<Http2ServerResponse>).stream;
   }
 
-  head({ code, reason }: Status, headers: HeaderList, length: number): void {
+  writeHead({ code, reason }: Status, headers: HeaderList, length: number): void {
     if (code === 404 && this.#next !== undefined) {
       this.#isPassedOn = true;
       return;
@@ -81,7 +81,7 @@ export class ResponseSink implements Sink {
     else this.#response.end(chunk);
   }
 
-  cut(): void {
+  abort(): void {
     if (this.#isPassedOn) {
       this.#next?.();
       return;
@@ -93,16 +93,16 @@ export class ResponseSink implements Sink {
     else socket.destroySoon();
   }
 
-  watch(callback: () => void): void {
+  onClose(callback: () => void): void {
     this.#response.once("close", callback);
   }
 
   get requestHeaders(): HeaderList {
-    return pairsOf(this.#request.rawHeaders);
+    return headerPairs(this.#request.rawHeaders);
   }
 
   get requestTrailers(): HeaderList {
-    return pairsOf(this.#request.rawTrailers);
+    return headerPairs(this.#request.rawTrailers);
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { staticFiles } from "../../../middleware/static-files.ts";
 import { notFound } from "../../../src/apps.ts";
-import { finish } from "../../../src/body/reader.ts";
+import { closeBody } from "../../../src/body/reader.ts";
 import { capture } from "../../../src/exchange/capture.ts";
 import type { App, Body } from "../../../src/gateway.ts";
 import { request } from "../../../src/testing.ts";
@@ -140,7 +140,7 @@ test("staticFiles: a body that nobody reads is closed when it is finished", linu
   const response = await request(
     using(async (body) => {
       assert.equal(openBelow(root), 1);
-      await finish(body);
+      await closeBody(body);
       return "instead";
     }),
     "/large.bin",
