@@ -37,17 +37,30 @@ export function clientGone(details: TsgiErrorDetails = {}): TsgiError {
 
 /** The status line that a thrown value asks for: only a `TsgiError` with a 4xx does. */
 export function statusOfError(error: unknown): StatusLine | undefined {
-  return error instanceof TsgiError && error.status?.startsWith("4") ? error.status : undefined;
+  try {
+    return error instanceof TsgiError && error.status?.startsWith("4") ? error.status : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An error as text for a log: its stack with its causes, or the value itself. Whatever is thrown has a text. */
-export function describeError(error: unknown, seen: readonly unknown[] = []): string {
+export function describeError(error: unknown): string {
+  try {
+    return stackOf(error, []);
+  } catch {
+    // A thrown value may be a revoked proxy, or have getters that throw.
+    return "an error that cannot be shown";
+  }
+}
+
+function stackOf(error: unknown, seen: readonly unknown[]): string {
   if (!(error instanceof Error)) return textOf(error);
   const text = error.stack ?? `${error.name}: ${error.message}`;
   const { cause } = error;
   return cause === undefined || cause === error || seen.includes(cause)
     ? text
-    : `${text}\nCaused by: ${describeError(cause, [...seen, error])}`;
+    : `${text}\nCaused by: ${stackOf(cause, [...seen, error])}`;
 }
 
 /** A value that is no error may have no text: an object without prototype, a failing `toString`. */

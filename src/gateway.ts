@@ -94,8 +94,11 @@ export interface Exchange {
   flush?(): void;
   /** Sends an informational response: `inform("103 Early Hints", [["Link", "</a.css>; rel=preload"]])`. */
   readonly inform?: ((status: StatusLine, headers: HeaderList) => void) | undefined;
-  /** Takes the connection over for another protocol. */
-  readonly upgrade?: (() => unknown) | undefined;
+  /**
+   * Reports an error that no response can tell of, as the server reports its own: one that comes after the end, or in a
+   * callback. It must not throw.
+   */
+  report?(error: unknown): void;
 }
 
 /**

@@ -1,5 +1,30 @@
-/** Telling a promise from a value, so that no promise is made where a value will do. */
+/** Values that may be promises: no promise is made where a value will do, and none is left whose failure nobody hears of. */
 
 export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> & object {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** What `next` makes of a value: at once where the value is there, else a promise. */
+export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | PromiseLike<R>): R | Promise<R> {
+  // A promise of the platform stays itself; any other thenable could call back twice, or throw.
+  return (isPromise(value) ? Promise.resolve(value).then(next) : next(value)) as R | Promise<R>;
+}
+
+/**
+ * Calls somebody else's function at a border where nobody waits for its result: what it throws or rejects with goes to
+ * `onError` and nowhere else.
+ */
+export function callOut(call: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    const result = call();
+    if (isPromise(result)) Promise.resolve(result).then(undefined, onError);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+/** Says that somebody may never wait for this promise: its rejection then ends nothing. Gives the promise back. */
+export function mayBeDropped<P extends PromiseLike<unknown>>(promise: P): P {
+  promise.then(undefined, () => {});
+  return promise;
 }

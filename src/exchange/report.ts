@@ -1,0 +1,27 @@
+/** Errors that no response can tell of: those that come too late, or in somebody's callback. */
+
+import { describeError } from "../errors.ts";
+import type { Environ } from "../gateway.ts";
+import { callOut } from "../promise.ts";
+
+/** Reports an error as the server reports its own: through `exchange.report` where there is one, else to `tsgi.errors`. Never throws. */
+export function reportError(environ: Environ, error: unknown): void {
+  const { report } = environ["tsgi.exchange"];
+  if (report === undefined) writeError(environ, error);
+  else
+    callOut(
+      () => report.call(environ["tsgi.exchange"], error),
+      (failure) => writeError(environ, failure),
+    );
+}
+
+/** Writes an error to `tsgi.errors` under the line of its request. Never throws: the log may be closed. */
+export function writeError(environ: Environ, error: unknown, what?: string): void {
+  callOut(
+    () => {
+      const where = what ?? `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`;
+      return environ["tsgi.errors"].write(`${where}: ${describeError(error)}\n`);
+    },
+    () => {},
+  );
+}
