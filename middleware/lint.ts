@@ -15,19 +15,18 @@ import { byteLength, isChunk } from "../src/body/chunk.ts";
 import { knownChunks } from "../src/body/reader.ts";
 import { toStream } from "../src/body/stream.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
-import { checkHeaders } from "../src/http/field-rules.ts";
-import { parseStatus } from "../src/http/status.ts";
 import { isPromise } from "../src/promise.ts";
 import { checkEnviron } from "./lint/check-environ.ts";
+import { checkHead, isEqual } from "./lint/check-head.ts";
 import { type BodyWatch, LintedBody } from "./lint/linted-body.ts";
 import { LintedInput } from "./lint/linted-input.ts";
 import { dropped, violation } from "./lint/violation.ts";
 
 /**
- * Checks an app and its server against the contract. What breaks a rule throws a `TsgiError` that quotes it, where it
- * happens: `TSGI_LINT_ENVIRON`, `TSGI_LINT_INPUT` and `TSGI_LINT_SERVER` are the server's or an outer middleware's doing,
+ * lint checks an app and its server against the contract. What breaks a rule throws a `TsgiError` that quotes it with its
+ * number, where it happens: `TSGI_LINT_ENVIRON`, `TSGI_LINT_INPUT` and `TSGI_LINT_SERVER` are the server's or an outer middleware's doing,
  * `TSGI_LINT_RESPONSE`, `TSGI_LINT_BODY` and `TSGI_LINT_ERRORS` the app's, `TSGI_LINT_DROPPED` that of a middleware
- * between two lints that did not finish the inner body.
+ * between two lints that did not close the inner body.
  */
 export function lint(app: App): App {
   checkApp(app, "lint");
@@ -39,7 +38,11 @@ export function lint(app: App): App {
   };
 }
 
-/** The bodies of each request that are still to be finished, by its `tsgi.state`, which all layers share. */
+/**
+ * The bodies of each request that are still to be closed, by its `tsgi.state`, which all layers share. A layer between two
+ * lints makes its body out of those of the layers within; when its own is closed, or is all there, theirs have to be closed.
+ * Layers are told apart by the order in which they are called: an outer one is called before the ones within it.
+ */
 const openBodies = new WeakMap<object, Set<LintedBody>>();
 
 let exchanges = 0;
@@ -53,17 +56,21 @@ class LintedExchange implements BodyWatch {
   #bodiless = false;
   #declared = -1;
   #length = 0;
-  #isHead: boolean;
+  readonly #isHead: boolean;
+  /** The header list that the app passed, and a copy of it as it was. */
+  #headers: HeaderList = [];
+  #copy: HeaderList = [];
 
   constructor(environ: Environ) {
     checkEnviron(environ);
-    const errors = environ["tsgi.errors"];
+    const { "tsgi.errors": errors, "tsgi.input": input } = environ;
     this.environ = {
       ...environ,
-      "tsgi.input": new LintedInput(environ["tsgi.input"]),
+      "tsgi.input": new LintedInput(input),
       "tsgi.errors": {
         write(text) {
-          if (typeof text !== "string") throw violation("ERRORS", "tsgi.errors got no string", "write(text: string)");
+          if (typeof text !== "string")
+            throw violation("ERRORS", `tsgi.errors got a value of type ${typeof text}`, "errors");
           errors.write(text);
         },
       },
@@ -75,28 +82,20 @@ class LintedExchange implements BodyWatch {
   start(args: [StatusLine, HeaderList, unknown?], startResponse: StartResponse): Write {
     const [status, headers, error] = args;
     if (args.length < 2 || args.length > 3) {
-      throw violation(
-        "RESPONSE",
-        `startResponse got ${args.length} arguments`,
-        "startResponse(status, headers, error?)",
-      );
+      throw violation("RESPONSE", `startResponse got ${args.length} arguments`, "arguments");
     }
     if (this.#status !== undefined && error === undefined) {
-      throw violation("RESPONSE", "startResponse was called twice", "A second call without `error` throws.");
+      throw violation("RESPONSE", "startResponse was called twice", "startOnce");
     }
-    const { code, bodiless } = asResponseRule(() => parseStatus(status), "status and headers are well-formed");
-    this.#declared = asResponseRule(() => checkHeaders(headers), "status and headers are well-formed");
-    if (headers.some(([name]) => name.toLowerCase() === "status")) {
-      throw violation("RESPONSE", "there is a header named Status", "the status is startResponse's first argument");
-    }
-    if (code === 204 && this.#declared >= 0) {
-      throw violation("RESPONSE", "204 declares a Content-Length", "204 has no `Content-Length`.");
-    }
+    const { status: parsed, declared } = checkHead(status, headers);
+    this.#declared = declared;
+    this.#headers = headers;
+    this.#copy = headers.map(([name, value]) => [name, value]);
     this.#status = status;
-    this.#bodiless = bodiless;
+    this.#bodiless = parsed.bodiless;
     const write = startResponse(...(args as Parameters<StartResponse>));
     if (typeof write !== "function") {
-      throw violation("SERVER", "startResponse gave no function", "`startResponse` … returns `write`.");
+      throw violation("SERVER", "startResponse returned no function", "arguments");
     }
     return (chunk) => {
       this.took(chunk);
@@ -109,11 +108,7 @@ class LintedExchange implements BodyWatch {
     const chunks = knownChunks(body);
     if (chunks === undefined) return toStream(new LintedBody(body, this));
     if (this.#status === undefined) {
-      throw violation(
-        "RESPONSE",
-        "the app answered without startResponse",
-        "An app calls `startResponse` before its first chunk.",
-      );
+      throw violation("RESPONSE", "the app answered without startResponse", "startFirst");
     }
     for (const chunk of chunks) this.took(chunk);
     this.ended();
@@ -123,50 +118,38 @@ class LintedExchange implements BodyWatch {
 
   /** The app sends a chunk. */
   took(chunk: Chunk): void {
-    if (!isChunk(chunk)) throw violation("BODY", `a chunk is ${typeof chunk}`, "type Chunk = string | Uint8Array");
+    if (!isChunk(chunk)) throw violation("BODY", `a chunk is ${typeof chunk}`, "chunk");
     if (chunk.length === 0) return;
     if (this.#status === undefined) {
-      throw violation("RESPONSE", "a chunk came before startResponse", "Nothing is sent before `startResponse`.");
+      throw violation("RESPONSE", "a chunk came before startResponse", "startFirst");
     }
     if (this.#bodiless) {
-      throw violation("BODY", `a response with ${this.#status} has a body`, "HEAD, 204 and 304 send no body");
+      throw violation("BODY", `a response with ${this.#status} has a body`, "noBody");
     }
     this.#length += byteLength(chunk);
     if (this.#declared >= 0 && this.#length > this.#declared && !this.#isHead) {
-      throw violation(
-        "BODY",
-        `the body is longer than its Content-Length of ${this.#declared}`,
-        "A body is as long as declared.",
-      );
+      throw violation("BODY", `the body is longer than its Content-Length of ${this.#declared}`, "length");
     }
   }
 
   /** The body came to its own end. */
   ended(): void {
+    this.#checkUnchanged();
     if (this.#status === undefined) {
-      throw violation(
-        "RESPONSE",
-        "the body ended without startResponse",
-        "An app calls `startResponse` before its first chunk.",
-      );
+      throw violation("RESPONSE", "the body ended without startResponse", "startFirst");
     }
     if (this.#declared > this.#length && !this.#bodiless && !this.#isHead) {
-      throw violation(
-        "BODY",
-        `the body is ${this.#length} bytes of its declared ${this.#declared}`,
-        "A body is as long as declared.",
-      );
+      throw violation("BODY", `the body is ${this.#length} bytes of its declared ${this.#declared}`, "length");
     }
   }
 
   #checkUnchanged(): void {
+    if (!isEqual(this.#headers, this.#copy)) {
+      throw violation("RESPONSE", "the header list was changed after startResponse", "listIsValue");
+    }
     for (const key of new Set([...Object.keys(this.#before), ...Object.keys(this.environ)])) {
       if (this.#before[key] !== this.environ[key]) {
-        throw violation(
-          "ENVIRON",
-          `the app changed ${key} of its environ`,
-          "Never change the environ that you were given",
-        );
+        throw violation("ENVIRON", `the app changed ${key} of its environ`, "neverChanged");
       }
     }
   }
@@ -180,13 +163,5 @@ class LintedExchange implements BodyWatch {
 
   openWithin(): LintedBody[] {
     return [...this.open].filter((body) => body.order > this.order);
-  }
-}
-
-function asResponseRule<T>(check: () => T, rule: string): T {
-  try {
-    return check();
-  } catch (error) {
-    throw violation("RESPONSE", (error as Error).message, rule);
   }
 }

@@ -12,11 +12,13 @@ import { BodyReader, closeBody, failAfter, knownChunks } from "../src/body/reade
 import { toStream } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
+import { respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
-import { isPromise } from "../src/promise.ts";
+import { andThen, isPromise } from "../src/promise.ts";
 import type { Change } from "./transform/change.ts";
+import { hidesType, isSelected, mayAskAgain, wholeRequest } from "./transform/selection.ts";
 
 export {
   type Change,
@@ -31,13 +33,17 @@ export {
 /**
  * transform calls `change` with each response that the app has started, and sends what it returns. Where that has another
  * body, the headers that described the old one go with it: `Content-Length` (the server adds the new one where it is
- * known), `Accept-Ranges` and digests, and a strong `ETag` becomes weak (RFC 9110 §8.8.1). The app's body is finished once,
+ * known), `Accept-Ranges` and digests, and a strong `ETag` becomes weak (RFC 9110 §8.8.1). The app's body is closed once,
  * whatever the change did with it.
+ *
+ * A changed resource has one representation. Where the app answers `Range` or `Accept-Encoding` with a part of a body, or an
+ * encoded one, that the change would take, it is asked again for the whole (GET and HEAD without a body), and the client gets
+ * that changed, as a 200; what the change leaves alone keeps its ranges and encodings.
  *
  * A change that throws is the app's error: 500. Responses to HEAD, 204 and 304 go through the change as well, for their
  * headers, and never have a body. A change of bytes asks `isTransformable` first; `mapText`, `mapDocument` and `mapChunks` do.
- * When only the headers change, intercepting `startResponse` is cheaper. Throws `TSGI_BAD_CHANGE` for a change that is no
- * function.
+ * When only the headers change, intercepting `startResponse` is cheaper. Throws `TSGI_BAD_CHANGE` for a change that is not a
+ * function, and for one that returns something else than a response.
  */
 export function transform(app: App, change: Change): App {
   checkApp(app, "transform");
@@ -46,93 +52,129 @@ export function transform(app: App, change: Change): App {
       hint: "Pass ({ status, headers, body }) => ({ status, headers, body }).",
     });
   }
+
   return function transform(environ, startResponse) {
-    const send = ({ status, headers, body }: AppResponse): Body | Promise<Body> => {
-      try {
-        startResponse(status, status.startsWith("304 ") ? withKnownTag(headers, environ) : headers);
-        return body;
-      } catch (error) {
-        return failAfter(() => closeBody(body), error);
-      }
-    };
-    const rework = (captured: AppResponse) => changeResponse(captured, change, environ);
-    const captured = capture(app, environ);
-    const changed = isPromise<AppResponse>(captured) ? captured.then(rework) : rework(captured);
-    return isPromise<AppResponse>(changed) ? changed.then(send) : send(changed);
+    return andThen(capture(app, environ), (response) =>
+      andThen(changed(response, environ), ({ status, headers, body }) =>
+        respond(
+          { status, headers: status.startsWith("304 ") ? withKnownTag(headers, environ) : headers, body },
+          startResponse,
+        ),
+      ),
+    );
   };
+
+  function changed(response: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
+    const mayBePart = isSelected(response) && mayAskAgain(environ);
+    if (mayBePart && hidesType(response)) return unlessTaken(response, environ);
+    const original = new Original(response);
+    if (!mayBePart) return changeResponse(original, change, environ);
+    const { takes } = change;
+    // A change that does not say which responses it takes is asked with the part: a new body is one made of a part.
+    if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
+    if (!takes(original.response, environ)) return changeResponse(original, change, environ);
+    return andThen(original.close(), () => changedWhole(environ));
+  }
+
+  function changedWhole(environ: Environ): AppResponse | Promise<AppResponse> {
+    const whole = wholeRequest(environ);
+    return andThen(capture(app, whole), (response) => changeResponse(new Original(response), change, whole));
+  }
+
+  /** Only the whole tells whether the change takes a resource of which the response does not name the type. */
+  function unlessTaken(part: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
+    const whole = wholeRequest(environ);
+    const keepPart = () => changeResponse(new Original(part), change, environ);
+    return andThen(capture(app, whole), (response) => {
+      const original = new Original(response);
+      if (change.takes?.(original.response, whole) === false) return andThen(original.close(), keepPart);
+      return andThen(changeResponse(original, change, whole), (changed) =>
+        changed.body === original.response.body
+          ? andThen(original.close(), keepPart)
+          : andThen(closeBody(part.body), () => changed),
+      );
+    });
+  }
 }
 
-function changeResponse(captured: AppResponse, change: Change, environ: Environ): AppResponse | Promise<AppResponse> {
-  const inner = new InnerBody(captured.body);
-  const fail = (error: unknown): Promise<never> => failAfter(() => inner.finish(), error);
-  const settle = (changed: AppResponse) => withNewBody({ ...captured, body: inner.body }, changed, inner, environ);
+/** Changes a response; `instead`, where it is given, is what is sent in place of one that gets another body. */
+function changeResponse(
+  original: Original,
+  change: Change,
+  environ: Environ,
+  instead?: () => AppResponse | Promise<AppResponse>,
+): AppResponse | Promise<AppResponse> {
+  const before = original.response;
+  const fail = (error: unknown): Promise<never> => failAfter(() => original.close(), error);
+  const settle = (changed: AppResponse) => {
+    const { body } = checkResponse(changed);
+    if (instead === undefined || body === before.body) return withNewBody(original, changed, environ);
+    return andThen(closeBoth(closeBody(body), original), instead);
+  };
   try {
-    const changed = change({ ...captured, body: inner.body }, environ);
+    const changed = change(before, environ);
     return isPromise<AppResponse>(changed) ? Promise.resolve(changed).then(settle).catch(fail) : settle(changed);
   } catch (error) {
     return fail(error);
   }
 }
 
-/** The body that a change is given: however often it is dropped or read, the app's own is finished once. */
-class InnerBody {
-  readonly body: Body;
+function checkResponse(changed: unknown): AppResponse {
+  if (typeof changed === "object" && changed !== null && "status" in changed && "headers" in changed) {
+    return changed as AppResponse;
+  }
+  throw new TsgiError(
+    "TSGI_BAD_CHANGE",
+    `a change returns a response, not ${changed === null ? "null" : typeof changed}`,
+    {
+      hint: "Return { status, headers, body }, or the response that it was given.",
+    },
+  );
+}
+
+/** The response that a change is given: however often its body is dropped or read, the app's own is closed once. */
+class Original {
+  readonly response: AppResponse;
   readonly #reader: BodyReader | undefined;
 
-  constructor(body: Body) {
-    this.#reader = knownChunks(body) === undefined ? new BodyReader(body) : undefined;
-    this.body = this.#reader === undefined ? body : toStream(this.#reader);
+  constructor(response: AppResponse) {
+    this.#reader = knownChunks(response.body) === undefined ? new BodyReader(response.body) : undefined;
+    this.response = this.#reader === undefined ? response : { ...response, body: toStream(this.#reader) };
   }
 
-  finish(): Promise<unknown> | undefined {
+  close(): Promise<unknown> | undefined {
     return this.#reader?.close();
   }
 }
 
-function withNewBody(
-  before: AppResponse,
-  changed: AppResponse,
-  inner: InnerBody,
-  environ: Environ,
-): AppResponse | Promise<AppResponse> {
-  if (changed.body === before.body) return changed;
-  const headers = headersOfNewBody(before.headers, changed.headers);
+function withNewBody(original: Original, changed: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
+  if (changed.body === original.response.body) return changed;
+  const headers = headersOfNewBody(original.response.headers, changed.headers);
   if (environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
-    const response = { ...changed, headers, body: NO_BODY };
-    const finishing = finishBoth(() => closeBody(changed.body), inner);
-    return finishing === undefined ? response : finishing.then(() => response);
+    return andThen(closeBoth(closeBody(changed.body), original), () => ({ ...changed, headers, body: NO_BODY }));
   }
-  if (knownChunks(changed.body) === undefined) return { ...changed, headers, body: finishingBoth(changed.body, inner) };
-  const finishing = inner.finish();
-  const response = { ...changed, headers };
-  return finishing === undefined ? response : finishing.then(() => response);
+  if (knownChunks(changed.body) === undefined)
+    return { ...changed, headers, body: closingBoth(changed.body, original) };
+  return andThen(original.close(), () => ({ ...changed, headers }));
 }
 
 /** An empty body of unknown length. */
 const NO_BODY: Iterable<never> = { [Symbol.iterator]: () => [][Symbol.iterator]() };
 
-function finishingBoth(body: Body, inner: InnerBody): Body {
+function closingBoth(body: Body, original: Original): Body {
   const reader = new BodyReader(body);
   return toStream({
     isAsync: reader.isAsync,
     next: () => reader.next(),
-    close: () => finishBoth(() => reader.close(), inner),
+    close: () => closeBoth(reader.close(), original),
   });
 }
 
-/** Finishes the app's body too where finishing the new one fails. */
-function finishBoth(finishNew: () => Promise<unknown> | undefined, inner: InnerBody): Promise<unknown> | undefined {
-  const finishing = [finishNew, () => inner.finish()]
-    .map((finishOne) => {
-      try {
-        return finishOne();
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    })
-    .filter((each) => each !== undefined);
-  return finishing.length === 0 ? undefined : Promise.all(finishing);
+/** Closes the app's body too where closing the new one fails. */
+function closeBoth(closing: Promise<unknown> | undefined, original: Original): Promise<unknown> | undefined {
+  const all = [closing, original.close()].filter((each) => each !== undefined);
+  return all.length === 0 ? undefined : Promise.all(all);
 }
 
 /** A 304 of an app knows the strong tag of its own body; a client that has the changed one knows it as a weak tag. */
@@ -142,16 +184,11 @@ function withKnownTag(headers: HeaderList, environ: Environ): HeaderList {
   return isKnownAsWeak ? setHeader(headers, "ETag", `W/${tag}`) : headers;
 }
 
+/** Fields that describe the bytes of a body (RFC 9110 §8.6, §14.3; RFC 9530). */
+const OF_BODY = ["Content-Length", "Accept-Ranges", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"];
+
 function headersOfNewBody(before: HeaderList, changed: HeaderList): HeaderList {
-  const headers = removeHeaders(
-    changed,
-    "Content-Length",
-    "Accept-Ranges",
-    "Content-MD5",
-    "Digest",
-    "Content-Digest",
-    "Repr-Digest",
-  );
+  const headers = removeHeaders(changed, ...OF_BODY);
   const tag = getHeader(headers, "ETag");
   const isStale = tag !== undefined && tag === getHeader(before, "ETag") && !tag.startsWith("W/");
   return isStale ? setHeader(headers, "ETag", `W/${tag}`) : headers;

@@ -28,13 +28,28 @@ export function html(content: string, options: ResponseOptions = {}): App {
   return response(content, "text/html; charset=utf-8", options);
 }
 
-/** `json({ ok: true })` answers with a value as JSON. Throws `TSGI_BAD_JSON` for a value that JSON cannot hold. */
+/**
+ * `json({ ok: true })` answers with a value as JSON. Throws `TSGI_BAD_JSON` for a value that JSON cannot hold: undefined, a
+ * function, a BigInt, an object that contains itself.
+ */
 export function json(value: unknown, options: ResponseOptions = {}): App {
-  const content = JSON.stringify(value);
-  if (content === undefined) {
-    throw new TsgiError("TSGI_BAD_JSON", `JSON has no form for ${typeof value}`, { hint: "Pass null, or an object." });
+  return response(encodeJson(value), "application/json", options);
+}
+
+function encodeJson(value: unknown): string {
+  let content: string | undefined;
+  let cause: unknown;
+  try {
+    content = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
   }
-  return response(content, "application/json", options);
+  if (content !== undefined) return content;
+  const problem = cause instanceof Error ? cause.message : `JSON has no form for ${typeof value}`;
+  throw new TsgiError("TSGI_BAD_JSON", `the value cannot be sent as JSON: ${problem}`, {
+    hint: "Pass null, a string, a number, a boolean, or a list or an object of these.",
+    cause,
+  });
 }
 
 /**

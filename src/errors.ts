@@ -35,6 +35,15 @@ export function clientGone(details: TsgiErrorDetails = {}): TsgiError {
   return new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended", details);
 }
 
+/** isClientGone tells whether an error says that the client went away: nothing that anybody has to mend. */
+export function isClientGone(error: unknown): boolean {
+  try {
+    return error instanceof TsgiError && error.code === "TSGI_CLIENT_GONE";
+  } catch {
+    return false;
+  }
+}
+
 /** The status line that a thrown value asks for: only a `TsgiError` with a 4xx does. */
 export function statusOfError(error: unknown): StatusLine | undefined {
   try {

@@ -10,34 +10,54 @@
  *
  * The rules of a response, in the order in which they matter:
  *
- * 1. `startResponse` records status and headers and returns `write`. It throws at once on a malformed status, an invalid
- *    header name or value, or a hop-by-hop header.
- * 2. Nothing is sent before the first non-empty chunk, the first `write` or the end of the body, so an app may call
- *    `startResponse` as late as that (a generator does, in its first step).
+ * 1. `startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`. It
+ *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header. There is no header named
+ *    `Status`, and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
+ * 2. An app calls `startResponse` before its first chunk. Nothing is sent before the first non-empty chunk, the first
+ *    `write` or the end of the body, so an app may call it as late as that (a generator does, in its first step).
  * 3. A second call without `error` throws. With `error` it replaces what was recorded as long as nothing has been sent,
  *    and rethrows `error` once something has.
- * 4. Chunks go out as they come. The next one is asked for when the client has room for it.
- * 5. The body is finished exactly once: at its end, on an error, when the client goes away, for HEAD. "Finished" means its
- *    `close()` if it has one, a stream's `destroy()` or `cancel()`, else its iterator's `return()`.
- * 6. One chunk, or an array of chunks, gets its `Content-Length`. A body shorter than the length it declared closes the
- *    connection; a longer one is cut there and reported.
- * 7. HEAD, 204 and 304 send no body, whatever the app returns.
+ * 4. A chunk is a string or a `Uint8Array`. Chunks go out as they come. The next one is asked for when the client has room
+ *    for it, and not before the last one has come.
+ * 5. The body is closed exactly once: at its end, on an error, when the client goes away, for HEAD. It is closed by its
+ *    `close()` if it has one, by a stream's `destroy()` or `cancel()`, else by its iterator's `return()`. A layer that drops
+ *    a body closes it, and a closed body is not read.
+ * 6. One chunk, or an array of chunks, gets its `Content-Length`. A body is as long as the length that it declares: a
+ *    shorter one closes the connection, a longer one is cut there; both are reported.
+ * 7. HEAD, 204, 205 and 304 send no body, whatever the app returns. A 204 has no `Content-Length`.
  * 8. An error before the head is sent becomes a 500; after it, the connection is cut, so that the response cannot look
- *    whole. Both are reported to `tsgi.errors`; a client that went away is no error.
+ *    whole. Both are reported to `tsgi.errors`; a disconnected client is not an error.
  * 9. `Date` is added where it is missing. There is no `Server` header.
  * 10. An empty chunk means "flush": a layer that holds bytes back passes them on; nothing goes on the wire for it.
+ *
+ * The rules of an environ:
+ *
+ * 11. An environ is a plain object without a prototype of its own. It is never changed: a layer that needs another one copies it.
+ * 12. The keys of CGI are strings, `REQUEST_METHOD` is a token, and numbers are decimal; `tsgi.version` is `[1, 0]`,
+ *     `tsgi.url_scheme` is `"http"` or `"https"`.
+ * 13. `SCRIPT_NAME + PATH_INFO` is the canonical path of the request. `SCRIPT_NAME` never ends in `/`, `PATH_INFO` is empty or
+ *     starts with `/`; it is `"*"` for `OPTIONS *` alone.
+ * 14. A request header is a string under `HTTP_`, in upper case, `-` as `_`; `Content-Type` and `Content-Length` are
+ *     `CONTENT_TYPE` and `CONTENT_LENGTH`, never also `HTTP_` keys.
+ * 15. `tsgi.input` is an `AsyncIterable<Uint8Array>` that ends by itself and is read once.
+ * 16. `tsgi.errors` has `write(text: string)`. `tsgi.exchange`, `tsgi.params` and `tsgi.state` are objects,
+ *     `tsgi.multithread`, `tsgi.multiprocess` and `tsgi.run_once` booleans.
+ *
+ * Nobody else's failure is yours: whatever an app, a body, a callback or the log throws or rejects with is caught at the
+ * border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called it,
+ * except where a rule says so.
  *
  * Source: PEP 3333, read for an asynchronous runtime.
  */
 
-/** A piece of a body. A string is sent as UTF-8. Bytes are never changed once they were handed on, by whoever has them. */
+/** A piece of a body. A string is sent as UTF-8. Treat chunks as immutable once they have been passed on. */
 export type Chunk = string | Uint8Array;
 
 /** What an app returns. A string or a `Uint8Array` is one chunk; nothing is an empty body. */
 // biome-ignore lint/suspicious/noConfusingVoidType: an app without a return statement is an app with an empty body.
 export type Body = Chunk | Iterable<Chunk> | AsyncIterable<Chunk> | null | undefined | void;
 
-/** A status code and a reason phrase: `"200 OK"`. `"OK"` alone does not compile. */
+/** A status code from 200 to 599 and a reason phrase: `"200 OK"`. `"OK"` alone does not compile. */
 export type StatusLine = `${number} ${string}`;
 
 /**
@@ -55,7 +75,7 @@ export type Write = (chunk: Chunk) => void | Promise<void>;
 /** Records status and headers; nothing is sent yet (rules 1 to 3). */
 export type StartResponse = (status: StatusLine, headers: HeaderList, error?: unknown) => Write;
 
-/** An application, and as well a middleware around one, and a whole site. */
+/** An application. A wrapped app and a whole site are apps too. */
 export type App = (environ: Environ, startResponse: StartResponse) => Body | Promise<Body>;
 
 /**

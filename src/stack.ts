@@ -6,17 +6,16 @@ import type { App, Middleware } from "./gateway.ts";
 
 /** A stack of middleware. `use` gives a new one, so a stack can be shared and built upon. */
 export interface Stack {
-  /** Adds a middleware inside those that are there, with its options where it has any. Throws `TSGI_NO_MIDDLEWARE`. */
-  use(middleware: Middleware): Stack;
-  use<Options extends unknown[]>(middleware: (app: App, ...options: Options) => App, ...options: Options): Stack;
+  /** Adds a middleware inside those that are there, with its options where it takes any. Throws `TSGI_NO_MIDDLEWARE`. */
+  use<Options extends unknown[]>(middleware: Middleware<Options>, ...options: Options): Stack;
   /** The app wrapped in the whole stack. Throws `TSGI_NO_APP`. */
   run(app: App): App;
 }
 
 /**
- * Composes middleware as it is read, from the outside in, as Rack's builder does:
- * `stack().use(accessLog, { format: "combined" }).use(compress).run(app)` equals
- * `accessLog(compress(app), { format: "combined" })`.
+ * stack composes middleware as it is read, from the outside in, as Rack's builder does:
+ * `stack().use(staticFiles, { "/static": "./public" }).use(lint).run(app)` equals
+ * `staticFiles(lint(app), { "/static": "./public" })`.
  */
 export function stack(): Stack {
   return extend((app) => app);
@@ -24,7 +23,7 @@ export function stack(): Stack {
 
 function extend(wrap: (app: App) => App): Stack {
   return {
-    use(middleware: (app: App, ...options: never[]) => App, ...options: never[]): Stack {
+    use(middleware, ...options) {
       if (typeof middleware !== "function") {
         throw new TsgiError("TSGI_NO_MIDDLEWARE", `a middleware is a function, not ${typeof middleware}`, {
           hint: "Pass (app, options) => app.",

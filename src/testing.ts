@@ -209,7 +209,7 @@ class Client implements Sink {
   end(chunk?: Chunk): void {
     if (chunk !== undefined && chunk.length > 0) this.#body?.enqueue(toBytes(chunk));
     // What goes wrong while the body is being finished fails the test as well, so the end waits for it.
-    queueMicrotask(() => {
+    setTimeout(() => {
       if (this.closed) return;
       if (this.#failure === undefined) this.#body?.close();
       else this.#body?.error(this.#failure.error);

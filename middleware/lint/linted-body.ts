@@ -1,4 +1,4 @@
-/** The streamed body of an app, checked as it is read and finished. */
+/** The streamed body of an app, checked as it is read and closed. */
 
 import { BodyReader, type ChunkReader } from "../../src/body/reader.ts";
 import type { Body, Chunk } from "../../src/gateway.ts";
@@ -11,11 +11,11 @@ export interface BodyWatch {
   took(chunk: Chunk): void;
   /** The body came to its own end. */
   ended(): void;
-  /** The bodies of the request, of all its layers, that are still to be finished. */
+  /** The bodies of the request, of all its layers, that are still to be closed. */
   readonly open: Set<LintedBody>;
   /** Grows from layer to layer: an outer one is called before it calls an inner one. */
   readonly order: number;
-  /** The bodies of inner layers that are still to be finished. */
+  /** The bodies of inner layers that are still to be closed. */
   openWithin(): LintedBody[];
 }
 
@@ -24,9 +24,9 @@ export class LintedBody implements ChunkReader {
   readonly #inner: BodyReader;
   readonly #exchange: BodyWatch;
   #ended = false;
-  #finished = false;
+  #closed = false;
   #reading = false;
-  /** The bodies of inner layers that were open when this one came: whoever made this one out of them finishes them. */
+  /** The bodies of inner layers that were open when this one came: the layer that made this one out of them closes them. */
   readonly #within: readonly LintedBody[];
 
   constructor(body: Body, exchange: BodyWatch) {
@@ -42,14 +42,9 @@ export class LintedBody implements ChunkReader {
   }
 
   next(): Chunk | undefined | Promise<Chunk | undefined> {
-    if (this.#finished)
-      throw violation("SERVER", "a finished body is read", "The body is always finished, exactly once");
+    if (this.#closed) throw violation("SERVER", "a closed body is read", "closeDropped");
     if (this.#reading) {
-      throw violation(
-        "SERVER",
-        "a chunk is asked for before the last one came",
-        "The next chunk is asked for when the client has room for it.",
-      );
+      throw violation("SERVER", "a chunk is asked for before the last one came", "oneAtATime");
     }
     const chunk = this.#inner.next();
     if (!isPromise(chunk)) return this.#take(chunk);
@@ -75,18 +70,17 @@ export class LintedBody implements ChunkReader {
   }
 
   close(): Promise<unknown> | undefined {
-    if (this.#finished && !this.#ended) {
-      throw violation("SERVER", "the body is finished a second time", "The body is always finished, exactly once");
+    if (this.#closed && !this.#ended) {
+      return Promise.reject(violation("SERVER", "the body is closed a second time", "closeOnce"));
     }
-    this.#finished = true;
+    this.#closed = true;
     this.#exchange.open.delete(this);
-    const finishing = this.#inner.close();
-    if (finishing !== undefined) return finishing.then(() => this.#checkDropped());
-    this.#checkDropped();
-    return undefined;
+    const closing = this.#inner.close();
+    if (closing !== undefined) return closing.then(() => this.#checkDropped());
+    return this.#within.every((body) => body.#closed) ? undefined : Promise.reject(dropped());
   }
 
   #checkDropped(): void {
-    for (const body of this.#within) if (!body.#finished) throw dropped();
+    for (const body of this.#within) if (!body.#closed) throw dropped();
   }
 }

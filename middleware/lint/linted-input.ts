@@ -12,18 +12,17 @@ export class LintedInput implements AsyncIterableIterator<Uint8Array> {
   }
 
   [Symbol.asyncIterator](): this {
-    if (this.#iterator !== undefined)
-      throw violation("INPUT", "the input is read a second time", "read once, ends by itself");
+    if (this.#iterator !== undefined) throw violation("INPUT", "the input is read a second time", "input");
     this.#iterator = this.#inner[Symbol.asyncIterator]();
     return this;
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#ended) throw violation("INPUT", "the input is read after its end", "read once, ends by itself");
+    if (this.#ended) throw violation("INPUT", "the input is read after its end", "input");
     const step = await (this.#iterator as AsyncIterator<Uint8Array>).next();
     if (step.done) this.#ended = true;
     else if (!(step.value instanceof Uint8Array)) {
-      throw violation("INPUT", `the input gave ${typeof step.value}`, "AsyncIterable<Uint8Array>");
+      throw violation("INPUT", `the input gave ${typeof step.value}`, "input");
     }
     return step;
   }

@@ -1,60 +1,65 @@
 /**
- * Bodies: reading one chunk by chunk, deriving another from it, and finishing it.
+ * Bodies: reading one chunk by chunk, and closing it.
  *
- * "Finished" means its `close()` if it has one, a stream's `destroy()` or `cancel()`, else its iterator's `return()`
- * (PEP 3333, "Handling the close() method"). Whoever drops a body finishes it.
+ * A body is closed by its `close()` if it has one, by a stream's `destroy()` or `cancel()`, else by its iterator's `return()`
+ * (PEP 3333, "Handling the close() method"). Code that drops a body closes it.
  */
 
 import { TsgiError } from "../errors.ts";
 import type { Body, Chunk } from "../gateway.ts";
-import { isPromise } from "../promise.ts";
+import { isPromise, mayBeDropped } from "../promise.ts";
 import { checkChunk, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
 
-interface Finishable {
+/** The members that close a body, and those of a Node stream that fails. */
+interface Closable {
   close?(): unknown;
   destroy?(): unknown;
-  cancel?(): unknown;
+  on?(event: "error", listener: () => void): unknown;
 }
 
 const decoder = new TextDecoder();
 
-/** The chunks of a body that are all there already, or undefined where they are still to come. */
+/** knownChunks gives the chunks of a body that are all there already, or undefined where they are still to come. */
 export function knownChunks(body: Body): readonly Chunk[] | undefined {
   if (body === undefined || body === null) return [];
   if (isChunk(body)) return [body];
   return Array.isArray(body) && !("close" in body) ? body : undefined;
 }
 
-/** Something that gives chunks one by one. */
+/** What gives chunks one by one, and is closed once. */
 export interface ChunkReader {
   /** Whether `next` may answer with a promise. */
   readonly isAsync: boolean;
-  /** The next chunk, undefined at the end, or a promise of one of the two. */
+  /** Gives the next chunk, undefined at the end, or a promise of one of the two. Throws or rejects where the body fails. */
   next(): Chunk | undefined | Promise<Chunk | undefined>;
-  /** Finishes what is read, however far that went; a second call does nothing. */
+  /** Closes what is read, however far that went; a second call does nothing. Never throws: it rejects. */
   close(): undefined | Promise<unknown>;
 }
 
+/** A step of an iterator of chunks. */
+export type ChunkStep = IteratorResult<unknown>;
+
 /**
- * Reads a body chunk by chunk and finishes it exactly once, whatever happens. A synchronous body is read without
- * promises. Throws `TSGI_BAD_BODY` for what is no body.
+ * Reads a body chunk by chunk and closes it exactly once, whatever happens. A synchronous body is read without promises.
+ * Throws `TSGI_BAD_BODY` for what is not a body.
  */
 export class BodyReader implements ChunkReader {
   readonly isAsync: boolean;
-  readonly #body: Finishable | null;
-  readonly #advance: () => Step | PromiseLike<Step>;
+  readonly #body: Closable;
+  readonly #advance: () => ChunkStep | PromiseLike<ChunkStep>;
   readonly #stop: () => unknown;
   #ended = false;
-  #finished = false;
+  #closed = false;
 
   constructor(body: Body) {
     const source = (knownChunks(body) ?? body) as Partial<ReadableStream & AsyncIterable<Chunk> & Iterable<Chunk>>;
     if (source === null || typeof source !== "object") throw badBody(body);
-    this.#body = source as Finishable;
+    this.#body = source as Closable;
+    adopt(body);
     this.isAsync = true;
     if (typeof source.getReader === "function") {
       const reader = (source as ReadableStream).getReader();
-      this.#advance = () => reader.read() as PromiseLike<Step>;
+      this.#advance = () => reader.read() as PromiseLike<ChunkStep>;
       this.#stop = () => reader.cancel();
       return;
     }
@@ -64,13 +69,13 @@ export class BodyReader implements ChunkReader {
       this.isAsync = false;
       iterator = (source as Iterable<Chunk>)[Symbol.iterator]();
     } else throw badBody(body);
-    this.#advance = () => iterator.next();
+    this.#advance = () => iterator.next() as ChunkStep | PromiseLike<ChunkStep>;
     this.#stop = () => iterator.return?.();
   }
 
   next(): Chunk | undefined | Promise<Chunk | undefined> {
-    if (this.#finished || this.#ended) return undefined;
-    let step: Step | PromiseLike<Step>;
+    if (this.#closed || this.#ended) return undefined;
+    let step: ChunkStep | PromiseLike<ChunkStep>;
     try {
       step = this.#advance();
     } catch (error) {
@@ -80,8 +85,8 @@ export class BodyReader implements ChunkReader {
     return isPromise(step) ? this.#settle(step) : this.#take(step);
   }
 
-  async #settle(pending: PromiseLike<Step>): Promise<Chunk | undefined> {
-    let step: Step;
+  async #settle(pending: PromiseLike<ChunkStep>): Promise<Chunk | undefined> {
+    let step: ChunkStep;
     try {
       step = await pending;
     } catch (error) {
@@ -92,22 +97,24 @@ export class BodyReader implements ChunkReader {
     return this.#take(step);
   }
 
-  #take(step: Step): Chunk | undefined {
+  #take(step: ChunkStep): Chunk | undefined {
     if (!step.done) return checkChunk(step.value);
     this.#ended = true;
     return undefined;
   }
 
   close(): undefined | Promise<unknown> {
-    if (this.#finished) return;
-    this.#finished = true;
-    if (typeof this.#body?.close === "function") return settled(this.#body.close());
-    if (typeof this.#body?.destroy === "function") return settled(this.#body.destroy());
-    return this.#ended ? undefined : settled(this.#stop());
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      if (typeof this.#body.close === "function") return settled(this.#body.close());
+      if (typeof this.#body.destroy === "function") return settled(this.#body.destroy());
+      return this.#ended ? undefined : settled(this.#stop());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 }
-
-type Step = IteratorResult<unknown>;
 
 function settled(result: unknown): undefined | Promise<unknown> {
   return isPromise(result) ? Promise.resolve(result) : undefined;
@@ -119,32 +126,52 @@ function badBody(body: unknown): TsgiError {
   });
 }
 
-/** Finishes a body that nobody is going to read. Rejects or throws what its own finishing throws. */
-export function closeBody(body: Body): undefined | Promise<unknown> {
-  if (knownChunks(body) === undefined) return new BodyReader(body).close();
+/**
+ * adopt takes responsibility for a body that will be read or closed later: a Node stream that fails until then, or while
+ * it is destroyed, emits an `error` that would end the process if nobody listened. Its reader still gets the error.
+ */
+export function adopt(body: Body): void {
+  const { on, destroy } = (body ?? {}) as Closable;
+  if (typeof on === "function" && typeof destroy === "function") on.call(body, "error", ignore);
 }
 
-/** Fails with an error, whatever else goes wrong in finishing what was to be sent. */
-export async function failAfter(finishing: () => unknown, error: unknown): Promise<never> {
+function ignore(): void {}
+
+/** closeBody closes a body that nobody is going to read. Never throws: it rejects with what the closing fails with. */
+export function closeBody(body: Body): undefined | Promise<unknown> {
+  if (knownChunks(body) !== undefined) return undefined;
   try {
-    await finishing();
+    return new BodyReader(body).close();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** failAfter rejects with `error` once what was to be sent is closed, whatever else goes wrong in closing it. */
+export async function failAfter(closing: () => unknown, error: unknown): Promise<never> {
+  try {
+    await closing();
   } catch {}
   throw error;
 }
 
-/** Reads a whole body, and finishes it. */
-export async function readBody(body: Body): Promise<Uint8Array> {
-  const reader = new BodyReader(body);
+/** readBody reads a whole body and closes it. Rejects with what the body, or closing it, fails with. */
+export function readBody(body: Body): Promise<Uint8Array> {
+  return mayBeDropped(readAll(new BodyReader(body)));
+}
+
+async function readAll(reader: ChunkReader): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   try {
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) parts.push(toBytes(chunk));
-  } finally {
-    await reader.close();
+  } catch (error) {
+    return failAfter(() => reader.close(), error);
   }
+  await reader.close();
   return joinBytes(parts);
 }
 
-/** Reads a whole body as UTF-8 text, and finishes it. */
+/** readText reads a whole body as UTF-8 text and closes it. */
 export async function readText(body: Body): Promise<string> {
   return decoder.decode(await readBody(body));
 }

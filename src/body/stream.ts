@@ -1,8 +1,8 @@
 /** Bodies made of others: mapped chunk by chunk, resumed after a first chunk, or read from anything that gives chunks. */
 
 import type { Body, Chunk } from "../gateway.ts";
-import { isPromise } from "../promise.ts";
-import { checkChunk } from "./chunk.ts";
+import { isPromise, mayBeDropped } from "../promise.ts";
+import { checkChunk, checkChunks } from "./chunk.ts";
 import { BodyReader, type ChunkReader, knownChunks } from "./reader.ts";
 
 /** A body that is more than one chunk. */
@@ -17,23 +17,23 @@ export interface BodyMap {
 }
 
 /**
- * A body derived from another, chunk by chunk, as lazily as it is read. Finishing it finishes the inner one, even where it
- * was never started. A body of chunks that are all there already stays an array, so its length stays known.
+ * mapBody derives a body from another, chunk by chunk, as lazily as it is read. Closing it closes the inner one, even where
+ * that was never started. A body whose chunks are all there already stays an array, so its length stays known.
  */
 export function mapBody(body: Body, map: BodyMap): ChunkStream {
   const chunks = knownChunks(body);
   if (chunks === undefined) return toStream(new MappedReader(new BodyReader(body), map));
-  const mapped = chunks.map((chunk) => map.chunk(checkChunk(chunk)));
-  return [...mapped, map.end?.()].filter((chunk) => chunk !== undefined);
+  checkChunks(chunks);
+  return [...chunks.map((chunk) => map.chunk(chunk)), map.end?.()].filter((chunk) => chunk !== undefined);
 }
 
 class MappedReader implements ChunkReader {
   readonly isAsync: boolean;
-  readonly #inner: BodyReader;
+  readonly #inner: ChunkReader;
   readonly #map: BodyMap;
   #ended = false;
 
-  constructor(inner: BodyReader, map: BodyMap) {
+  constructor(inner: ChunkReader, map: BodyMap) {
     this.isAsync = inner.isAsync;
     this.#inner = inner;
     this.#map = map;
@@ -49,9 +49,14 @@ class MappedReader implements ChunkReader {
     return undefined;
   }
 
-  async #settle(pending: Promise<Chunk | undefined>): Promise<Chunk | undefined> {
-    const mapped = this.#take(await pending);
-    return mapped === undefined ? this.next() : mapped;
+  /** A loop, since a chain of promises would keep one for each chunk that is dropped. */
+  async #settle(first: Promise<Chunk | undefined>): Promise<Chunk | undefined> {
+    let pending: Chunk | undefined | Promise<Chunk | undefined> = first;
+    for (;;) {
+      const mapped = this.#take(await pending);
+      if (mapped !== undefined || this.#ended) return mapped;
+      pending = this.#inner.next();
+    }
   }
 
   #take(chunk: Chunk | undefined): Chunk | undefined {
@@ -59,7 +64,7 @@ class MappedReader implements ChunkReader {
       this.#ended = true;
       return this.#map.end?.();
     }
-    return this.#map.chunk(chunk) ?? (chunk.length === 0 ? chunk : undefined);
+    return this.#map.chunk(checkChunk(chunk)) ?? (chunk.length === 0 ? chunk : undefined);
   }
 
   close(): undefined | Promise<unknown> {
@@ -67,16 +72,44 @@ class MappedReader implements ChunkReader {
   }
 }
 
-/** A reader as a body: iterated once; `return` finishes it even where it was never started, which a generator's does not. */
+/**
+ * toStream makes a body of a reader, to be iterated once. At its end it closes the reader by itself; `close` closes it at
+ * any time, even where it was never started, which a generator's `return` does not, and tells how that went.
+ */
 export function toStream(reader: ChunkReader): ChunkStream {
   return reader.isAsync ? new AsyncStream(reader) : new SyncStream(reader);
 }
 
-class AsyncStream implements AsyncIterableIterator<Chunk> {
+/** Closes a reader; what that fails with at its end belongs to who calls `close` then, not to who reads the last chunk. */
+class Closing {
   readonly #reader: ChunkReader;
+  #atEnd: { readonly promise: Promise<unknown> | undefined } | undefined;
 
   constructor(reader: ChunkReader) {
     this.#reader = reader;
+  }
+
+  close(): Promise<unknown> | undefined {
+    const promise = this.#atEnd === undefined ? this.#reader.close() : this.#atEnd.promise;
+    return promise && mayBeDropped(promise);
+  }
+
+  /** The reader has come to its end, or failed. */
+  end(): Promise<unknown> | undefined {
+    this.#atEnd ??= { promise: this.close() };
+    return this.#atEnd.promise;
+  }
+}
+
+const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
+
+class AsyncStream implements AsyncIterableIterator<Chunk> {
+  readonly #reader: ChunkReader;
+  readonly #closing: Closing;
+
+  constructor(reader: ChunkReader) {
+    this.#reader = reader;
+    this.#closing = new Closing(reader);
   }
 
   [Symbol.asyncIterator](): this {
@@ -88,23 +121,38 @@ class AsyncStream implements AsyncIterableIterator<Chunk> {
     try {
       chunk = await this.#reader.next();
     } catch (error) {
-      await this.#reader.close();
+      await this.#closed();
       throw error;
     }
-    return chunk === undefined ? this.return() : { done: false, value: chunk };
+    if (chunk !== undefined) return { done: false, value: chunk };
+    await this.#closed();
+    return DONE;
+  }
+
+  /** Closed, however that went. */
+  async #closed(): Promise<void> {
+    try {
+      await this.#closing.end();
+    } catch {}
   }
 
   async return(): Promise<IteratorResult<Chunk, undefined>> {
-    await this.#reader.close();
-    return { done: true, value: undefined };
+    await this.#closing.close();
+    return DONE;
+  }
+
+  close(): Promise<unknown> | undefined {
+    return this.#closing.close();
   }
 }
 
 class SyncStream implements IterableIterator<Chunk> {
   readonly #reader: ChunkReader;
+  readonly #closing: Closing;
 
   constructor(reader: ChunkReader) {
     this.#reader = reader;
+    this.#closing = new Closing(reader);
   }
 
   [Symbol.iterator](): this {
@@ -116,20 +164,25 @@ class SyncStream implements IterableIterator<Chunk> {
     try {
       chunk = this.#reader.next() as Chunk | undefined;
     } catch (error) {
-      this.return();
+      this.#closing.end();
       throw error;
     }
-    return chunk === undefined ? this.return() : { done: false, value: chunk };
+    if (chunk !== undefined) return { done: false, value: chunk };
+    this.#closing.end();
+    return DONE;
   }
 
   return(): IteratorResult<Chunk, undefined> {
-    // A synchronous iterator cannot wait for a `close` that returns a promise; its failure must not end the process.
-    void Promise.resolve(this.#reader.close()).catch(() => {});
-    return { done: true, value: undefined };
+    this.#closing.close();
+    return DONE;
+  }
+
+  close(): Promise<unknown> | undefined {
+    return this.#closing.close();
   }
 }
 
-/** The body of a reader from which one chunk has been taken already. */
+/** resume makes a body of a reader from which one chunk has been taken already. */
 export function resume(first: Chunk | undefined, rest: ChunkReader): ChunkStream {
   return toStream(new ResumedReader(first, rest));
 }

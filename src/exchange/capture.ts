@@ -1,185 +1,154 @@
 /** The response of an app as a value, for a middleware that has to see it before it goes on. */
 
 import { checkChunk } from "../body/chunk.ts";
-import { BodyReader, type ChunkReader, closeBody, knownChunks } from "../body/reader.ts";
-import { resume, toStream } from "../body/stream.ts";
-import { TsgiError } from "../errors.ts";
+import { BodyReader, knownChunks } from "../body/reader.ts";
+import { toStream } from "../body/stream.ts";
 import type { App, AppResponse, Body, Chunk, Environ, HeaderList, StatusLine, Write } from "../gateway.ts";
-import { checkHeaders } from "../http/field-rules.ts";
+import { takeHeaders } from "../http/field-rules.ts";
 import { parseStatus } from "../http/status.ts";
-import { isPromise } from "../promise.ts";
-import { notStarted, startedTwice } from "./responder.ts";
+import { callOut, isPromise } from "../promise.ts";
+import { CapturedBody } from "./captured-body.ts";
+import { reportError } from "./report.ts";
+import { notStarted, responseOver, startedTwice } from "./responder.ts";
 
 /**
- * Runs an app and gives its response as soon as the app has started one: at once where it answers at once, else a promise.
- * A late `startResponse` and the use of `write` are dealt with: all that is sent is in `body`, and finishing `body`
- * finishes what the app returned. From here on the response counts as sent: a `startResponse` with an error rethrows it.
+ * capture runs an app and gives its response as soon as the app has started one: synchronously if the app answers
+ * synchronously, else a promise. A late `startResponse` and the use of `write` are dealt with: all that is sent is in `body`,
+ * in the order in which it was sent, and closing `body` closes what the app returned. From here on the response counts as
+ * sent: a `startResponse` with an error rethrows it. Code that does not pass `body` on closes it.
  *
  * ```ts
  * const { status, headers, body } = await capture(app, environ);
  * ```
  *
- * Throws or rejects with what the app throws before it has started, and with `TSGI_NOT_STARTED` where it never does.
+ * Throws or rejects with what the app throws before it has started, and with `TSGI_NOT_STARTED` where it never does. What
+ * the app fails with later is the failure of `body`, or is reported where nobody reads that any more.
  */
 export function capture(app: App, environ: Environ): AppResponse | Promise<AppResponse> {
-  return new Capture().run(app, environ);
+  return new Capture(environ).run(app);
+}
+
+type Outcome = { readonly response: AppResponse } | { readonly error: unknown };
+
+interface Waiting {
+  resolve(response: AppResponse): void;
+  reject(error: unknown): void;
 }
 
 class Capture {
+  readonly #environ: Environ;
   #status: StatusLine | undefined;
   #headers: HeaderList = [];
-  #handedOver = false;
-  #written: WrittenChunks | undefined;
-  #onWrite: (() => void) | undefined;
+  /** What the app writes and streams; undefined as long as it has done neither. */
+  #body: CapturedBody | undefined;
+  /** The response once it is handed over, or what the app failed with before. */
+  #outcome: Outcome | undefined;
+  #waiting: Waiting | undefined;
   #writer: Write | undefined;
 
-  run(app: App, environ: Environ): AppResponse | Promise<AppResponse> {
-    const result = app(environ, (status, headers, error) => this.#start(status, headers, error));
-    if (!isPromise(result)) return this.#returned(result);
-    return new Promise((resolve, reject) => {
-      // An app that writes is under way as long as it writes: its response begins with its first chunk.
-      this.#onWrite = () => resolve(this.#handOver(toStream(this.#written as WrittenChunks)));
-      if (this.#written !== undefined) this.#onWrite();
-      result.then(
-        (body) => {
-          if (this.#handedOver) (this.#written as WrittenChunks).endWith(body);
-          else resolve(this.#returned(body));
-        },
-        (error) => {
-          this.#written?.fail(error);
-          reject(error);
-        },
-      );
-    });
+  constructor(environ: Environ) {
+    this.#environ = environ;
   }
 
-  #start(status: StatusLine, headers: HeaderList, error: unknown): Write {
+  run(app: App): AppResponse | Promise<AppResponse> {
+    try {
+      const result = app(this.#environ, (status, headers, error) => this.#start(status, headers, error));
+      if (isPromise<Body>(result)) {
+        Promise.resolve(result).then(
+          (body) => this.#returned(body),
+          (error) => this.#failed(error),
+        );
+      } else this.#returned(result);
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (this.#outcome === undefined) {
+      return new Promise((resolve, reject) => {
+        this.#waiting = { resolve, reject };
+      });
+    }
+    if ("error" in this.#outcome) throw this.#outcome.error;
+    return this.#outcome.response;
+  }
+
+  #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
-    if (this.#handedOver || this.#written !== undefined) throw error;
-    parseStatus(status);
-    checkHeaders(headers);
-    this.#status = status;
-    this.#headers = headers;
+    if (this.#outcome !== undefined) throw error ?? responseOver();
+    parseStatus(line);
+    this.#headers = takeHeaders(headers).list;
+    this.#status = line;
     this.#writer ??= (chunk) => this.#write(chunk);
     return this.#writer;
   }
 
+  /** The response begins with the first chunk that is written, whether the app has returned by then or not. */
   #write(chunk: Chunk): void | Promise<void> {
     checkChunk(chunk);
-    if (chunk.length === 0 && this.#written === undefined) return;
-    this.#written ??= new WrittenChunks();
-    const taken = this.#written.push(chunk);
-    this.#onWrite?.();
+    if (this.#body === undefined) {
+      if (this.#outcome !== undefined) throw responseOver();
+      if (chunk.length === 0) return;
+      this.#body = new CapturedBody(this.#environ);
+    }
+    const taken = this.#body.write(chunk);
+    this.#handOver(this.#body);
     return taken;
   }
 
-  #returned(body: Body): AppResponse | Promise<AppResponse> {
-    if (this.#written !== undefined) {
-      this.#written.endWith(body);
-      return this.#handOver(toStream(this.#written));
+  #returned(body: Body): void {
+    try {
+      if (this.#body !== undefined) this.#body.endWith(body);
+      else if (knownChunks(body) !== undefined) this.#settle({ response: this.#responseWith(body) });
+      else {
+        this.#body = new CapturedBody(this.#environ, new BodyReader(body));
+        if (this.#status === undefined) this.#firstStep(this.#body);
+        else this.#handOver(this.#body);
+      }
+    } catch (error) {
+      this.#failed(error);
     }
-    if (this.#status !== undefined) return this.#handOver(body);
-    if (knownChunks(body) !== undefined) throw notStarted();
-    const reader = new BodyReader(body);
-    return reader.isAsync ? this.#pullLater(reader) : this.#pull(reader);
   }
 
   /** The first step of a generator is where it calls `startResponse`. */
-  #pull(reader: BodyReader): AppResponse {
-    try {
-      for (;;) {
-        const chunk = reader.next() as Chunk | undefined;
-        const started = this.#begun(reader, chunk);
-        if (started !== undefined) return started;
-      }
-    } catch (error) {
-      void Promise.resolve(reader.close()).catch(() => {});
-      throw error;
+  #firstStep(body: CapturedBody): void {
+    body.pull(
+      (chunk) => {
+        if (this.#status !== undefined) this.#handOver(body);
+        else if (chunk === undefined || chunk.length > 0) this.#failed(notStarted());
+        else this.#firstStep(body);
+      },
+      (error) => this.#failedBefore(error),
+    );
+  }
+
+  /** What an app fails with is the failure of its response where that has begun, else of the whole call. */
+  #failed(error: unknown): void {
+    if (this.#outcome !== undefined && this.#body !== undefined) this.#body.fail(error);
+    else this.#failedBefore(error);
+  }
+
+  #failedBefore(error: unknown): void {
+    if (this.#outcome !== undefined) return;
+    if (this.#body !== undefined) {
+      callOut(
+        () => this.#body?.close(),
+        (closeError) => reportError(this.#environ, closeError),
+      );
     }
+    this.#settle({ error });
   }
 
-  async #pullLater(reader: BodyReader): Promise<AppResponse> {
-    try {
-      for (;;) {
-        const chunk = await reader.next();
-        const started = this.#begun(reader, chunk);
-        if (started !== undefined) return started;
-      }
-    } catch (error) {
-      await reader.close();
-      throw error;
-    }
+  #handOver(body: CapturedBody): void {
+    if (this.#outcome === undefined) this.#settle({ response: this.#responseWith(toStream(body)) });
   }
 
-  #begun(reader: BodyReader, chunk: Chunk | undefined): AppResponse | undefined {
-    if (this.#written !== undefined) {
-      if (chunk !== undefined) void this.#written.push(chunk);
-      this.#written.endWith(reader);
-      return this.#handOver(toStream(this.#written));
-    }
-    if (this.#status !== undefined) return this.#handOver(resume(chunk, reader));
-    if (chunk === undefined || chunk.length > 0) throw notStarted();
-    return undefined;
+  #responseWith(body: Body): AppResponse {
+    if (this.#status === undefined) throw notStarted();
+    return { status: this.#status, headers: this.#headers, body };
   }
 
-  #handOver(body: Body): AppResponse {
-    this.#handedOver = true;
-    return { status: this.#status as StatusLine, headers: this.#headers, body };
-  }
-}
-
-/** What an app sends through `write`, followed by what it returns. `write` waits until its chunk has been taken. */
-class WrittenChunks implements ChunkReader {
-  readonly isAsync = true;
-  readonly #queue: { chunk: Chunk; taken: () => void }[] = [];
-  #rest: ChunkReader | undefined;
-  #failure: { error: unknown } | undefined;
-  #finished = false;
-  #wake: (() => void) | undefined;
-
-  push(chunk: Chunk): Promise<void> {
-    if (this.#finished) throw new TsgiError("TSGI_CLIENT_GONE", "nobody reads the response any more");
-    return new Promise((taken) => {
-      this.#queue.push({ chunk, taken });
-      this.#wake?.();
-    });
-  }
-
-  endWith(body: Body | ChunkReader): void {
-    if (this.#finished) {
-      const finishing = body instanceof BodyReader ? body.close() : closeBody(body as Body);
-      finishing?.catch(() => {});
-      return;
-    }
-    this.#rest = body instanceof BodyReader ? body : new BodyReader(body as Body);
-    this.#wake?.();
-  }
-
-  fail(error: unknown): void {
-    this.#failure = { error };
-    this.#wake?.();
-  }
-
-  async next(): Promise<Chunk | undefined> {
-    for (;;) {
-      const entry = this.#queue.shift();
-      if (entry !== undefined) {
-        entry.taken();
-        return entry.chunk;
-      }
-      if (this.#rest !== undefined) return this.#rest.next();
-      if (this.#failure !== undefined) throw this.#failure.error;
-      if (this.#finished) return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  close(): Promise<unknown> | undefined {
-    this.#finished = true;
-    for (const entry of this.#queue.splice(0)) entry.taken();
-    this.#wake?.();
-    return this.#rest?.close();
+  #settle(outcome: Outcome): void {
+    this.#outcome = outcome;
+    if ("error" in outcome) this.#waiting?.reject(outcome.error);
+    else this.#waiting?.resolve(outcome.response);
   }
 }

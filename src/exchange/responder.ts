@@ -3,28 +3,36 @@
  * environ; everything between the app and the bytes is here.
  */
 
-import { byteLength, checkChunk, toBytes } from "../body/chunk.ts";
+import { byteLength, checkChunk, checkChunks, toBytes } from "../body/chunk.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
-import { describeError, statusOfError, TsgiError } from "../errors.ts";
+import { statusOfError, TsgiError } from "../errors.ts";
 import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, Write } from "../gateway.ts";
-import { checkHeaders } from "../http/field-rules.ts";
-import { removeHeaders } from "../http/headers.ts";
-import { parseStatus, type Status } from "../http/status.ts";
-import { isPromise } from "../promise.ts";
+import { checkHeaders, takeHeaders } from "../http/field-rules.ts";
+import { hasHeader, removeHeaders } from "../http/headers.ts";
+import { isInformational, parseStatus, type Status } from "../http/status.ts";
+import { callOut, isPromise } from "../promise.ts";
+import { Departure } from "./departure.ts";
+import { writeError } from "./report.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
 const NO_HEADERS: HeaderList = [];
 
-/** One exchange: runs an app once and sends what it answers. It is the environ's `tsgi.exchange` as well. */
+/**
+ * One exchange: runs an app once and sends its response. It is the environ's `tsgi.exchange` as well. Every failure at the
+ * border between the app and the server ends here: nothing that an app, a body, a callback or a sink throws or rejects with
+ * gets past it.
+ */
 export class Responder implements Exchange {
   readonly #sink: Sink;
-  readonly #edge: ResponderOptions;
+  readonly #options: ResponderOptions;
   #environ: Environ | undefined;
   #status: Status | undefined;
   #headers: HeaderList = NO_HEADERS;
   /** The declared `Content-Length`, or -1. */
   #declared = -1;
   #written = 0;
+  /** Whether a chunk came through `write`. */
+  #hasWritten = false;
   #sent = false;
   /** Nothing is sent any more: ended, failed or abandoned. */
   #over = false;
@@ -34,12 +42,12 @@ export class Responder implements Exchange {
   #isHead = false;
   #writer: Write | undefined;
   #reader: BodyReader | undefined;
-  #callbacks: (() => void)[] | undefined;
-  #controller: AbortController | undefined;
+  #departure: Departure | undefined;
+  #reported: unknown;
 
-  constructor(sink: Sink, edge: ResponderOptions) {
+  constructor(sink: Sink, options: ResponderOptions) {
     this.#sink = sink;
-    this.#edge = edge;
+    this.#options = options;
   }
 
   /** Runs the app and sends its response. Never throws; what goes wrong is answered and reported. */
@@ -49,7 +57,7 @@ export class Responder implements Exchange {
     try {
       const result = app(environ, (status, headers, error) => this.#start(status, headers, error));
       if (isPromise<Body>(result)) {
-        result.then(
+        Promise.resolve(result).then(
           (body) => this.#respond(body),
           (error) => this.#fail(error),
         );
@@ -64,8 +72,9 @@ export class Responder implements Exchange {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
     const status = parseStatus(line);
-    this.#declared = checkHeaders(headers);
-    this.#headers = headers;
+    const { list, contentLength } = takeHeaders(headers);
+    this.#headers = list;
+    this.#declared = contentLength;
     this.#status = status;
     if (this.#flushAsked) this.flush();
     this.#writer ??= (chunk) => this.#write(chunk);
@@ -76,25 +85,24 @@ export class Responder implements Exchange {
     checkChunk(chunk);
     if (this.#over || this.#sink.closed) throw this.#overError();
     if (chunk.length === 0) return;
+    this.#hasWritten = true;
     this.#watch();
     return this.#send(chunk);
   }
 
   #overError(): TsgiError {
-    return this.#gone || this.#sink.closed
+    return this.#gone || (!this.#over && this.#sink.closed)
       ? new TsgiError("TSGI_CLIENT_GONE", "the client went away before the response was sent")
-      : new TsgiError("TSGI_RESPONSE_OVER", "the response has ended already", {
-          hint: "Send what is left before the body ends.",
-        });
+      : responseOver();
   }
 
   #respond(body: Body): void {
-    if (this.#over || this.#sink.closed) {
-      this.#abandon();
-      this.#finish(body);
-      return;
-    }
     try {
+      if (this.#over || this.#sink.closed) {
+        this.#abandon();
+        this.#close(body);
+        return;
+      }
       const chunks = knownChunks(body);
       if (chunks === undefined) {
         this.#reader = new BodyReader(body);
@@ -108,12 +116,11 @@ export class Responder implements Exchange {
   /** A body that is all there: its length is known, and nothing has to be waited for. */
   #sendWhole(chunks: readonly Chunk[]): void {
     const status = this.#started();
-    let length = 0;
-    for (let index = 0; index < chunks.length; index++) length += byteLength(checkChunk(chunks[index]));
+    const length = checkChunks(chunks);
     if (this.#sent || (this.#declared >= 0 && this.#declared !== length) || status.bodiless || this.#isHead) {
       for (const chunk of chunks) if (chunk.length > 0 && !this.#over) void this.#send(chunk);
       // An app that has a special case for HEAD returns nothing, which says nothing about the length of its GET.
-      this.#end(length > 0 && !status.bodiless ? length : -1);
+      this.#end(length > 0 && !status.bodiless && !this.#hasWritten ? length : -1);
       return;
     }
     this.#sink.writeHead(status, this.#headers, this.#declared < 0 ? length : -1);
@@ -155,11 +162,13 @@ export class Responder implements Exchange {
 
   #sendHead(length: number): void {
     const status = this.#started();
-    if (status.code === 204 && this.#declared >= 0) {
+    const { code } = status;
+    if (status.bodiless && code !== 304 && this.#declared >= 0) {
       this.#headers = removeHeaders(this.#headers, "Content-Length");
       this.#declared = -1;
     }
-    this.#sink.writeHead(status, this.#headers, length);
+    // A 205 says that it is empty, a 204 must not (RFC 9110 §8.6, §15.3.6).
+    this.#sink.writeHead(status, this.#headers, code === 205 ? 0 : code === 204 ? -1 : length);
     this.#sent = true;
   }
 
@@ -175,10 +184,10 @@ export class Responder implements Exchange {
       return this.#sink.write(chunk);
     }
     this.#written = this.#declared;
-    this.#report(badLength(this.#declared, "longer"));
+    this.report(badLength(this.#declared, "longer"));
     this.#over = true;
     this.#sink.end(toBytes(chunk).subarray(0, left));
-    this.#finish(undefined);
+    this.#close(undefined);
   }
 
   /** Ends the response; `headLength` is the `Content-Length` that a response to HEAD gets. */
@@ -188,68 +197,79 @@ export class Responder implements Exchange {
     if (!this.#sent) this.#sendHead(this.#declared >= 0 ? -1 : bodiless ? headLength : 0);
     this.#over = true;
     if (!bodiless && this.#written < this.#declared) {
-      this.#report(badLength(this.#declared, "shorter"));
+      this.report(badLength(this.#declared, "shorter"));
       this.#sink.abort();
     } else this.#sink.end();
-    this.#finish(undefined);
+    this.#close(undefined);
   }
 
   #fail(error: unknown): void {
-    if (this.#over) return;
+    if (this.#over) {
+      this.#reportLate(error);
+      return;
+    }
     if (this.#sink.closed) {
       this.#abandon();
+      this.#reportLate(error);
       return;
     }
     const status = this.#sent ? undefined : statusOfError(error);
-    if (status === undefined) this.#report(error);
+    if (status === undefined) this.report(error);
     this.#over = true;
-    if (this.#sent) this.#sink.abort();
-    else this.#answerError(status ?? "500 Internal Server Error", error);
-    this.#finish(undefined);
+    try {
+      if (this.#sent) this.#sink.abort();
+      else this.#answerError(status ?? "500 Internal Server Error", error);
+    } catch (sinkError) {
+      this.report(sinkError);
+      callOut(
+        () => this.#sink.abort(),
+        (abortError) => this.report(abortError),
+      );
+    }
+    this.#close(undefined);
   }
 
   #answerError(line: StatusLine, error: unknown): void {
     let page: ErrorPage = { headers: [["Content-Type", "text/plain; charset=utf-8"]], body: `${line}\n` };
     try {
-      page = this.#edge.errorPage?.(line, error, this.#environ as Environ) ?? page;
+      const made = this.#options.errorPage?.(line, error, this.#environ as Environ);
+      if (made !== undefined) {
+        checkHeaders(made.headers);
+        page = made;
+      }
     } catch (pageError) {
-      this.#report(pageError);
+      this.report(pageError);
     }
     this.#sink.writeHead(parseStatus(line), page.headers, byteLength(page.body));
     this.#sink.end(this.#isHead ? undefined : page.body);
   }
 
-  #report(error: unknown): void {
+  /** What an app fails with after its response: no error where it only learns from us that the response is over. */
+  #reportLate(error: unknown): void {
+    if (this.#gone ? isConsequence(error) : this.#reported !== undefined && codeOf(error) === "TSGI_RESPONSE_OVER")
+      return;
+    this.report(error);
+  }
+
+  /** Reports an error to `tsgi.errors` and to `onError`, the same one once. Never throws. */
+  report(error: unknown): void {
+    if (error === this.#reported && typeof error === "object" && error !== null) return;
+    this.#reported = error;
     const environ = this.#environ as Environ;
-    this.#log(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`, error);
-    const failed = (hookError: unknown) => this.#log("onError", hookError);
-    try {
-      const told: unknown = this.#edge.onError?.(error, environ);
-      if (isPromise(told)) told.then(undefined, failed);
-    } catch (hookError) {
-      failed(hookError);
-    }
+    writeError(environ, error);
+    const { onError } = this.#options;
+    if (onError === undefined) return;
+    callOut(
+      () => onError(error, environ),
+      (hookError) => writeError(environ, hookError, "onError"),
+    );
   }
 
-  /** Reporting an error must not fail: a thrown value may have no text, and the log may be closed. */
-  #log(where: string, error: unknown): void {
-    let text = "an error that cannot be shown";
-    try {
-      text = describeError(error);
-    } catch {}
-    try {
-      (this.#environ as Environ)["tsgi.errors"].write(`${where}: ${text}\n`);
-    } catch {}
-  }
-
-  /** Finishes the body that is being read and one that was never to be read; what goes wrong there is reported. */
-  #finish(body: Body): void {
-    try {
-      this.#reader?.close()?.catch((error) => this.#report(error));
-      closeBody(body)?.catch((error) => this.#report(error));
-    } catch (error) {
-      this.#report(error);
-    }
+  /** Closes the body that is being read and one that was never to be read; what goes wrong there is reported. */
+  #close(body: Body): void {
+    const report = (error: unknown) => this.#reportLate(error);
+    if (this.#reader !== undefined) callOut(() => this.#reader?.close(), report);
+    if (body !== undefined) callOut(() => closeBody(body), report);
   }
 
   #watch(): void {
@@ -258,20 +278,22 @@ export class Responder implements Exchange {
     this.#sink.onClose(() => this.#abandon());
   }
 
-  /** The client is gone: tell whoever asked, then finish the body (its `return` may wait behind a pending `next`). */
+  /** The client is gone: tell who asked, then close the body (its `return` may wait behind a pending `next`). */
   #abandon(): void {
     if (this.#over) return;
     this.#over = true;
     this.#gone = true;
-    for (const callback of this.#callbacks ?? []) {
-      try {
-        callback();
-      } catch (error) {
-        this.#report(error);
-      }
+    this.#departure?.leave();
+    this.#close(undefined);
+  }
+
+  #departed(): Departure {
+    if (this.#departure === undefined) {
+      this.#departure = new Departure((error) => this.#reportLate(error));
+      if (this.#gone) this.#departure.leave();
+      else this.#watch();
     }
-    this.#controller?.abort();
-    this.#finish(undefined);
+    return this.#departure;
   }
 
   get headers(): HeaderList | undefined {
@@ -283,26 +305,30 @@ export class Responder implements Exchange {
   }
 
   get inform(): Exchange["inform"] {
-    return this.#sink.inform && ((status, headers) => this.#sink.inform?.(status, headers));
+    return this.#sink.inform && ((status, headers) => this.#inform(status, headers));
+  }
+
+  #inform(status: StatusLine, headers: HeaderList): void {
+    if (!isInformational(status)) {
+      throw new TsgiError("TSGI_BAD_STATUS", `${JSON.stringify(status)} is not an informational response`, {
+        hint: 'Send "103 Early Hints", "102 Processing" or "100 Continue".',
+      });
+    }
+    checkHeaders(headers);
+    if (hasHeader(headers, "Content-Length")) {
+      throw new TsgiError("TSGI_BAD_HEADER", "an informational response has no Content-Length", {
+        hint: "Leave it out: the body belongs to the final response (RFC 9110 §8.6).",
+      });
+    }
+    if (!this.#sent && !this.#over && !this.#sink.closed) this.#sink.inform?.(status, headers);
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#gone) this.#controller.abort();
-      else this.#watch();
-    }
-    return this.#controller.signal;
+    return this.#departed().signal;
   }
 
   onAbort(callback: () => void): void {
-    if (this.#gone) {
-      callback();
-      return;
-    }
-    this.#callbacks ??= [];
-    this.#callbacks.push(callback);
-    this.#watch();
+    if (!this.#over || this.#gone) this.#departed().add(callback);
   }
 
   flush(): void {
@@ -313,6 +339,22 @@ export class Responder implements Exchange {
     }
     this.#sendHead(-1);
     this.#sink.flush();
+  }
+}
+
+/** Codes of what fails only because the client has left: a read, a write, an operation that was given `signal`, a stream. */
+const CONSEQUENCES = new Set(["TSGI_CLIENT_GONE", "ABORT_ERR", "ERR_STREAM_PREMATURE_CLOSE"]);
+
+function isConsequence(error: unknown): boolean {
+  return CONSEQUENCES.has(codeOf(error)) || (error instanceof Error && error.name === "AbortError");
+}
+
+/** The code of an error; empty where it has none, or where a hostile value does not even tell. */
+function codeOf(error: unknown): string {
+  try {
+    return String((error as { code?: unknown } | null | undefined)?.code ?? "");
+  } catch {
+    return "";
   }
 }
 
@@ -327,6 +369,13 @@ export function startedTwice(): TsgiError {
 export function notStarted(): TsgiError {
   return new TsgiError("TSGI_NOT_STARTED", "the app answered without calling startResponse", {
     hint: 'Call startResponse("200 OK", headers) before the first chunk.',
+  });
+}
+
+/** The error of an app that goes on sending after the end of its response. */
+export function responseOver(): TsgiError {
+  return new TsgiError("TSGI_RESPONSE_OVER", "the response has ended already", {
+    hint: "Send what is left before the body ends.",
   });
 }
 

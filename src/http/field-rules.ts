@@ -1,11 +1,13 @@
 /** What may stand in a header list (RFC 9110 §5.5, §5.6.2), and lists that were checked once for many responses. */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { TsgiError } from "../errors.ts";
 import type { HeaderList } from "../gateway.ts";
 
 /** RFC 9110 §5.6.2: what a field name and a method are made of. */
 export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+const BEYOND_ASCII = /[\x80-\xff]/;
 
 /** Connection-specific fields (RFC 9110 §7.6.1): the server's own business, never an app's. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -18,96 +20,130 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** The lengths of these names, a bit each: most others are told by theirs alone. */
-const HOP_BY_HOP_LENGTHS = [...HOP_BY_HOP].reduce((bits, { length }) => bits | (1 << length), 0);
-
+/** isHopByHop tells whether a field belongs to one connection (RFC 9110 §7.6.1), so that only a server may send it. */
 export function isHopByHop(name: string): boolean {
-  const { length } = name;
-  return length < 32 && ((HOP_BY_HOP_LENGTHS >> length) & 1) === 1 && HOP_BY_HOP.has(name.toLowerCase());
+  return HOP_BY_HOP.has(name) || HOP_BY_HOP.has(name.toLowerCase());
 }
 
-/** What is known of a list that was made ready. */
-export interface PreparedHeaders {
+/** isBeyondAscii tells whether the value of a header holds a character beyond ASCII, which is sent as Latin-1. */
+export function isBeyondAscii(value: string): boolean {
+  return BEYOND_ASCII.test(value);
+}
+
+/** A list that was checked, and that nobody changes any more. */
+export interface CheckedHeaders {
+  readonly list: HeaderList;
   /** The declared `Content-Length`, or -1. */
   readonly contentLength: number;
+}
+
+/** What is known of a list that was prepared. */
+export interface PreparedHeaders extends CheckedHeaders {
   /** Names and values in turn. */
   readonly lines: readonly string[];
   /** Whether a value holds a character beyond ASCII. */
   readonly isLatin1: boolean;
 }
 
-const ready = new WeakMap<HeaderList, PreparedHeaders>();
+const prepared = new WeakMap<HeaderList, PreparedHeaders>();
 
-/** Checks and freezes a list, once for all the responses it will be the head of. Throws as `checkHeaders`. */
+/**
+ * prepareHeaders checks and freezes a list, once for all the responses that it will be the head of, and gives it back.
+ * Throws as `checkHeaders`.
+ */
 export function prepareHeaders(headers: HeaderList): HeaderList {
   const contentLength = checkHeaders(headers);
   for (const line of headers) Object.freeze(line);
   const lines = headers.flat();
-  ready.set(Object.freeze(headers) as HeaderList, { contentLength, lines, isLatin1: lines.some(isBeyondAscii) });
-  return headers;
+  const list = Object.freeze(headers) as HeaderList;
+  prepared.set(list, { list, contentLength, lines, isLatin1: lines.some(isBeyondAscii) });
+  return list;
 }
 
-/** What is known of a list; undefined where it was not made ready. */
+/** preparedHeaders gives what is known of a list; undefined where it was not prepared. */
 export function preparedHeaders(headers: HeaderList): PreparedHeaders | undefined {
-  return ready.get(headers);
+  return prepared.get(headers);
 }
 
-const BEYOND_ASCII = /[\x80-\xff]/;
+/**
+ * takeHeaders checks a list, and gives one that nobody else can change: the list itself where it was prepared, else a copy.
+ * Throws as `checkHeaders`.
+ */
+export function takeHeaders(headers: HeaderList): CheckedHeaders {
+  const known = prepared.get(headers);
+  if (known !== undefined) return known;
+  const list: [name: string, value: string][] = [];
+  return { list, contentLength: check(headers, list) };
+}
 
-/** Whether the value of a header holds a character beyond ASCII. */
-export function isBeyondAscii(value: string): boolean {
-  return BEYOND_ASCII.test(value);
+/**
+ * checkHeaders checks the header list of a response and gives its `Content-Length`, or -1 where it has none. Throws
+ * `TSGI_BAD_HEADER` for a line that is not a pair of strings, a name that is not a token (RFC 9110 §5.6.2), a value with a
+ * control character or one beyond Latin-1 (§5.5), a malformed or repeated `Content-Length`; `TSGI_HOP_BY_HOP` for a
+ * connection-specific header (§7.6.1).
+ */
+export function checkHeaders(headers: HeaderList): number {
+  return prepared.get(headers)?.contentLength ?? check(headers, undefined);
 }
 
 const PLAIN = 0;
 const LENGTH = 1;
-const names = new Map<string, typeof PLAIN | typeof LENGTH>();
+const names = new BoundedMap<string, typeof PLAIN | typeof LENGTH>(1000);
 
-/**
- * Checks the header list of a response and gives its `Content-Length`, or -1 where it has none. Throws
- * `TSGI_BAD_HEADER` for a line that is no pair of strings, a name that is no token, a value with a control character or
- * one beyond Latin-1, a malformed or repeated `Content-Length`; `TSGI_HOP_BY_HOP` for a connection-specific header.
- */
-export function checkHeaders(headers: HeaderList): number {
-  if (!Array.isArray(headers))
+function check(headers: HeaderList, copy: [name: string, value: string][] | undefined): number {
+  if (!Array.isArray(headers)) {
     throw badHeader("headers are not a list", 'Pass pairs: [["Content-Type", "text/html"]].');
-  const known = ready.get(headers);
-  if (known !== undefined) return known.contentLength;
+  }
   let length = -1;
   for (let index = 0; index < headers.length; index++) {
-    const line = headers[index] as [string, string];
-    const kind = names.get(line?.[0]) ?? checkName(line);
+    const line = headers[index] as readonly [string, string];
+    if (!Array.isArray(line) || line.length !== 2) throw badName(line);
+    const name = line[0];
     const value = line[1];
-    if (typeof value !== "string" || BAD_VALUE.test(value)) {
-      const shown = typeof value === "string" ? JSON.stringify(value) : `a value of type ${typeof value}`;
-      throw badHeader(
-        `header ${line[0]} cannot hold ${shown}`,
-        "A value is a string without CR, LF, NUL or other controls.",
-      );
-    }
+    const kind = names.get(name) ?? checkName(name);
+    if (typeof value !== "string" || BAD_VALUE.test(value)) throw badValue(name, value);
     if (kind === LENGTH) {
       if (length >= 0 || !/^\d{1,15}$/.test(value)) {
         throw badHeader(`Content-Length ${JSON.stringify(value)} is malformed or repeated`, "Give one decimal number.");
       }
       length = Number(value);
     }
+    copy?.push([name, value]);
   }
   return length;
 }
 
-function checkName(line: unknown): typeof PLAIN | typeof LENGTH {
-  const name: unknown = Array.isArray(line) && line.length === 2 ? line[0] : undefined;
-  if (typeof name !== "string" || !TOKEN.test(name)) {
-    throw badHeader(`${JSON.stringify(name ?? line)} is no header name`, 'Pass pairs of strings: ["X-Name", "value"].');
-  }
+function checkName(name: unknown): typeof PLAIN | typeof LENGTH {
+  if (typeof name !== "string" || !TOKEN.test(name)) throw badName(name);
   if (isHopByHop(name)) {
     throw new TsgiError("TSGI_HOP_BY_HOP", `${name} is the server's own header`, {
       hint: "Leave it out: a hop-by-hop header belongs to one connection (RFC 9110 §7.6.1).",
     });
   }
   const kind = name.toLowerCase() === "content-length" ? LENGTH : PLAIN;
-  if (names.size < 1000) names.set(name, kind);
+  names.set(name, kind);
   return kind;
+}
+
+function badName(name: unknown): TsgiError {
+  const shown = typeof name === "string" ? JSON.stringify(name) : `a value of type ${typeof name}`;
+  return badHeader(`${shown} is not a header name`, 'Pass pairs of strings: ["X-Name", "value"].');
+}
+
+function badValue(name: string, value: unknown): TsgiError {
+  if (typeof value !== "string") {
+    return badHeader(
+      `header ${name} cannot hold a value of type ${typeof value}`,
+      'Pass a string: ["X-Name", "value"].',
+    );
+  }
+  const isControl = [...value].every((char) => char <= "\xff");
+  return badHeader(
+    `header ${name} cannot hold ${JSON.stringify(value)}`,
+    isControl
+      ? "A value is a string without CR, LF, NUL or other controls."
+      : "A value is Latin-1: encode other text, for example with encodeURIComponent (RFC 9110 §5.5, RFC 8187).",
+  );
 }
 
 function badHeader(message: string, hint: string): TsgiError {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { RULES } from "../../middleware/lint/rules.ts";
 import { lint } from "../../middleware/lint.ts";
 import { text } from "../../src/apps.ts";
 import { capture } from "../../src/exchange/capture.ts";
@@ -14,7 +16,7 @@ async function violation(app: App, options: RequestOptions = {}): Promise<string
     return undefined;
   } catch (error) {
     assert.equal((error as Error).name, "TsgiError");
-    assert.match((error as Error).message, /but the contract says: "/);
+    assert.match((error as Error).message, /, but rule \d+ of the contract says: /);
     return (error as { code: string }).code;
   }
 }
@@ -151,7 +153,7 @@ const streaming: App = (_environ, startResponse) => {
   return two();
 };
 
-test("lint: a middleware that drops a body without finishing it breaks the contract", async () => {
+test("lint: a middleware that drops a body without closing it breaks the contract", async () => {
   const dropping =
     (body: () => Iterable<string> | string): App =>
     async (environ, startResponse) => {
@@ -163,11 +165,11 @@ test("lint: a middleware that drops a body without finishing it breaks the contr
   assert.equal(await violation(dropping(() => new Set(["other"]))), "TSGI_LINT_DROPPED");
 });
 
-test("lint: a server that reads a finished body, or reads ahead, breaks the contract", async () => {
+test("lint: a server that reads a closed body, or reads ahead, breaks the contract", async () => {
   const misusing =
     (use: (iterator: AsyncIterator<string>) => Promise<unknown>): App =>
     async (environ, startResponse) => {
-      const { body } = await capture(lint(streaming), environ);
+      const body = await lint(streaming)(environ, () => () => {});
       await use((body as AsyncIterable<string>)[Symbol.asyncIterator]());
       return text("x")(environ, startResponse);
     };
@@ -217,4 +219,58 @@ test("lint: what keeps the contract passes, HEAD with a body and an error handle
     ),
     undefined,
   );
+});
+
+const contract = readFileSync(new URL("../../src/gateway.ts", import.meta.url), "utf8").replace(/\s+\*\s+/g, " ");
+
+for (const [name, [number, sentence]] of Object.entries(RULES)) {
+  test(`lint: what it quotes for ${name} is a sentence of rule ${number}`, () => {
+    const start = contract.indexOf(` ${number}. `);
+    const end = contract.indexOf(` ${number + 1}. `, start);
+    const rule = contract.slice(start, end < 0 ? contract.indexOf("Nobody else's failure") : end);
+    assert.ok(rule.includes(sentence), rule);
+  });
+}
+
+for (const [what, change] of [
+  ["pushed to", (headers: string[][]) => headers.push(["Set-Cookie", "a=b"])],
+  ["shortened", (headers: string[][]) => headers.pop()],
+  [
+    "given another value",
+    (headers: string[][]) => {
+      (headers[0] as string[])[1] = "b";
+    },
+  ],
+] as const) {
+  test(`lint: a header list that is ${what} after startResponse breaks the contract`, async () => {
+    const app: App = (_environ, startResponse) => {
+      const headers: [string, string][] = [["X-Name", "a"]];
+      startResponse("200 OK", headers);
+      change(headers);
+      return "x";
+    };
+    assert.equal(await violation(app), "TSGI_LINT_RESPONSE");
+  });
+
+  test(`lint: a header list that is ${what} while the body goes out breaks the contract`, async () => {
+    const app: App = function* (_environ, startResponse) {
+      const headers: [string, string][] = [["X-Name", "a"]];
+      startResponse("200 OK", headers);
+      yield "a";
+      change(headers);
+      yield "b";
+    };
+    assert.equal(await violation(app), "TSGI_LINT_RESPONSE");
+  });
+}
+
+test("lint: a second Content-Type breaks the contract, a second Set-Cookie does not", async () => {
+  const twice = (name: string): App =>
+    bodyOf("x", "200 OK", [
+      [name, "a"],
+      [name.toLowerCase(), "b"],
+    ]);
+  assert.equal(await violation(twice("Content-Type")), "TSGI_LINT_RESPONSE");
+  assert.equal(await violation(twice("ETag")), "TSGI_LINT_RESPONSE");
+  assert.equal(await violation(twice("Set-Cookie")), undefined);
 });

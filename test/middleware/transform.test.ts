@@ -527,7 +527,10 @@ const USES: [string, (app: App) => Promise<unknown>][] = [
       await assert.rejects(request(transform(app, change), "/", { lint: false }), { code: "TSGI_BAD_HEADER" });
     },
   ],
-  ["when the change gives nothing", async (app) => assert.rejects(request(transform(app, forgetful), "/"), TypeError)],
+  [
+    "when the change gives nothing",
+    async (app) => assert.rejects(request(transform(app, forgetful), "/"), { code: "TSGI_BAD_CHANGE" }),
+  ],
   [
     "when the change gives no body",
     async (app) => assert.rejects(request(transform(app, wrong), "/"), { code: "TSGI_BAD_BODY" }),
