@@ -1,9 +1,10 @@
 /** Changes of a response for `transform`: of its text, of its chunks. Each leaves alone what must not be changed. */
 
-import { byteLength, joinBytes, toBytes } from "../../src/body/chunk.ts";
+import { checkChunks, joinBytes, toBytes } from "../../src/body/chunk.ts";
 import { BodyReader, type ChunkReader, failAfter, knownChunks } from "../../src/body/reader.ts";
 import { type BodyMap, mapBody, resume } from "../../src/body/stream.ts";
 import { clientGone } from "../../src/errors.ts";
+import { reportError } from "../../src/exchange/report.ts";
 import type { AppResponse, Body, Chunk, Environ } from "../../src/gateway.ts";
 import { getHeader } from "../../src/http/headers.ts";
 import { parseStatus } from "../../src/http/status.ts";
@@ -123,7 +124,10 @@ export function mapDocument(
     const reader = new BodyReader(response.body);
     const body = await readDocument(reader, limit, environ).catch((error) => failAfter(() => reader.close(), error));
     if (!(body instanceof Uint8Array)) return { ...response, body };
-    await reader.close();
+    callOut(
+      () => reader.close(),
+      (error) => reportError(environ, error),
+    );
     const text = decodeDocument(response.headers, body);
     return text === undefined ? { ...response, body } : { ...response, headers, body: await change(text, environ) };
   });
@@ -154,7 +158,8 @@ async function readDocument(reader: ChunkReader, limit: number, environ: Environ
 
 /** Whether a document is too large, as far as can be told without reading it. */
 function isKnownToExceed(limit: number, { headers, body }: AppResponse): boolean {
-  const length = knownChunks(body)?.reduce((sum, chunk) => sum + byteLength(chunk), 0) ?? 0;
+  const chunks = knownChunks(body);
+  const length = chunks === undefined ? 0 : checkChunks(chunks);
   return Math.max(length, Number(getHeader(headers, "Content-Length") ?? 0)) > limit;
 }
 

@@ -1,6 +1,6 @@
 /** The text of a body: decoded by the charset that its headers name, in pieces or as a whole, and sent as UTF-8. */
 
-import { joinBytes } from "../../src/body/chunk.ts";
+import { checkChunks, joinBytes } from "../../src/body/chunk.ts";
 import { BodyReader, type ChunkReader, knownChunks } from "../../src/body/reader.ts";
 import { toStream } from "../../src/body/stream.ts";
 import type { Body, Chunk, HeaderList } from "../../src/gateway.ts";
@@ -121,7 +121,7 @@ const PIECE = 64 * 1024;
 /** inPieces gives a body whose long chunks come in pieces; a body without long chunks that is all there stays as it is. */
 export function inPieces(body: Body): Body {
   const chunks = knownChunks(body);
-  if (chunks?.every((chunk) => chunk.length <= LONG)) return body;
+  if (chunks !== undefined && checkChunks(chunks) <= LONG) return body;
   return toStream(new PieceReader(new BodyReader(body)));
 }
 

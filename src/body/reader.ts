@@ -8,7 +8,7 @@
 import { TsgiError } from "../errors.ts";
 import type { Body, Chunk } from "../gateway.ts";
 import { isPromise, mayBeDropped } from "../promise.ts";
-import { checkChunk, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
+import { checkChunk, checkChunks, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
 
 /** The members that close a body, and those of a Node stream that fails. */
 interface Closable {
@@ -41,7 +41,7 @@ export type ChunkStep = IteratorResult<unknown>;
 
 /**
  * Reads a body chunk by chunk and closes it exactly once, whatever happens. A synchronous body is read without promises.
- * Throws `TSGI_BAD_BODY` for what is not a body.
+ * Throws `TSGI_BAD_BODY` for what is not a body, `TSGI_BAD_CHUNK` for a list of something else than chunks.
  */
 export class BodyReader implements ChunkReader {
   readonly isAsync: boolean;
@@ -52,7 +52,9 @@ export class BodyReader implements ChunkReader {
   #closed = false;
 
   constructor(body: Body) {
-    const source = (knownChunks(body) ?? body) as Partial<ReadableStream & AsyncIterable<Chunk> & Iterable<Chunk>>;
+    const chunks = knownChunks(body);
+    if (chunks !== undefined) checkChunks(chunks);
+    const source = (chunks ?? body) as Partial<ReadableStream & AsyncIterable<Chunk> & Iterable<Chunk>>;
     if (source === null || typeof source !== "object") throw badBody(body);
     this.#body = source as Closable;
     adopt(body);

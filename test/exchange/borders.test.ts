@@ -1,0 +1,413 @@
+/**
+ * Every border between app, layers, gateway and host, each with a failure on it: nothing ends the process, the failure is
+ * reported once, the response is whole or says that it is not, and the body is closed once.
+ */
+
+import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
+import { createServer, get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cascade } from "../../middleware/cascade.ts";
+import { cors } from "../../middleware/cors.ts";
+import { dispatcher } from "../../middleware/dispatcher.ts";
+import { hosts } from "../../middleware/hosts.ts";
+import { lint } from "../../middleware/lint.ts";
+import { router } from "../../middleware/router.ts";
+import { staticFiles } from "../../middleware/static-files.ts";
+import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { toFetch } from "../../src/adapters/to-fetch.ts";
+import { toNode } from "../../src/adapters/to-node.ts";
+import { notFound, text } from "../../src/apps.ts";
+import type { App, Environ, ErrorStream, HeaderList } from "../../src/gateway.ts";
+import { serve } from "../../src/server/serve.ts";
+import { request } from "../../src/testing.ts";
+import { eventually } from "../support/raw-client.ts";
+import { allOwned } from "../support/unowned.ts";
+
+const PLAIN: HeaderList = [["Content-Type", "text/plain"]];
+const BOOM = "boom";
+const boom = (): Error => new Error(BOOM);
+const reject = (): Promise<never> => Promise.reject(boom());
+const fail = (): never => {
+  throw boom();
+};
+
+/** What becomes of a response where the client stays. */
+type Ending = "whole" | "error" | "cut";
+
+interface Failure {
+  readonly app: App;
+  readonly ending: Ending;
+  /** Whether the failure is one that has to be reported where the client stays. */
+  readonly isReported: boolean;
+}
+
+function closing(close: () => unknown, chunks: readonly string[] = ["a", "b"]): App {
+  return (_environ, startResponse) => {
+    startResponse("200 OK", PLAIN);
+    const iterator = chunks.values();
+    return { [Symbol.iterator]: () => iterator, close } as Iterable<string>;
+  };
+}
+
+function iterating(iterator: Partial<AsyncIterator<string>>): App {
+  return (_environ, startResponse) => {
+    startResponse("200 OK", PLAIN);
+    return { [Symbol.asyncIterator]: () => iterator as AsyncIterator<string> };
+  };
+}
+
+const revoked = (): unknown => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+
+const failures: Record<string, Failure> = {
+  "the app throws": { app: fail, ending: "error", isReported: true },
+  "the app rejects": { app: reject, ending: "error", isReported: true },
+  "the app rejects late": {
+    app: async () => {
+      await sleep(5);
+      fail();
+    },
+    ending: "error",
+    isReported: true,
+  },
+  "the app throws a revoked proxy": {
+    app: () => {
+      throw revoked();
+    },
+    ending: "error",
+    isReported: false,
+  },
+  "the app gives nothing": { app: async () => {}, ending: "error", isReported: false },
+  "the app gives what is not a body": {
+    app: (_environ, startResponse) => {
+      startResponse("200 OK", PLAIN);
+      return 5 as never;
+    },
+    ending: "error",
+    isReported: false,
+  },
+  "the app gives a thenable that throws": {
+    // biome-ignore lint/suspicious/noThenProperty: it is what the test is about.
+    app: () => ({ then: fail }) as never,
+    ending: "error",
+    isReported: true,
+  },
+  "startResponse gets a bad status": {
+    app: async (_environ, startResponse) => void startResponse("1000 No" as never, PLAIN),
+    ending: "error",
+    isReported: false,
+  },
+  "a generator throws in its first step": {
+    app: function* () {
+      yield fail();
+    },
+    ending: "error",
+    isReported: true,
+  },
+  "an async generator throws in its first step": {
+    app: async function* () {
+      yield await reject();
+    },
+    ending: "error",
+    isReported: true,
+  },
+  "an async layer around a generator that throws in its first step": {
+    app: async (environ, startResponse) => {
+      const inner: App = function* () {
+        yield fail();
+      };
+      return inner(environ, startResponse);
+    },
+    ending: "error",
+    isReported: true,
+  },
+  "write, then a bad body": {
+    app: async (_environ, startResponse) => {
+      await startResponse("200 OK", PLAIN)("a");
+      return 5 as never;
+    },
+    ending: "cut",
+    isReported: false,
+  },
+  "write, then a throw": {
+    app: (_environ, startResponse) => {
+      void startResponse("200 OK", PLAIN)("a");
+      return fail();
+    },
+    ending: "cut",
+    isReported: true,
+  },
+  "write, then a rejection": {
+    app: async (_environ, startResponse) => {
+      await startResponse("200 OK", PLAIN)("a");
+      return reject();
+    },
+    ending: "cut",
+    isReported: true,
+  },
+  "next throws": { app: iterating({ next: fail }), ending: "error", isReported: true },
+  "next rejects": { app: iterating({ next: reject }), ending: "error", isReported: true },
+  "a body fails amid": {
+    app: async function* (_environ, startResponse) {
+      startResponse("200 OK", PLAIN);
+      yield "a";
+      fail();
+    },
+    ending: "cut",
+    isReported: true,
+  },
+  "close throws": { app: closing(fail), ending: "whole", isReported: true },
+  "close rejects": { app: closing(reject), ending: "whole", isReported: true },
+  "return throws": {
+    app: iterating({ next: async () => ({ done: false, value: 5 as never }), return: fail }),
+    ending: "error",
+    isReported: false,
+  },
+  "a promise among the chunks": {
+    app: (_environ, startResponse) => {
+      startResponse("200 OK", PLAIN);
+      return [reject(), reject()] as never;
+    },
+    ending: "error",
+    isReported: false,
+  },
+  "a stream that cannot be opened": {
+    app: (_environ, startResponse) => {
+      startResponse("200 OK", PLAIN);
+      return createReadStream("/nonexistent");
+    },
+    ending: "error",
+    isReported: false,
+  },
+  "a Node stream that fails amid": {
+    app: (_environ, startResponse) => {
+      startResponse("200 OK", PLAIN);
+      return Readable.from(
+        (async function* () {
+          yield "a";
+          await sleep(5);
+          fail();
+        })(),
+      );
+    },
+    ending: "cut",
+    isReported: true,
+  },
+  "a web stream that fails, and whose cancel fails": {
+    app: (_environ, startResponse) => {
+      startResponse("200 OK", PLAIN);
+      return new ReadableStream({ pull: reject, cancel: reject });
+    },
+    ending: "error",
+    isReported: true,
+  },
+  "onAbort callbacks that throw and reject": {
+    app: async (environ, startResponse) => {
+      environ["tsgi.exchange"].onAbort?.(fail);
+      environ["tsgi.exchange"].onAbort?.(reject as never);
+      startResponse("200 OK", PLAIN);
+      await sleep(20);
+      return "a";
+    },
+    ending: "whole",
+    isReported: false,
+  },
+  "listeners of the signal that throw": {
+    app: async (environ, startResponse) => {
+      const { signal } = environ["tsgi.exchange"];
+      signal?.addEventListener("abort", fail);
+      signal?.addEventListener("abort", { handleEvent: fail });
+      if (signal !== undefined) signal.onabort = fail;
+      startResponse("200 OK", PLAIN);
+      await sleep(20);
+      return "a";
+    },
+    ending: "whole",
+    isReported: false,
+  },
+  "the log throws": {
+    app: (environ) => {
+      Object.assign(environ["tsgi.errors"], { write: fail });
+      return fail();
+    },
+    ending: "error",
+    isReported: false,
+  },
+};
+
+/** An app that never passes a log on that a test has broken. */
+const ownLog =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app({ ...environ, "tsgi.errors": { write: (written) => environ["tsgi.errors"].write(written) } }, startResponse);
+
+const layers: Record<string, (app: App) => App> = {
+  bare: (app) => app,
+  transform: (app) => transform(app, (response) => response),
+  "an async transform": (app) => transform(app, async (response) => response),
+  mapText: (app) =>
+    transform(
+      app,
+      mapText("text/plain", (piece) => piece.toUpperCase()),
+    ),
+  mapChunks: (app) =>
+    transform(
+      app,
+      mapChunks("text/plain", () => ({ chunk: (chunk) => chunk })),
+    ),
+  mapDocument: (app) =>
+    transform(
+      app,
+      mapDocument("text/plain", (page) => page),
+    ),
+  cascade: (app) => cascade([notFound, app]),
+  "cascade, first": (app) => cascade([app, notFound]),
+  dispatcher: (app) => dispatcher(app, { "/elsewhere": notFound }),
+  router: (app) => router(app, { "GET /elsewhere": notFound }),
+  hosts: (app) => hosts(app, { "elsewhere.example": notFound }),
+  staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
+  cors,
+  "two transforms and a cascade": (app) =>
+    transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
+};
+
+type Answer = { readonly status: number | undefined; readonly body: string; readonly isCut: boolean };
+type Asked = { readonly answer: Answer | undefined; readonly errors: readonly string[] };
+
+/** Asks an app for `/`; leaves after so many milliseconds where that is said. */
+type Ask = (app: App, leaveAfter?: number) => Promise<Asked>;
+
+const stops: (() => unknown)[] = [];
+
+after(async () => {
+  for (const stop of stops) await stop();
+});
+
+/** The apps that are asked over a socket, and what they have reported, by the path that they are asked at. */
+const asked: { readonly app: App; readonly errors: string[] }[] = [];
+
+const byPath: App = (environ, startResponse) => {
+  const { app, errors } = asked[Number(environ.PATH_INFO.slice(1))] as (typeof asked)[number];
+  const log = { write: (written: string) => void errors.push(written) };
+  return app({ ...environ, PATH_INFO: "/", "tsgi.errors": log }, startResponse);
+};
+
+/** What the server reports by itself names the path. */
+const serverErrors = {
+  write(written: string): void {
+    const path = /^\w+ \/(\d+): /.exec(written)?.[1];
+    if (path !== undefined) asked[Number(path)]?.errors.push(written);
+  },
+};
+
+function overSocket(port: number): Ask {
+  return (app, leaveAfter) =>
+    new Promise((resolve) => {
+      const errors: string[] = [];
+      const path = `/${asked.push({ app, errors }) - 1}`;
+      const outgoing = get({ port, path, agent: false }, async (incoming: IncomingMessage) => {
+        let body = "";
+        const answer = (isCut: boolean) => ({ answer: { status: incoming.statusCode, body, isCut }, errors });
+        try {
+          for await (const part of incoming) body += part;
+          resolve(answer(!incoming.complete));
+        } catch {
+          resolve(answer(true));
+        }
+      });
+      outgoing.on("error", () => resolve({ answer: undefined, errors }));
+      if (leaveAfter !== undefined) setTimeout(() => outgoing.destroy(), leaveAfter);
+    });
+}
+
+function inProcess(call: (app: App, log: ErrorStream, signal: AbortSignal) => Promise<Response>): Ask {
+  return async (app, leaveAfter) => {
+    const errors: string[] = [];
+    const controller = new AbortController();
+    if (leaveAfter !== undefined) setTimeout(() => controller.abort(), leaveAfter);
+    let response: Response;
+    try {
+      response = await call(app, { write: (written) => void errors.push(written) }, controller.signal);
+    } catch {
+      return { answer: undefined, errors };
+    }
+    const { status } = response;
+    try {
+      // A client that left does not wait for the rest.
+      const left = new Promise<never>((_resolve, reject) => controller.signal.addEventListener("abort", reject));
+      return { answer: { status, body: await Promise.race([response.text(), left]), isCut: false }, errors };
+    } catch {
+      return { answer: { status, body: "", isCut: true }, errors };
+    }
+  };
+}
+
+const served = await serve(byPath, { port: 0, errors: serverErrors });
+const hosted = createServer(toNode(byPath, { errors: serverErrors }));
+await new Promise<void>((resolve) => hosted.listen(0, "127.0.0.1", resolve));
+stops.push(
+  () => served.close({ grace: 0 }),
+  () => hosted.closeAllConnections(),
+  () => hosted.close(),
+);
+
+const hostsOfApps: Record<string, Ask> = {
+  serve: overSocket(served.port),
+  toNode: overSocket((hosted.address() as AddressInfo).port),
+  toFetch: inProcess((app, log, signal) => toFetch(app, { errors: log })(new Request("http://localhost/", { signal }))),
+  testing: inProcess((app, log, signal) =>
+    request(app, "/", { lint: false, signal, environ: { "tsgi.errors": log } as Partial<Environ> }),
+  ),
+};
+
+const count = (errors: readonly string[]): number => errors.join("").split(`Error: ${BOOM}`).length - 1;
+
+for (const [where, ask] of Object.entries(hostsOfApps)) {
+  for (const [around, wrap] of Object.entries(layers)) {
+    test(`borders: under ${where}, in ${around}, each failure is answered and reported once`, () =>
+      allOwned(async () => {
+        await Promise.all(
+          Object.entries(failures).map(async ([what, { app, ending, isReported }]) => {
+            const { answer, errors } = await ask(wrap(ownLog(app)));
+            const place = `${what}: ${JSON.stringify(answer)}, reported ${JSON.stringify(errors)}`;
+            if (isReported) {
+              await eventually(() => count(errors) > 0).catch(() => assert.fail(place));
+              await sleep(1);
+              assert.equal(count(errors), 1, place);
+            }
+            // A document is not sent before all of it is there, and a client of tests gets the error of the app.
+            const isBefore = ending === "error" || (around === "mapDocument" && ending === "cut");
+            if (where === "testing") {
+              if (ending === "whole" && !isReported) assert.equal(answer?.status, 200, place);
+              else assert.ok(answer === undefined || answer.isCut, place);
+            } else if (isBefore) assert.equal(answer?.status, 500, place);
+            else if (ending === "cut") assert.ok(answer === undefined || answer.isCut, place);
+            else assert.deepEqual([answer?.status, answer?.isCut], [200, false], place);
+          }),
+        );
+      }));
+
+    test(`borders: under ${where}, in ${around}, a client may leave at any moment`, () =>
+      allOwned(async () => {
+        for (const moment of [0, 2, 7]) {
+          await Promise.all(Object.values(failures).map(({ app }) => ask(wrap(ownLog(app)), moment)));
+        }
+        // What waits for a while goes on without the client.
+        await sleep(30);
+      }));
+  }
+}
+
+test("borders: the servers still answer", async () => {
+  for (const ask of Object.values(hostsOfApps)) {
+    const { answer } = await ask(lint(text("well")));
+    assert.deepEqual(answer, { status: 200, body: "well", isCut: false });
+  }
+});
