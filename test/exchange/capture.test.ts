@@ -189,3 +189,110 @@ test("capture: an app that fails after its first write fails its body", async ()
     await assert.rejects(readText(body), /after/);
   });
 });
+
+for (const [what, app, text] of [
+  [
+    "a generator that waits for what it writes in its first step",
+    async function* (_environ, startResponse) {
+      const write = startResponse("200 OK", []);
+      await write("a");
+      yield "b";
+    },
+    "ab",
+  ],
+  [
+    "a generator that waits for what it writes amid its chunks",
+    async function* (_environ, startResponse) {
+      const write = startResponse("200 OK", []);
+      yield "a";
+      await write("b");
+      yield "c";
+    },
+    "abc",
+  ],
+  [
+    "a chunk that is written amid a body, and not waited for",
+    async function* (_environ, startResponse) {
+      const write = startResponse("200 OK", []);
+      yield "a";
+      void write("b");
+      yield "c";
+    },
+    "abc",
+  ],
+  [
+    "chunks that are written amid a synchronous body",
+    function* (_environ, startResponse) {
+      const write = startResponse("200 OK", []);
+      void write("a");
+      yield "b";
+      void write("c");
+      yield "d";
+      void write("e");
+    },
+    "abcde",
+  ],
+  [
+    "chunks that are written in a timer",
+    async (_environ, startResponse) => {
+      const write = startResponse("200 OK", []);
+      return (async function* () {
+        yield "a";
+        await new Promise((resolve) => setTimeout(() => resolve(write("b")), 2));
+        yield "c";
+      })();
+    },
+    "abc",
+  ],
+  [
+    "several chunks that are written at once",
+    async (_environ, startResponse) => {
+      const write = startResponse("200 OK", []);
+      await Promise.all([write("a"), write("b"), write("c")]);
+      return "d";
+    },
+    "abcd",
+  ],
+] as [string, App, string][]) {
+  test(`capture: ${what} keeps its order`, async () => {
+    const result = await captured(app, whole);
+    assert.deepEqual(result, { status: "200 OK", headers: [], text });
+  });
+
+  test(`capture: ${what} is the same without it`, async () => {
+    assert.equal(await (await request(app, "/")).text(), text);
+  });
+}
+
+test("capture: what was handed over cannot be changed by the app", async () => {
+  const headers: [string, string][] = [["X-Name", "a"]];
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", headers);
+    return "x";
+  };
+  const result = await captured(app, async (pending) => {
+    const response = await pending;
+    headers.push(["Set-Cookie", "a=b"]);
+    (headers[0] as [string, string])[1] = "b";
+    return response.headers;
+  });
+  assert.deepEqual(result, [["X-Name", "a"]]);
+});
+
+test("capture: a write after the end throws", async () => {
+  let late: unknown;
+  const app: App = (_environ, startResponse) => {
+    const write = startResponse("200 OK", []);
+    setTimeout(() => {
+      try {
+        void write("late");
+      } catch (error) {
+        late = error;
+      }
+    });
+    return "x";
+  };
+  await captured(app, whole);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal((late as { code?: string }).code, "TSGI_RESPONSE_OVER");
+});

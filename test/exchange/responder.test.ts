@@ -399,3 +399,147 @@ test("exchange: informational responses come before the final one", async () => 
   const { informational } = await request(app, "/");
   assert.deepEqual(informational, [{ status: "103 Early Hints", headers: [["Link", "</a>; rel=preload"]] }]);
 });
+
+for (const [what, change] of [
+  ["is pushed to", (headers: string[][]) => headers.push(["Content-Length", "50"], ["Transfer-Encoding", "chunked"])],
+  [
+    "gets another value",
+    (headers: string[][]) => {
+      (headers[0] as string[])[1] = "50\r\nSet-Cookie: a=b";
+    },
+  ],
+] as const) {
+  test(`rule 1: a header list that ${what} after startResponse is sent as it was`, async () => {
+    const app: App = (_environ, startResponse) => {
+      const headers: [string, string][] = [["X-Name", "a"]];
+      startResponse("200 OK", headers);
+      change(headers);
+      return "ok";
+    };
+    assert.equal(await transcript(app, "/", { lint: false }), "200 OK\ncontent-length: 2\nx-name: a\n\nok");
+  });
+}
+
+for (const [what, line] of [
+  ["three members", ["X", "a", "b"]],
+  ["a string of two characters", "Xa"],
+  ["nothing", undefined],
+] as const) {
+  test(`rule 1: a header line of ${what} is refused, also where its name is known`, async () => {
+    await request(ok, "/", { environ: {} });
+    const app: App = (environ, startResponse) => {
+      startResponse("200 OK", [["X", "known"]]);
+      startResponse("200 OK", [line as never], new Error("replaced"));
+      return ok(environ, startResponse);
+    };
+    await assert.rejects(request(app, "/", { lint: false }), { code: "TSGI_BAD_HEADER" });
+  });
+}
+
+for (const line of ["600 No", "999 No", "199 No", "100 Continue", "2000 OK", "200", "200 a\nb", "200 €"]) {
+  test(`rule 1: the status line ${JSON.stringify(line)} is refused`, async () => {
+    const app: App = (_environ, startResponse) => {
+      startResponse(line as never, []);
+      return "x";
+    };
+    await assert.rejects(request(app, "/", { lint: false }), { code: "TSGI_BAD_STATUS" });
+  });
+}
+
+test("rule 6: HEAD after a write does not tell the length of what follows", async () => {
+  const app: App = async (_environ, startResponse) => {
+    await startResponse("200 OK", [])("abc");
+    return "de";
+  };
+  assert.equal(await transcript(app, "/"), "200 OK\n\nabcde");
+  assert.equal(await transcript(app, "/", { method: "HEAD" }), "200 OK\n\n");
+});
+
+for (const body of ["body", ["a", "b"], undefined] as Body[]) {
+  test(`rule 7: a 205 is empty, and says so, whatever the app returns: ${JSON.stringify(body)}`, async () => {
+    const app: App = (_environ, startResponse) => {
+      startResponse("205 Reset Content", [["Content-Length", "4"]]);
+      return body;
+    };
+    assert.equal(await transcript(app, "/", { lint: false }), "205 Reset Content\ncontent-length: 0\n\n");
+  });
+}
+
+test("rule 8: what an app fails with after its client left is reported", async () => {
+  const errors: string[] = [];
+  const controller = new AbortController();
+  const app: App = async (environ, startResponse) => {
+    const left = new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    startResponse("200 OK", []);
+    controller.abort();
+    await left;
+    throw new Error("a real one");
+  };
+  const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
+  await assert.rejects(request(app, "/", { signal: controller.signal, environ }), { name: "AbortError" });
+  await new Promise(setImmediate);
+  assert.match(errors.join(""), /^GET \/: Error: a real one\n/);
+});
+
+test("rule 8: what an app learns of its client's leaving is not reported", async () => {
+  const errors: string[] = [];
+  const controller = new AbortController();
+  const app: App = async (environ, startResponse) => {
+    const left = new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    const write = startResponse("200 OK", []);
+    controller.abort();
+    await left;
+    await write("x");
+    return undefined;
+  };
+  const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
+  await assert.rejects(request(app, "/", { signal: controller.signal, environ }), { name: "AbortError" });
+  await new Promise(setImmediate);
+  assert.deepEqual(errors, []);
+});
+
+test("rule 3: startResponse after a whole response says that it is over", async () => {
+  let late: unknown;
+  const app: App = (_environ, startResponse) => {
+    setTimeout(() => {
+      try {
+        startResponse("200 OK", []);
+      } catch (error) {
+        late = error;
+      }
+    });
+    return ok(_environ, startResponse);
+  };
+  await (await request(app, "/", { lint: false })).text();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal((late as { code?: string }).code, "TSGI_RESPONSE_OVER");
+});
+
+for (const [what, status, headers, code] of [
+  ["a length", "103 Early Hints", [["Content-Length", "5"]], "TSGI_BAD_HEADER"],
+  ["a hop-by-hop header", "103 Early Hints", [["Connection", "close"]], "TSGI_HOP_BY_HOP"],
+  ["a line feed", "103 Early Hints", [["X", "a\nb"]], "TSGI_BAD_HEADER"],
+  ["a final status", "200 OK", [], "TSGI_BAD_STATUS"],
+  ["a switch of protocols", "101 Switching Protocols", [], "TSGI_BAD_STATUS"],
+] as const) {
+  test(`exchange: an informational response with ${what} is refused`, async () => {
+    const app: App = (environ, startResponse) => {
+      environ["tsgi.exchange"].inform?.(status as never, headers as never);
+      return ok(environ, startResponse);
+    };
+    await assert.rejects(request(app, "/"), { code });
+  });
+}
+
+test("exchange: an error is reported to the log and to the server once, however often it is told", async () => {
+  const errors: string[] = [];
+  const app: App = (environ, startResponse) => {
+    const error = new Error("late");
+    environ["tsgi.exchange"].report?.(error);
+    environ["tsgi.exchange"].report?.(error);
+    return ok(environ, startResponse);
+  };
+  const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
+  await assert.rejects(async () => (await request(app, "/", { environ })).text(), { message: "late" });
+  assert.equal(errors.length, 1);
+});

@@ -717,3 +717,198 @@ test("transform: an app that answers again once its response was taken gets its 
 test("transform: a change that is no function throws when the app is built", () => {
   assert.throws(() => transform(html(""), "upper" as never), { code: "TSGI_BAD_CHANGE" });
 });
+
+const TEN = "0123456789";
+
+/** A resource of ten bytes with ranges, an encoded variant and a tag, as a file server has it. */
+const resource =
+  (type: string): App =>
+  (environ, startResponse) => {
+    const { HTTP_RANGE: range, HTTP_ACCEPT_ENCODING: encoding } = environ;
+    const headers: HeaderList = [
+      ["Content-Type", type],
+      ["ETag", '"ten"'],
+      ["Accept-Ranges", "bytes"],
+    ];
+    if (encoding === "gzip") {
+      startResponse("200 OK", [...headers, ["Content-Encoding", "gzip"]]);
+      return "gzipped";
+    }
+    if (range === "bytes=0-0,2-") {
+      startResponse("206 Partial Content", [["Content-Type", "multipart/byteranges; boundary=x"]]);
+      return "--x\r\n…";
+    }
+    if (range === "bytes=99-") {
+      startResponse("416 Range Not Satisfiable", [["Content-Range", "bytes */10"]]);
+      return undefined;
+    }
+    if (range !== undefined) {
+      startResponse("206 Partial Content", [...headers, ["Content-Range", "bytes 2-9/10"]]);
+      return TEN.slice(2);
+    }
+    startResponse("200 OK", headers);
+    return TEN;
+  };
+
+const changes: [what: string, change: Change][] = [
+  ["mapText", mapText("text/plain", (piece) => piece.replaceAll("2", "two"))],
+  ["mapDocument", mapDocument("text/plain", (piece) => piece.replaceAll("2", "two"))],
+  [
+    "a change of one's own",
+    (response, environ) =>
+      response.headers.some(([, value]) => value === "text/plain")
+        ? { ...response, body: mapText("text/plain", (piece) => piece.replaceAll("2", "two")) && "01two3456789" }
+        : environ && response,
+  ],
+];
+
+for (const [what, change] of changes) {
+  for (const [asked, headers] of [
+    ["a range", { Range: "bytes=2-" }],
+    ["several ranges", { Range: "bytes=0-0,2-" }],
+    ["a range beyond the end", { Range: "bytes=99-" }],
+    ["a range, if it has not changed", { Range: "bytes=2-", "If-Range": '"ten"' }],
+    ["an encoding", { "Accept-Encoding": "gzip" }],
+    ["an encoding and a range", { "Accept-Encoding": "gzip", Range: "bytes=2-" }],
+  ] as const) {
+    test(`transform: ${asked} does not get past ${what}`, async () => {
+      assert.equal(
+        await transcript(transform(resource("text/plain"), change), "/", { headers }),
+        `200 OK\n${what === "mapText" ? "" : ""}content-length: 12\ncontent-type: text/plain\netag: W/"ten"\n\n01two3456789`,
+      );
+    });
+
+    test(`transform: ${asked} of what ${what} leaves alone stays`, async () => {
+      const app = resource("video/mp4");
+      const [plain, transformed] = await Promise.all([
+        transcript(app, "/", { headers }),
+        transcript(transform(app, change), "/", { headers }),
+      ]);
+      assert.equal(transformed, plain);
+    });
+  }
+}
+
+test("transform: a request with a body is asked once", async () => {
+  let calls = 0;
+  const app: App = (environ, startResponse) => {
+    calls++;
+    return resource("text/plain")(environ, startResponse);
+  };
+  await bodyOf(transform(app, changes[0]?.[1] as Change), "/", {
+    method: "POST",
+    body: "x",
+    headers: { Range: "bytes=2-" },
+  });
+  assert.equal(calls, 1);
+});
+
+test("transform: a 304 without a type has the weak tag that its client knows", async () => {
+  const app: App = (_environ, startResponse) => {
+    startResponse("304 Not Modified", [["ETag", '"ten"']]);
+    return undefined;
+  };
+  const transformed = transform(app, changes[0]?.[1] as Change);
+  const weak = { "If-None-Match": 'W/"ten"' };
+  assert.equal(await transcript(transformed, "/", { headers: weak }), '304 Not Modified\netag: W/"ten"\n\n');
+  const strong = { "If-None-Match": '"ten"' };
+  assert.equal(await transcript(transformed, "/", { headers: strong }), '304 Not Modified\netag: "ten"\n\n');
+});
+
+for (const charset of ["windows-1252", "iso-8859-1", "latin1"]) {
+  for (const [what, change] of [
+    ["mapText", mapText("text/plain", (piece) => piece)],
+    ["mapDocument", mapDocument("text/plain", (page) => page)],
+  ] as const) {
+    test(`${what}: ${charset} is decoded as browsers do`, async () => {
+      const app: App = (_environ, startResponse) => {
+        startResponse("200 OK", [["Content-Type", `text/plain; charset=${charset}`]]);
+        return new Uint8Array([0x93, 0xe9, 0x94]);
+      };
+      const answer = await transcript(transform(app, change), "/");
+      assert.equal(answer, "200 OK\ncontent-length: 8\ncontent-type: text/plain; charset=utf-8\n\n“é”");
+    });
+  }
+}
+
+for (const [what, change] of [
+  ["mapText", mapText("text/plain", (piece) => piece.toUpperCase())],
+  ["mapDocument", mapDocument("text/plain", (page) => page.toUpperCase())],
+] as const) {
+  test(`${what}: bytes that are not UTF-8 are passed on as they are`, async () => {
+    const bytes = new Uint8Array([0x61, 0xff, 0xc3, 0x28, 0x62]);
+    const response = await request(transform(answering(bytes), change), "/");
+    assert.deepEqual(new Uint8Array(await response.arrayBuffer()), bytes);
+  });
+
+  test(`${what}: a request that forbids it is answered with the original`, async () => {
+    const headers = { "Cache-Control": "max-age=0, no-transform" };
+    assert.equal(await bodyOf(transform(answering("ab"), change), "/", { headers }), "ab");
+  });
+}
+
+test("mapText: a text that ends amid a character is passed on to its last byte", async () => {
+  const bytes = new Uint8Array([0x61, 0xe2, 0x82]);
+  const response = await request(transform(answering([bytes.subarray(0, 2), bytes.subarray(2)]), upper), "/");
+  assert.deepEqual(new Uint8Array(await response.arrayBuffer()), new Uint8Array([0x41, 0xe2, 0x82]));
+});
+
+test("mapText: a long chunk is changed in pieces, and no character is split", async () => {
+  const long = "a😀".repeat(700_000);
+  const pieces: number[] = [];
+  const change = mapText("text/plain", (piece) => {
+    pieces.push(piece.length);
+    return piece;
+  });
+  assert.equal(await bodyOf(transform(answering(long), change), "/"), long);
+  assert.ok(pieces.length > 20 && Math.max(...pieces) <= 65_537, `${pieces.length} of at most ${Math.max(...pieces)}`);
+  pieces.length = 0;
+  assert.equal(await bodyOf(transform(answering(toBytes(long)), change), "/"), long);
+  assert.ok(pieces.length > 20 && Math.max(...pieces) <= 65_537);
+});
+
+test("mapDocument: reading ends when the client leaves, and the body is closed", async () => {
+  const controller = new AbortController();
+  let read = 0;
+  let closed = 0;
+  const app: App = async function* (_environ, startResponse) {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    try {
+      for (; read < 1000; read++) {
+        if (read === 3) controller.abort();
+        await new Promise(setImmediate);
+        yield "x";
+      }
+    } finally {
+      closed++;
+    }
+  };
+  const asked = request(
+    transform(
+      app,
+      mapDocument("text/plain", (page) => page),
+    ),
+    "/",
+    { signal: controller.signal },
+  );
+  await assert.rejects(asked, { name: "AbortError" });
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  assert.equal(closed, 1);
+  assert.ok(read < 10, String(read));
+});
+
+test("mapChunks: a million chunks that are dropped keep no promise each", async () => {
+  let mapped = 0;
+  const app: App = async function* (_environ, startResponse) {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    for (let index = 0; index < 1_000_000; index++) yield "x";
+  };
+  const counting = mapChunks("text/plain", () => ({
+    chunk() {
+      mapped++;
+      return undefined;
+    },
+    end: () => String(mapped),
+  }));
+  assert.equal(await bodyOf(transform(app, counting), "/", { lint: false }), "1000000");
+});

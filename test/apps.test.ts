@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { html, json, notFound, redirect, text } from "../src/apps.ts";
+import type { App, HeaderList } from "../src/gateway.ts";
+import { request } from "../src/testing.ts";
+import { transcript } from "./support/transcript.ts";
+
+for (const [what, app, expected] of [
+  ["text", text("é"), "200 OK\ncontent-length: 2\ncontent-type: text/plain; charset=utf-8\n\né"],
+  ["html", html("<p>"), "200 OK\ncontent-length: 3\ncontent-type: text/html; charset=utf-8\n\n<p>"],
+  ["json", json({ a: [1, null] }), '200 OK\ncontent-length: 14\ncontent-type: application/json\n\n{"a":[1,null]}'],
+  [
+    "redirect",
+    redirect("/login"),
+    "302 Found\ncontent-length: 0\ncontent-type: text/plain; charset=utf-8\nlocation: /login\n\n",
+  ],
+  ["notFound", notFound, "404 Not Found\ncontent-length: 10\ncontent-type: text/plain; charset=utf-8\n\nNot Found\n"],
+  [
+    "text with options",
+    text("<a>", { status: "201 Created", headers: [["content-type", "application/xml"]] }),
+    "201 Created\ncontent-length: 3\ncontent-type: application/xml\n\n<a>",
+  ],
+] as const) {
+  test(`${what}: answers`, async () => assert.equal(await transcript(app, "/"), expected));
+}
+
+const circular: Record<string, unknown> = {};
+circular.self = circular;
+
+for (const [what, value] of [
+  ["undefined", undefined],
+  ["a function", () => {}],
+  ["a BigInt", 1n],
+  ["an object that contains itself", circular],
+] as const) {
+  test(`json: ${what} is refused when the app is built`, () => {
+    assert.throws(() => json(value), { code: "TSGI_BAD_JSON" });
+  });
+}
+
+for (const [what, app] of [
+  ["text", text("x")],
+  ["json", json(1)],
+  ["redirect", redirect("/")],
+  ["notFound", notFound],
+] as const) {
+  test(`${what}: what a middleware does to its headers reaches no other request`, async () => {
+    const pushing: App = (environ, startResponse) =>
+      app(environ, (status, headers, error) => {
+        (headers as [string, string][]).push(["Set-Cookie", "session=secret"]);
+        return startResponse(status, headers, error);
+      });
+    const changing: App = (environ, startResponse) =>
+      app(environ, (status, headers: HeaderList, error) => {
+        (headers[0] as [string, string])[1] = "secret";
+        return startResponse(status, headers, error);
+      });
+    const before = await transcript(app, "/");
+    await assert.rejects(request(pushing, "/"), TypeError);
+    await assert.rejects(request(changing, "/"), TypeError);
+    assert.equal(await transcript(app, "/"), before);
+  });
+}
