@@ -1,5 +1,32 @@
-/** The sentences of the contract that `lint` quotes, by the number of their rule in `src/gateway.ts`. */
-export const RULES = {
+/** The sentences of the contract that `lint` quotes. */
+
+/** The name of a sentence. */
+export type Rule =
+  | "arguments"
+  | "head"
+  | "singleFields"
+  | "listIsValue"
+  | "startFirst"
+  | "startOnce"
+  | "chunk"
+  | "oneAtATime"
+  | "closeOnce"
+  | "closeDropped"
+  | "length"
+  | "noBody"
+  | "noLength"
+  | "plainObject"
+  | "neverChanged"
+  | "strings"
+  | "canonicalPath"
+  | "pathParts"
+  | "headerKeys"
+  | "input"
+  | "errors"
+  | "objects";
+
+/** Each sentence with the number of its rule in `src/gateway.ts`, word for word. */
+export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: string]>> = {
   arguments: [
     1,
     "`startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`.",
@@ -40,7 +67,4 @@ export const RULES = {
     16,
     "`tsgi.exchange`, `tsgi.params` and `tsgi.state` are objects, `tsgi.multithread`, `tsgi.multiprocess` and `tsgi.run_once` booleans.",
   ],
-} as const satisfies Record<string, readonly [number: number, sentence: string]>;
-
-/** The name of a sentence. */
-export type Rule = keyof typeof RULES;
+};
