@@ -5,25 +5,20 @@
 
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
-import { createServer, get, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
 import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
-import { hosts } from "../../middleware/hosts.ts";
+import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
-import { toFetch } from "../../src/adapters/to-fetch.ts";
-import { toNode } from "../../src/adapters/to-node.ts";
 import { notFound, text } from "../../src/apps.ts";
-import type { App, Environ, ErrorStream, HeaderList } from "../../src/gateway.ts";
-import { serve } from "../../src/server/serve.ts";
-import { request } from "../../src/testing.ts";
+import type { App, HeaderList } from "../../src/gateway.ts";
+import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
 
@@ -271,105 +266,18 @@ const layers: Record<string, (app: App) => App> = {
   "cascade, first": (app) => cascade([app, notFound]),
   dispatcher: (app) => dispatcher(app, { "/elsewhere": notFound }),
   router: (app) => router(app, { "GET /elsewhere": notFound }),
-  hosts: (app) => hosts(app, { "elsewhere.example": notFound }),
+  hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
   "two transforms and a cascade": (app) =>
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };
 
-type Answer = { readonly status: number | undefined; readonly body: string; readonly isCut: boolean };
-type Asked = { readonly answer: Answer | undefined; readonly errors: readonly string[] };
-
-/** Asks an app for `/`; leaves after so many milliseconds where that is said. */
-type Ask = (app: App, leaveAfter?: number) => Promise<Asked>;
-
-const stops: (() => unknown)[] = [];
-
-after(async () => {
-  for (const stop of stops) await stop();
-});
-
-/** The apps that are asked over a socket, and what they have reported, by the path that they are asked at. */
-const asked: { readonly app: App; readonly errors: string[] }[] = [];
-
-const byPath: App = (environ, startResponse) => {
-  const { app, errors } = asked[Number(environ.PATH_INFO.slice(1))] as (typeof asked)[number];
-  const log = { write: (written: string) => void errors.push(written) };
-  return app({ ...environ, PATH_INFO: "/", "tsgi.errors": log }, startResponse);
-};
-
-/** What the server reports by itself names the path. */
-const serverErrors = {
-  write(written: string): void {
-    const path = /^\w+ \/(\d+): /.exec(written)?.[1];
-    if (path !== undefined) asked[Number(path)]?.errors.push(written);
-  },
-};
-
-function overSocket(port: number): Ask {
-  return (app, leaveAfter) =>
-    new Promise((resolve) => {
-      const errors: string[] = [];
-      const path = `/${asked.push({ app, errors }) - 1}`;
-      const outgoing = get({ port, path, agent: false }, async (incoming: IncomingMessage) => {
-        let body = "";
-        const answer = (isCut: boolean) => ({ answer: { status: incoming.statusCode, body, isCut }, errors });
-        try {
-          for await (const part of incoming) body += part;
-          resolve(answer(!incoming.complete));
-        } catch {
-          resolve(answer(true));
-        }
-      });
-      outgoing.on("error", () => resolve({ answer: undefined, errors }));
-      if (leaveAfter !== undefined) setTimeout(() => outgoing.destroy(), leaveAfter);
-    });
-}
-
-function inProcess(call: (app: App, log: ErrorStream, signal: AbortSignal) => Promise<Response>): Ask {
-  return async (app, leaveAfter) => {
-    const errors: string[] = [];
-    const controller = new AbortController();
-    if (leaveAfter !== undefined) setTimeout(() => controller.abort(), leaveAfter);
-    let response: Response;
-    try {
-      response = await call(app, { write: (written) => void errors.push(written) }, controller.signal);
-    } catch {
-      return { answer: undefined, errors };
-    }
-    const { status } = response;
-    try {
-      // A client that left does not wait for the rest.
-      const left = new Promise<never>((_resolve, reject) => controller.signal.addEventListener("abort", reject));
-      return { answer: { status, body: await Promise.race([response.text(), left]), isCut: false }, errors };
-    } catch {
-      return { answer: { status, body: "", isCut: true }, errors };
-    }
-  };
-}
-
-const served = await serve(byPath, { port: 0, errors: serverErrors });
-const hosted = createServer(toNode(byPath, { errors: serverErrors }));
-await new Promise<void>((resolve) => hosted.listen(0, "127.0.0.1", resolve));
-stops.push(
-  () => served.close({ grace: 0 }),
-  () => hosted.closeAllConnections(),
-  () => hosted.close(),
-);
-
-const hostsOfApps: Record<string, Ask> = {
-  serve: overSocket(served.port),
-  toNode: overSocket((hosted.address() as AddressInfo).port),
-  toFetch: inProcess((app, log, signal) => toFetch(app, { errors: log })(new Request("http://localhost/", { signal }))),
-  testing: inProcess((app, log, signal) =>
-    request(app, "/", { lint: false, signal, environ: { "tsgi.errors": log } as Partial<Environ> }),
-  ),
-};
+const hosts = await everyHost();
 
 const count = (errors: readonly string[]): number => errors.join("").split(`Error: ${BOOM}`).length - 1;
 
-for (const [where, ask] of Object.entries(hostsOfApps)) {
+for (const [where, ask] of Object.entries(hosts)) {
   for (const [around, wrap] of Object.entries(layers)) {
     test(`borders: under ${where}, in ${around}, each failure is answered and reported once`, () =>
       allOwned(async () => {
@@ -397,7 +305,7 @@ for (const [where, ask] of Object.entries(hostsOfApps)) {
     test(`borders: under ${where}, in ${around}, a client may leave at any moment`, () =>
       allOwned(async () => {
         for (const moment of [0, 2, 7]) {
-          await Promise.all(Object.values(failures).map(({ app }) => ask(wrap(ownLog(app)), moment)));
+          await Promise.all(Object.values(failures).map(({ app }) => ask(wrap(ownLog(app)), { leaveAfter: moment })));
         }
         // What waits for a while goes on without the client.
         await sleep(30);
@@ -406,8 +314,8 @@ for (const [where, ask] of Object.entries(hostsOfApps)) {
 }
 
 test("borders: the servers still answer", async () => {
-  for (const ask of Object.values(hostsOfApps)) {
+  for (const ask of Object.values(hosts)) {
     const { answer } = await ask(lint(text("well")));
-    assert.deepEqual(answer, { status: 200, body: "well", isCut: false });
+    assert.deepEqual([answer?.status, answer?.body, answer?.isCut], [200, "well", false]);
   }
 });
