@@ -1,0 +1,180 @@
+/**
+ * Random stacks of middleware and adapters around random apps that fail at random places, for clients that stay and for
+ * clients that leave. `TSGI_FUZZ` is the number of stacks, `TSGI_FUZZ_SEED` the first seed.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cascade } from "../../middleware/cascade.ts";
+import { cors } from "../../middleware/cors.ts";
+import { dispatcher } from "../../middleware/dispatcher.ts";
+import { hosts as byHost } from "../../middleware/hosts.ts";
+import { router } from "../../middleware/router.ts";
+import { staticFiles } from "../../middleware/static-files.ts";
+import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { fromFetch } from "../../src/adapters/from-fetch.ts";
+import { fromNode } from "../../src/adapters/from-node.ts";
+import { toFetch } from "../../src/adapters/to-fetch.ts";
+import { toNode } from "../../src/adapters/to-node.ts";
+import { notFound } from "../../src/apps.ts";
+import type { App, ErrorStream } from "../../src/gateway.ts";
+import { everyHost } from "../support/hosts.ts";
+import { Random } from "../support/random.ts";
+import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
+import { eventually } from "../support/raw-client.ts";
+import { allOwned } from "../support/unowned.ts";
+
+const COUNT = Number(process.env.TSGI_FUZZ ?? 1_500);
+const SEED = Number(process.env.TSGI_FUZZ_SEED ?? 1);
+const AT_ONCE = 50;
+
+interface Layer {
+  readonly name: string;
+  wrap(app: App, errors: ErrorStream): App;
+  /** What it makes of what the app within answers. */
+  expected(inner: Expected): Expected;
+}
+
+const same = (inner: Expected): Expected => inner;
+const isText = ({ type }: Expected): boolean => type === "text/plain";
+const isRefusal = ({ status, ending }: Expected): boolean => ending !== "error" && (status === 404 || status === 405);
+
+/** The error of an inner host is a response of its own for the layers around it. */
+const answered = (inner: Expected): Expected =>
+  inner.ending === "error" ? { ...inner, body: "500 Internal Server Error\n", ending: "whole" } : inner;
+
+const LAYERS: readonly Layer[] = [
+  { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
+  { name: "async transform", wrap: (app) => transform(app, async (response) => response), expected: same },
+  {
+    name: "mapText",
+    wrap: (app) =>
+      transform(
+        app,
+        mapText("text/plain", (piece) => piece.toUpperCase()),
+      ),
+    expected: (inner) => (isText(inner) ? { ...inner, body: inner.body.toUpperCase() } : inner),
+  },
+  {
+    name: "mapChunks",
+    wrap: (app) =>
+      transform(
+        app,
+        mapChunks("text/plain", () => ({ chunk: (chunk) => chunk, end: () => "." })),
+      ),
+    expected: (inner) => (isText(inner) && inner.ending === "whole" ? { ...inner, body: `${inner.body}.` } : inner),
+  },
+  {
+    name: "mapDocument",
+    wrap: (app) =>
+      transform(
+        app,
+        mapDocument("text/plain", (page) => `${page}!`),
+      ),
+    expected(inner) {
+      if (!isText(inner) || inner.ending === "error") return inner;
+      if (inner.ending === "cut") return { ...inner, status: 500, body: "", ending: "error" };
+      return { ...inner, body: `${inner.body}!` };
+    },
+  },
+  {
+    name: "a header",
+    wrap: (app) => (environ, startResponse) =>
+      app(environ, (status, headers, error) => startResponse(status, [...headers, ["X-Layer", "yes"]], error)),
+    expected: same,
+  },
+  { name: "dispatcher", wrap: (app) => dispatcher(app, { "/elsewhere": notFound }), expected: same },
+  { name: "router", wrap: (app) => router(app, { "/elsewhere": notFound }), expected: same },
+  { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
+  { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
+  { name: "cors", wrap: cors, expected: same },
+  { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
+  {
+    name: "cascade, first",
+    wrap: (app) => cascade([app, notFound]),
+    expected: (inner) =>
+      isRefusal(inner) ? { ...inner, status: 404, type: "text/plain", body: "Not Found\n", ending: "whole" } : inner,
+  },
+  { name: "there and back by Node", wrap: (app, errors) => fromNode(toNode(app, { errors })), expected: answered },
+  { name: "there and back by Fetch", wrap: (app, errors) => fromFetch(toFetch(app, { errors })), expected: answered },
+];
+
+interface Stack {
+  readonly app: App;
+  readonly expected: Expected;
+  readonly inner: RandomApp;
+  readonly plan: string;
+}
+
+/** Each stack is asked once, so that the log of its hosts within is that of the request. */
+function randomStack(random: Random): Stack {
+  const inner = randomApp(random);
+  const layers = Array.from({ length: random.below(5) }, () => random.pick(LAYERS));
+  let { expected } = inner;
+  for (const layer of layers) expected = layer.expected(expected);
+  let log: ErrorStream = { write() {} };
+  const errors: ErrorStream = { write: (text) => log.write(text) };
+  const wrapped = layers.reduce((app, layer) => layer.wrap(app, errors), inner.app);
+  const app: App = (environ, startResponse) => {
+    log = environ["tsgi.errors"];
+    return wrapped(environ, startResponse);
+  };
+  return { app, expected, inner, plan: `${layers.map(({ name }) => name).join(" < ")} < ${inner.plan}` };
+}
+
+const hosts = await everyHost();
+const names = Object.keys(hosts);
+
+async function tryOne(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const { app, expected, inner, plan } = randomStack(random);
+  const where = random.pick(names);
+  const method = random.chance(0.15) ? "HEAD" : "GET";
+  const leaveAfter = random.chance(0.35) ? random.below(6) : undefined;
+  const ask = hosts[where] as (typeof hosts)[string];
+  const { answer, errors } = await ask(app, { method, leaveAfter });
+  const place = `seed ${seed}, ${method} under ${where}, leaves ${leaveAfter}: ${plan}\n${JSON.stringify({ answer, errors })}`;
+  // What has not started by now starts soon, or never.
+  if (leaveAfter !== undefined) await sleep(10);
+  await eventually(() => inner.open() <= 0).catch(() => assert.fail(`not closed: ${place}`));
+  assert.equal(inner.open(), 0, `closed twice: ${place}`);
+  assert.ok(errors.join("").split(`Error: ${BOOM}`).length <= 2, `reported twice: ${place}`);
+  if (leaveAfter !== undefined || (expected.failsAtOnce && plan.includes("cascade, first"))) return;
+  const { status, body, ending } = expected;
+  // There a client gets the app's own error, whatever was answered instead.
+  if (where === "testing" && (ending !== "whole" || errors.length > 0)) return;
+  if (ending === "cut" && method === "GET") {
+    // A web stream that fails forgets the chunks that nobody has read: there may be time for a 500.
+    const isRefused = plan.includes("by Fetch") && answer?.status === 500;
+    assert.ok(answer === undefined || answer.isCut || isRefused, `looks whole: ${place}`);
+    if (answer?.isCut && where !== "toFetch") assert.ok(body.startsWith(answer.body), `other bytes: ${place}`);
+    return;
+  }
+  if (method === "HEAD") {
+    // The body is not read: what fails in it does not show, and what is made of it is not known.
+    if (answer !== undefined) assert.equal(answer.body, "", `HEAD with a body: ${place}`);
+    return;
+  }
+  assert.equal(answer?.isCut, false, `cut: ${place}`);
+  assert.equal(answer?.status, status, `other status: ${place}`);
+  assert.equal(answer?.body, ending === "error" ? "500 Internal Server Error\n" : body, `other body: ${place}`);
+}
+
+test(`random stacks: ${COUNT} of them answer as a naive model says, and nothing is left without an owner`, async () => {
+  for (let start = 0; start < COUNT; start += AT_ONCE) {
+    const seeds = Array.from({ length: Math.min(AT_ONCE, COUNT - start) }, (_, index) => SEED + start + index);
+    await allOwned(async () => {
+      const deadline = new AbortController();
+      const settled = seeds.map((seed) => tryOne(seed).then(() => seeds.splice(seeds.indexOf(seed), 1)));
+      const hang = sleep(20_000, undefined, { signal: deadline.signal, ref: false }).then(
+        () => assert.fail(`no end to the seeds ${seeds.join(", ")}`),
+        () => {},
+      );
+      await Promise.race([Promise.all(settled), hang]);
+      deadline.abort();
+      // What clients that left have started comes to its end.
+      await sleep(10);
+    });
+  }
+});
