@@ -58,11 +58,14 @@ export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
 const NO_PARAMS = Object.freeze({});
 const VERSION = Object.freeze([1, 0] as const);
 
+/** The environ key of a header. */
+type HeaderKey = `HTTP_${string}` | "CONTENT_TYPE" | "CONTENT_LENGTH";
+
 /** A set of header names in the order in which clients send it. */
 interface HeaderShape {
   readonly names: readonly string[];
   /** The environ key of each name, or undefined for one that is dropped. */
-  readonly keys: readonly (string | undefined)[];
+  readonly keys: readonly (HeaderKey | undefined)[];
   readonly repeats: boolean;
   readonly malformed: boolean;
   readonly template: MutableEnviron;
@@ -105,7 +108,7 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
     else {
       for (let index = 0; index < keys.length; index++) {
         const key = keys[index];
-        if (key !== undefined) environ[key] = lines[2 * index + 1];
+        if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
       }
     }
     if (!accepts(environ.HTTP_HOST)) return undefined;
@@ -117,8 +120,12 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
   };
 }
 
-function joinRepeats(environ: MutableEnviron, keys: readonly (string | undefined)[], lines: readonly string[]): void {
-  const values = new Map<string, string[]>();
+function joinRepeats(
+  environ: MutableEnviron,
+  keys: readonly (HeaderKey | undefined)[],
+  lines: readonly string[],
+): void {
+  const values = new Map<HeaderKey, string[]>();
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
     if (key === undefined) continue;
@@ -192,7 +199,7 @@ function makeShape(lines: readonly string[], facts: ServerInfo): HeaderShape {
 }
 
 /** The environ key of a header name; undefined for a name with an underscore, which could pass for another header. */
-function environKey(name: string): string | undefined {
+function environKey(name: string): HeaderKey | undefined {
   if (name.includes("_")) return undefined;
   const key = name.toUpperCase().replaceAll("-", "_");
   return key === "CONTENT_TYPE" || key === "CONTENT_LENGTH" ? key : `HTTP_${key}`;

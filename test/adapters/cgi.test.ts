@@ -90,7 +90,7 @@ test("cgi: the environ is the environment, and nothing else of ours", async () =
       ["Authorization", "Basic x"],
       ["Content-Type", "text/x"],
     ],
-    environ: { REMOTE_USER: "ada", AUTH_TYPE: "Basic", "x.other": "1", OTHER: "1" },
+    environ: { REMOTE_USER: "ada", AUTH_TYPE: "Basic", "x.other": "1", ...{ OTHER: "1" } },
   });
   const { PATH } = process.env;
   const lines = (await response.text())

@@ -43,7 +43,7 @@ export function variablesOf(
     ...(length !== undefined && { CONTENT_LENGTH: length }),
   };
   for (const key in environ) {
-    const value = environ[key];
+    const value = environ[key as keyof Environ];
     if (typeof value === "string" && (isHeader(key) || FROM_MIDDLEWARE.has(key))) variables[key] = decodeUtf8(value);
   }
   return Object.assign(variables, typeof extra === "function" ? checkVariables(extra(environ)) : extra);
