@@ -79,10 +79,7 @@ test("errors: the union lists every code that is thrown, and no other", () => {
     ...[...source.matchAll(/"(TSGI_\w+)"/g)].map(([, code]) => code),
     ...[...source.matchAll(/\bviolation\(\s*"(\w+)"/g)].map(([, kind]) => `TSGI_LINT_${kind}`),
   ];
-  assert.deepEqual(
-    listed.map(({ code }) => code).sort(),
-    [...new Set(thrown)].sort(),
-  );
+  assert.deepEqual(listed.map(({ code }) => code).sort(), [...new Set(thrown)].sort());
 });
 
 test("errors: each code says what it means", () => {
