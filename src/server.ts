@@ -3,6 +3,9 @@
  * here, with the ten rules of the contract. Everything here runs on any JavaScript runtime.
  *
  * ```ts
+ * const errors = { write: (text: string) => console.error(text) };
+ * const buildEnviron = environBuilder({ name: "localhost", port: "8000", scheme: "http", errors });
+ *
  * const exchange = new Responder(sink, {});
  * const environ = buildEnviron("GET", "/a?b", "HTTP/1.1", ["Host", "localhost"], peer, exchange);
  * if (environ !== undefined) exchange.run(app, environ);
