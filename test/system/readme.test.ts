@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -68,6 +68,13 @@ test("readme: the table of middlewares is the folder", async () => {
   assert.deepEqual(listed.sort(), names.sort());
 });
 
-test("readme: every link to a file leads somewhere", async () => {
-  for (const [, target] of readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) await access(join(root, target as string));
-});
+for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md"]) {
+  test(`readme: ${name} links only to files of the package`, async () => {
+    const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root });
+    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+    const packed = new Set(files.map(({ path }) => path));
+    assert.ok(packed.has(name));
+    const text = await readFile(join(root, name), "utf8");
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) assert.ok(packed.has(target as string), target);
+  });
+}
