@@ -71,6 +71,16 @@ for (const [what, script, told] of [
   });
 }
 
+test("cgi: a program whose head is refused is ended, and lets the next one run", async (t) => {
+  const folder = temporary(t);
+  for (const head of ["hello", "A B: 1"]) {
+    const app = sh(`echo $$ > pid; printf '${head}\\n\\n'; sleep 60; :`, { cwd: folder, maxProcesses: 1 });
+    assert.equal((await reported(app))[0], BAD_GATEWAY);
+    await isGone(Number(readFileSync(join(folder, "pid"), "utf8")));
+    assert.equal((await reported(app))[0], BAD_GATEWAY);
+  }
+});
+
 test("cgi: the environ is the environment, and nothing else of ours", async () => {
   Object.assign(process.env, { TSGI_SECRET: "x" });
   const app = dispatcher(notFound, {
