@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -157,5 +157,42 @@ test("house: every package that is installed runs on the oldest Node that is sup
   assert.deepEqual(
     refused.map(([path, { engines }]) => `${path}: ${engines?.node}`),
     [],
+  );
+});
+
+/** Files without a test at the mirrored place, and where they are tested instead. */
+const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
+  "src/cli/": "test/system runs the command as a process",
+  "src/server/": "test/server is by behaviour, over sockets",
+  "src/adapters/body-read.ts": "test/adapters/to-node.test.ts: an error of the inputs",
+  "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
+  "src/exchange/departure.ts": "test/exchange/responder.test.ts: a part of the Responder",
+  "src/exchange/environ-builders.ts": "test/adapters/to-node.test.ts and to-fetch.test.ts: a memo of theirs",
+};
+
+/** Whether a file has a test at its mirrored place, or belongs to one that has. */
+function isTested(file: string): boolean {
+  const mirrored = join("test", file.replace(/^src\//, "").replace(/\.ts$/, ".test.ts"));
+  if (existsSync(join(root, mirrored))) return true;
+  // The private files of a middleware or an adapter lie in a folder of its name.
+  const owner = `${dirname(file)}.ts`;
+  return files.includes(owner) && isTested(owner);
+}
+
+test("house: each file with functions has a test at its mirrored place, or says where else", () => {
+  const entries = [...doors, "src/fetch.ts", "src/cli.ts"];
+  const untested = files.filter((file) => {
+    const hasCode = /^export (?:async )?(?:function|class|const) /m.test(readFileSync(join(root, file), "utf8"));
+    return hasCode && !entries.includes(file) && !isTested(file);
+  });
+  const excused = Object.keys(TESTED_ELSEWHERE);
+  assert.deepEqual(
+    untested.filter((file) => !excused.some((name) => file.startsWith(name))),
+    [],
+  );
+  assert.deepEqual(
+    excused.filter((name) => !untested.some((file) => file.startsWith(name))),
+    [],
+    "these need no exception",
   );
 });

@@ -67,14 +67,3 @@ test("readme: the table of middlewares is the folder", async () => {
   const names = files.map((file) => basename(file, ".ts").replace(/-(\w)/g, (_, char: string) => char.toUpperCase()));
   assert.deepEqual(listed.sort(), names.sort());
 });
-
-for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md"]) {
-  test(`readme: ${name} links only to files of the package`, async () => {
-    const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root });
-    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
-    const packed = new Set(files.map(({ path }) => path));
-    assert.ok(packed.has(name));
-    const text = await readFile(join(root, name), "utf8");
-    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) assert.ok(packed.has(target as string), target);
-  });
-}
