@@ -147,7 +147,8 @@ class LintedExchange implements BodyWatch {
     if (!isEqual(this.#headers, this.#copy)) {
       throw violation("RESPONSE", "the header list was changed after startResponse", "listIsValue");
     }
-    for (const key of new Set([...Object.keys(this.#before), ...Object.keys(this.environ)])) {
+    const keys = [...Object.keys(this.#before), ...Object.keys(this.environ)] as (keyof Environ)[];
+    for (const key of new Set(keys)) {
       if (this.#before[key] !== this.environ[key]) {
         throw violation("ENVIRON", `the app changed ${key} of its environ`, "neverChanged");
       }

@@ -2,6 +2,91 @@
 
 import type { StatusLine } from "./gateway.ts";
 
+/** `TsgiErrorCode`: every code that tsgi throws an error with. A code that was published keeps its meaning. */
+export type TsgiErrorCode =
+  /** The body that an app returned is not one. */
+  | "TSGI_BAD_BODY"
+  /** A change of `transform` is not one, or returned something that is not a response. */
+  | "TSGI_BAD_CHANGE"
+  /** A chunk is neither a string nor bytes. */
+  | "TSGI_BAD_CHUNK"
+  /** Static files cannot be exported under that path, or from there. */
+  | "TSGI_BAD_EXPORT"
+  /** A program or an upstream did not send a valid response: a 502. */
+  | "TSGI_BAD_GATEWAY"
+  /** A response has a malformed header, or a header list is not one. */
+  | "TSGI_BAD_HEADER"
+  /** A host pattern is malformed. */
+  | "TSGI_BAD_HOST"
+  /** A value has no form in JSON. */
+  | "TSGI_BAD_JSON"
+  /** A mount path or its pattern is malformed. */
+  | "TSGI_BAD_MOUNT"
+  /** An option has an unknown name or a value of the wrong kind. */
+  | "TSGI_BAD_OPTION"
+  /** The client sent a malformed request: a 400. */
+  | "TSGI_BAD_REQUEST"
+  /** A Fetch handler did not return a usable `Response`. */
+  | "TSGI_BAD_RESPONSE"
+  /** A route is malformed. */
+  | "TSGI_BAD_ROUTE"
+  /** A status line is not three digits from 200, a space and a reason. */
+  | "TSGI_BAD_STATUS"
+  /** A TLS key or certificate is missing, unreadable or does not fit. */
+  | "TSGI_BAD_TLS"
+  /** Something else has read the request body already. */
+  | "TSGI_BODY_READ"
+  /** The request body is larger than the limit: a 413. */
+  | "TSGI_BODY_TOO_LARGE"
+  /** The body is longer than its declared `Content-Length`, and was cut there. */
+  | "TSGI_BODY_TOO_LONG"
+  /** The body ended before its declared `Content-Length`; the connection was closed. */
+  | "TSGI_BODY_TOO_SHORT"
+  /** The server cannot listen on that address. */
+  | "TSGI_CANNOT_LISTEN"
+  /** The client disconnected before the request or the response was complete. */
+  | "TSGI_CLIENT_GONE"
+  /** A file changed while it was being sent. */
+  | "TSGI_FILE_CHANGED"
+  /** A program made no progress in time: a 504. */
+  | "TSGI_GATEWAY_TIMEOUT"
+  /** An app sent a connection-specific header, which is the server's own. */
+  | "TSGI_HOP_BY_HOP"
+  /** lint: an app or a middleware breaks the rules of bodies. */
+  | "TSGI_LINT_BODY"
+  /** lint: a middleware dropped a body without closing it. */
+  | "TSGI_LINT_DROPPED"
+  /** lint: an environ breaks the contract, or was changed. */
+  | "TSGI_LINT_ENVIRON"
+  /** lint: something that is not a string was written to `tsgi.errors`. */
+  | "TSGI_LINT_ERRORS"
+  /** lint: the request body was read twice, or gave something that is not bytes. */
+  | "TSGI_LINT_INPUT"
+  /** lint: an app or a middleware breaks the rules of responses. */
+  | "TSGI_LINT_RESPONSE"
+  /** lint: the server, or the middleware outside, breaks the contract. */
+  | "TSGI_LINT_SERVER"
+  /** Something that is not a function was passed as an app. */
+  | "TSGI_NO_APP"
+  /** Something that is not a function was passed as a middleware. */
+  | "TSGI_NO_MIDDLEWARE"
+  /** There is no such program, or it cannot be run. */
+  | "TSGI_NO_PROGRAM"
+  /** An app sent a body, or ended, without calling `startResponse`. */
+  | "TSGI_NOT_STARTED"
+  /** As many requests run and queue as may: a 503. */
+  | "TSGI_OVERLOADED"
+  /** The process is not allowed to listen on that port. */
+  | "TSGI_PORT_DENIED"
+  /** Another process listens on that address. */
+  | "TSGI_PORT_IN_USE"
+  /** A Node handler destroyed its response. */
+  | "TSGI_RESPONSE_DESTROYED"
+  /** Something was sent after the response had ended. */
+  | "TSGI_RESPONSE_OVER"
+  /** `startResponse` was called twice without an error. */
+  | "TSGI_STARTED_TWICE";
+
 /** What a `TsgiError` carries beside its message. */
 export interface TsgiErrorDetails {
   /** What to type instead. */
@@ -12,14 +97,14 @@ export interface TsgiErrorDetails {
   cause?: unknown;
 }
 
-/** An error with a stable `code`, such as `"TSGI_BAD_MOUNT"`. Match the code; the prose may change. */
+/** `TsgiError` is the error that tsgi throws. Match its `code`; the message may change. */
 export class TsgiError extends Error {
   override readonly name = "TsgiError";
-  readonly code: string;
+  readonly code: TsgiErrorCode;
   readonly hint: string | undefined;
   readonly status: StatusLine | undefined;
 
-  constructor(code: string, message: string, details: TsgiErrorDetails = {}) {
+  constructor(code: TsgiErrorCode, message: string, details: TsgiErrorDetails = {}) {
     super(
       details.hint === undefined ? message : `${message}. ${details.hint}`,
       "cause" in details ? { cause: details.cause } : undefined,

@@ -9,7 +9,7 @@ export { html, json, notFound, type ResponseOptions, redirect, text } from "./ap
 export { type ReadOptions, readBytes, toRequest } from "./body/input.ts";
 export { closeBody as finish, readBody, readText } from "./body/reader.ts";
 export { type BodyMap, type ChunkStream, mapBody } from "./body/stream.ts";
-export { TsgiError, type TsgiErrorDetails } from "./errors.ts";
+export { TsgiError, type TsgiErrorCode, type TsgiErrorDetails } from "./errors.ts";
 export { escapeHtml } from "./escape.ts";
 export { capture } from "./exchange/capture.ts";
 export type * from "./gateway.ts";

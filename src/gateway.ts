@@ -149,6 +149,12 @@ export interface Environ {
   /** The address of the connection's peer; `""` on a Unix socket. */
   readonly REMOTE_ADDR: string;
   readonly REMOTE_PORT: string;
+  /** How a middleware has authenticated the client: `"Basic"`, `"Bearer"` (RFC 3875 §4.1.1). */
+  readonly AUTH_TYPE?: string;
+  /** The user that a middleware has authenticated (RFC 3875 §4.1.11). */
+  readonly REMOTE_USER?: string;
+  /** The user that an identity server reports for the connection (RFC 3875 §4.1.10). */
+  readonly REMOTE_IDENT?: string;
   readonly "tsgi.version": readonly [1, 0];
   readonly "tsgi.url_scheme": "http" | "https";
   /** The request body: read once, ends by itself, empty where there is none; back-pressure reaches the client. */
@@ -163,6 +169,6 @@ export interface Environ {
   readonly "tsgi.state": Record<string, unknown>;
   /** A request header: upper case, `-` as `_`, repeats joined with `", "` (`Cookie`: `"; "`). */
   readonly [header: `HTTP_${string}`]: string | undefined;
-  /** Anything else that a middleware or an app added under its own prefix. */
-  readonly [key: string]: unknown;
+  /** A value that a middleware or an app added, under its own prefix and a dot: `"bearer.user"`. */
+  readonly [key: `${string}.${string}`]: unknown;
 }

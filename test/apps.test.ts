@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { html, json, notFound, redirect, text } from "../src/apps.ts";
-import type { App, HeaderList } from "../src/gateway.ts";
+import { checkApp, html, json, notFound, redirect, text } from "../src/apps.ts";
+import type { App, HeaderList, StatusLine } from "../src/gateway.ts";
 import { request } from "../src/testing.ts";
 import { transcript } from "./support/transcript.ts";
 
@@ -13,6 +13,11 @@ for (const [what, app, expected] of [
     "redirect",
     redirect("/login"),
     "302 Found\ncontent-length: 0\ncontent-type: text/plain; charset=utf-8\nlocation: /login\n\n",
+  ],
+  [
+    "redirect with options",
+    redirect("/a", { status: "303 See Other", headers: [["Set-Cookie", "a=1"]] }),
+    "303 See Other\ncontent-length: 0\ncontent-type: text/plain; charset=utf-8\nlocation: /a\nset-cookie: a=1\n\n",
   ],
   ["notFound", notFound, "404 Not Found\ncontent-length: 10\ncontent-type: text/plain; charset=utf-8\n\nNot Found\n"],
   [
@@ -61,3 +66,31 @@ for (const [what, app] of [
     assert.equal(await transcript(app, "/"), before);
   });
 }
+
+test("text: HEAD has the length and no body", async () => {
+  const expected = "200 OK\ncontent-length: 2\ncontent-type: text/plain; charset=utf-8\n\n";
+  assert.equal(await transcript(text("hi"), "/", { method: "HEAD" }), expected);
+});
+
+test("text: headers that are changed after it was built change nothing", async () => {
+  const headers: [string, string][] = [["X-A", "1"]];
+  const app = text("", { headers });
+  headers.push(["X-B", "2"]);
+  (headers[0] as [string, string])[1] = "3";
+  assert.match(await transcript(app, "/"), /\nx-a: 1\n\n$/);
+});
+
+for (const [what, make, code] of [
+  ["text: a status that is not one", () => text("", { status: "OK" as StatusLine }), "TSGI_BAD_STATUS"],
+  ["text: a header that is not one", () => text("", { headers: [["X", "\n"]] }), "TSGI_BAD_HEADER"],
+  ["redirect: a location beyond ASCII", () => redirect("/日本"), "TSGI_BAD_HEADER"],
+  ["checkApp: null", () => checkApp(null), "TSGI_NO_APP"],
+  ["checkApp: a body", () => checkApp("hi"), "TSGI_NO_APP"],
+] as const) {
+  test(`${what} is refused`, () => assert.throws(make, { code }));
+}
+
+test("checkApp: an app is given back, and the error says what it was meant for", () => {
+  assert.equal(checkApp(notFound), notFound);
+  assert.throws(() => checkApp({}, 'the mount "/a"'), { message: /^the mount "\/a" needs an app, not object\./ });
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -58,14 +58,43 @@ test("house: only servers, adapters, the command and what serves files touch nod
   }
 });
 
-test("house: nothing that tsgi/fetch needs touches node: modules", () => {
-  const needed = new Set<string>(["src/fetch.ts"]);
-  for (const file of needed) for (const target of imports.get(file) ?? []) needed.add(target);
-  assert.ok(needed.has("src/adapters/to-fetch.ts"));
-  assert.deepEqual(
-    [...needed].filter((name) => name.startsWith("node:")),
-    [],
-  );
+for (const door of ["fetch", "http", "body", "server"]) {
+  test(`house: nothing that tsgi/${door} needs touches node: modules`, () => {
+    const needed = new Set<string>([`src/${door}.ts`]);
+    for (const file of needed) for (const target of imports.get(file) ?? []) needed.add(target);
+    assert.ok(needed.has("src/gateway.ts"));
+    assert.deepEqual(
+      [...needed].filter((name) => name.startsWith("node:")),
+      [],
+    );
+  });
+}
+
+/** The entry points, whose exports are public. */
+const doors = ["src/index.ts", "src/http.ts", "src/body.ts", "src/server.ts", "src/testing.ts", "middleware/index.ts"];
+
+const DECLARATION = /^export (?:async function|function|class|const|interface|type) (\w+)/gm;
+
+/** Which file declares each name that a file exports. */
+function exportsOf(file: string): Map<string, string> {
+  const source = readFileSync(join(root, file), "utf8");
+  const found = new Map([...source.matchAll(DECLARATION)].map(([, name]) => [name as string, file]));
+  for (const [, list = "", target = ""] of source.matchAll(/^export (?:type )?(\{[^}]*\}|\*) from "([^"]+)";/gm)) {
+    const inner = exportsOf(relative(root, join(root, file, "..", target)));
+    const named = [...list.matchAll(/(\w+)(?: as \w+)?\s*[,}]/g)].map(([, name]) => name as string);
+    for (const name of list === "*" ? inner.keys() : named) found.set(name, inner.get(name) ?? target);
+  }
+  return found;
+}
+
+test("house: each public name has a doc comment", () => {
+  const names = new Map(doors.flatMap((door) => [...exportsOf(door)]));
+  assert.ok(names.size > 80);
+  const bare = [...names].filter(([name, file]) => {
+    const source = readFileSync(join(root, file), "utf8");
+    return !new RegExp(String.raw`\*/\n(?://.*\n)*export (?:async )?\w+ ${name}\b`).test(source);
+  });
+  assert.deepEqual(bare, []);
 });
 
 test("house: no circles, types included", () => {
@@ -112,4 +141,58 @@ test("house: every package that is imported is a dependency, and every dependenc
     [...imports.values()].flat().filter((name) => !name.endsWith(".ts") && !name.startsWith("node:")),
   );
   assert.deepEqual([...used].sort(), Object.keys(manifest.dependencies).sort());
+});
+
+test("house: every package that is installed runs on the oldest Node that is supported", () => {
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { engines?: { node?: string } }>;
+  };
+  const supports20 = (range: string): boolean =>
+    range.split("||").some((part) => {
+      const [, operator, major = "0", minor = "0"] = /(>=?|\^|~)?\s*v?(\d+)(?:\.(\d+))?/.exec(part) ?? [];
+      const isOlder = Number(major) < 20 || (Number(major) === 20 && Number(minor) <= 19);
+      return part.includes("*") || (operator?.startsWith(">") ? isOlder : Number(major) === 20 && isOlder);
+    });
+  const refused = Object.entries(lock.packages).filter(([, { engines }]) => !supports20(engines?.node ?? "*"));
+  assert.deepEqual(
+    refused.map(([path, { engines }]) => `${path}: ${engines?.node}`),
+    [],
+  );
+});
+
+/** Files without a test at the mirrored place, and where they are tested instead. */
+const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
+  "src/cli/": "test/system runs the command as a process",
+  "src/server/": "test/server is by behaviour, over sockets",
+  "src/adapters/body-read.ts": "test/adapters/to-node.test.ts: an error of the inputs",
+  "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
+  "src/exchange/departure.ts": "test/exchange/responder.test.ts: a part of the Responder",
+  "src/exchange/environ-builders.ts": "test/adapters/to-node.test.ts and to-fetch.test.ts: a memo of theirs",
+};
+
+/** Whether a file has a test at its mirrored place, or belongs to one that has. */
+function isTested(file: string): boolean {
+  const mirrored = join("test", file.replace(/^src\//, "").replace(/\.ts$/, ".test.ts"));
+  if (existsSync(join(root, mirrored))) return true;
+  // The private files of a middleware or an adapter lie in a folder of its name.
+  const owner = `${dirname(file)}.ts`;
+  return files.includes(owner) && isTested(owner);
+}
+
+test("house: each file with functions has a test at its mirrored place, or says where else", () => {
+  const entries = [...doors, "src/fetch.ts", "src/cli.ts"];
+  const untested = files.filter((file) => {
+    const hasCode = /^export (?:async )?(?:function|class|const) /m.test(readFileSync(join(root, file), "utf8"));
+    return hasCode && !entries.includes(file) && !isTested(file);
+  });
+  const excused = Object.keys(TESTED_ELSEWHERE);
+  assert.deepEqual(
+    untested.filter((file) => !excused.some((name) => file.startsWith(name))),
+    [],
+  );
+  assert.deepEqual(
+    excused.filter((name) => !untested.some((file) => file.startsWith(name))),
+    [],
+    "these need no exception",
+  );
 });

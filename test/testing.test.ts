@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readBytes } from "../src/body/input.ts";
-import type { App } from "../src/gateway.ts";
+import type { App, Environ } from "../src/gateway.ts";
 import { request } from "../src/testing.ts";
 import { transcript } from "./support/transcript.ts";
 
@@ -10,7 +10,7 @@ const keys =
   (...names: string[]): App =>
   (environ, startResponse) => {
     startResponse("200 OK", []);
-    return JSON.stringify(Object.fromEntries(names.map((name) => [name, environ[name]])));
+    return JSON.stringify(Object.fromEntries(names.map((name) => [name, environ[name as keyof Environ]])));
   };
 
 const seen = async (app: App, ...args: Parameters<typeof request> extends [unknown, ...infer Rest] ? Rest : never) =>

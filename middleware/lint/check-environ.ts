@@ -28,7 +28,7 @@ export function checkEnviron(environ: Environ): void {
   must(prototype === Object.prototype || prototype === null, "the environ has a prototype", "plainObject");
   checkCgi(environ);
   checkPath(environ);
-  for (const key in environ) if (key.startsWith("HTTP_")) checkHeader(key, environ[key]);
+  for (const key in environ) if (key.startsWith("HTTP_")) checkHeader(key, environ[key as keyof Environ]);
   checkOwn(environ);
 }
 

@@ -48,7 +48,7 @@ export function toRequest(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptio
 export function requestHeadersOf(environ: Environ): Headers {
   const headers = new Headers();
   for (const key in environ) {
-    const value = environ[key];
+    const value = environ[key as keyof Environ];
     if (typeof value !== "string") continue;
     if (key.startsWith("HTTP_")) headers.append(key.slice(5).replaceAll("_", "-"), value);
     else if (key === "CONTENT_TYPE" || key === "CONTENT_LENGTH") headers.append(key.replace("_", "-"), value);

@@ -12,12 +12,19 @@ import { isHostField } from "../http/url.ts";
 
 /** What a server knows once it listens. */
 export interface ServerInfo {
+  /** The server's own name, `SERVER_NAME`: an IPv6 address without brackets. */
   readonly name: string;
+  /** The port it listens on, `SERVER_PORT`. */
   readonly port: string;
+  /** `"https"` behind TLS. */
   readonly scheme: "http" | "https";
+  /** Where error text goes, `tsgi.errors`. */
   readonly errors: ErrorStream;
+  /** Whether other threads run the same app at the same time, `tsgi.multithread`. Default `false`. */
   readonly multithread?: boolean;
+  /** Whether other processes run the same app at the same time, `tsgi.multiprocess`. Default `false`. */
   readonly multiprocess?: boolean;
+  /** Whether the app runs once in the life of its process, `tsgi.run_once`. Default `false`. */
   readonly runOnce?: boolean;
   /** `false` keeps runs of `/` inside a path. Default `true`. */
   readonly mergeSlashes?: boolean;
@@ -25,11 +32,13 @@ export interface ServerInfo {
 
 /** The peer of a connection. */
 export interface Peer {
+  /** The address, `REMOTE_ADDR`; `""` on a Unix socket. */
   readonly address: string;
+  /** The port, `REMOTE_PORT`; `""` on a Unix socket. */
   readonly port: string;
 }
 
-/** An IPv4 peer of a dual-stack socket shows as itself, not as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). */
+/** plainAddress shows an IPv4 peer of a dual-stack socket as itself, not as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). */
 export function plainAddress(address: string | undefined): string {
   return address?.replace(/^::ffff:(?=\d+\.)/, "") ?? "";
 }
@@ -50,7 +59,7 @@ export type BuildEnviron = (
 /** An environ that its server may still complete. */
 export type MutableEnviron = { -readonly [Key in keyof Environ]: Environ[Key] };
 
-/** The input of a request without a body. */
+/** NO_INPUT is the input of a request without a body. */
 export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
   [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }),
 });
@@ -58,12 +67,17 @@ export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
 const NO_PARAMS = Object.freeze({});
 const VERSION = Object.freeze([1, 0] as const);
 
+/** The environ key of a header. */
+type HeaderKey = `HTTP_${string}` | "CONTENT_TYPE" | "CONTENT_LENGTH";
+
 /** A set of header names in the order in which clients send it. */
 interface HeaderShape {
   readonly names: readonly string[];
   /** The environ key of each name, or undefined for one that is dropped. */
-  readonly keys: readonly (string | undefined)[];
+  readonly keys: readonly (HeaderKey | undefined)[];
+  /** Whether a name occurs twice. */
   readonly repeats: boolean;
+  /** Whether `Host` occurs twice. */
   readonly malformed: boolean;
   readonly template: MutableEnviron;
 }
@@ -72,6 +86,11 @@ interface HeaderShape {
 const SHAPES_PER_COUNT = 16;
 const LONGEST_SHAPE = 100;
 
+/**
+ * environBuilder gives the function that builds the environ of each request. A server calls it once: the function remembers
+ * sets of header names, which makes it fast. The `tsgi.input` that it gives is empty; a server replaces it before it runs the
+ * app.
+ */
 export function environBuilder(facts: ServerInfo): BuildEnviron {
   const shapes: HeaderShape[][] = [];
   const mergeSlashes = facts.mergeSlashes ?? true;
@@ -105,7 +124,7 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
     else {
       for (let index = 0; index < keys.length; index++) {
         const key = keys[index];
-        if (key !== undefined) environ[key] = lines[2 * index + 1];
+        if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
       }
     }
     if (!accepts(environ.HTTP_HOST)) return undefined;
@@ -117,8 +136,12 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
   };
 }
 
-function joinRepeats(environ: MutableEnviron, keys: readonly (string | undefined)[], lines: readonly string[]): void {
-  const values = new Map<string, string[]>();
+function joinRepeats(
+  environ: MutableEnviron,
+  keys: readonly (HeaderKey | undefined)[],
+  lines: readonly string[],
+): void {
+  const values = new Map<HeaderKey, string[]>();
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
     if (key === undefined) continue;
@@ -192,7 +215,7 @@ function makeShape(lines: readonly string[], facts: ServerInfo): HeaderShape {
 }
 
 /** The environ key of a header name; undefined for a name with an underscore, which could pass for another header. */
-function environKey(name: string): string | undefined {
+function environKey(name: string): HeaderKey | undefined {
   if (name.includes("_")) return undefined;
   const key = name.toUpperCase().replaceAll("-", "_");
   return key === "CONTENT_TYPE" || key === "CONTENT_LENGTH" ? key : `HTTP_${key}`;

@@ -3,11 +3,17 @@
 import type { Chunk, Environ, HeaderList, StatusLine } from "../gateway.ts";
 import type { Status } from "../http/status.ts";
 
-/** Where a response goes. Calls come in this order: `head`, `write`…, then `end` or `cut`, each at most once but `write`. */
+/**
+ * A `Sink` sends one response. Its methods are called in this order: `writeHead`, then `write` any number of times, then `end`
+ * or `abort`; each of the others at most once.
+ */
 export interface Sink {
   /** Whether the client is gone, so that nothing can be sent any more. */
   readonly closed: boolean;
-  /** Takes status and headers. Adds `Date` where it is missing, and `Content-Length` where `length` is not -1. */
+  /**
+   * Takes status and headers, which have been checked. The sink adds `Date` if it is missing, and `Content-Length` with
+   * `length`, in bytes, unless that is -1.
+   */
   writeHead(status: Status, headers: HeaderList, length: number): void;
   /** Sends the head without waiting for a chunk. */
   flush(): void;
@@ -15,24 +21,27 @@ export interface Sink {
   write(chunk: Chunk): void | Promise<void>;
   /** Ends the response, with a last chunk if there is one. */
   end(chunk?: Chunk): void;
-  /** Ends the connection so that the response cannot look whole. */
+  /** Ends the connection in such a way that the response cannot look whole. */
   abort(): void;
-  /** Calls back once if the client goes away before `end`. Asked for only by what runs on after the app has returned. */
+  /** Calls back once if the client disconnects before `end`. Called only for responses that continue after the app has returned. */
   onClose(callback: () => void): void;
-  /** What this server offers beyond the contract: members of `Exchange`. */
+  /** The request's header lines as sent, if the server knows them: `headers` of the `Exchange`. */
   readonly requestHeaders?: HeaderList;
+  /** The request's trailer lines, if the server supports them: `trailers` of the `Exchange`. */
   readonly requestTrailers?: HeaderList;
+  /** Sends an informational response, if the server supports them: `inform` of the `Exchange`. */
   inform?(status: StatusLine, headers: HeaderList): void;
 }
 
-/** What a server does about errors. */
+/** `ResponderOptions` say what a server does about errors. */
 export interface ResponderOptions {
-  /** Told each error that is reported to `tsgi.errors`. */
+  /** Called with each error that is reported to `tsgi.errors`. Default none. */
   onError?: ((error: unknown, environ: Environ) => void) | undefined;
-  /** The body of an error response. By default the status line as plain text. */
+  /** Makes the body of an error response. Default, and for undefined: the status line as plain text. */
   errorPage?: ((status: StatusLine, error: unknown, environ: Environ) => ErrorPage | undefined) | undefined;
 }
 
+/** The headers and the body of an error response. */
 export interface ErrorPage {
   readonly headers: HeaderList;
   readonly body: string;

@@ -1,7 +1,7 @@
 /** Paths as programmers write them, as keys of mounts and routes: literal, or patterns of `path-to-regexp`. */
 
 import { type Key, PathError, parse, pathToRegexp, type Text, type Token } from "path-to-regexp";
-import { TsgiError } from "../errors.ts";
+import { TsgiError, type TsgiErrorCode } from "../errors.ts";
 import type { Params } from "../gateway.ts";
 import { canonicalPath, canonicalPrefix, escapeNonAscii, recode } from "../http/path.ts";
 
@@ -31,14 +31,14 @@ export type Extent = "prefix" | "whole";
  * Both are canonicalised as requests are, and a trailing slash is dropped, so the root is `""`. Throws an error with the
  * given code for a key that is no absolute path, holds a query, a fragment or a malformed escape, or is no pattern.
  */
-export function compilePattern(key: string, extent: Extent, code: string): Pattern {
+export function compilePattern(key: string, extent: Extent, code: TsgiErrorCode): Pattern {
   if (typeof key !== "string" || !/^(?:\/|\{\/)/.test(key)) {
     throw new TsgiError(code, `${JSON.stringify(key)} does not start with /`, { hint: `Write "/${key}".` });
   }
   return /[:*{]/.test(key) ? compileTokens(key, extent, code) : literal(key, key, code);
 }
 
-function literal(path: string, key: string, code: string): Pattern {
+function literal(path: string, key: string, code: TsgiErrorCode): Pattern {
   const head = canonicalPrefix(path);
   if (head === undefined) throw noPath(key, code);
   return { head, match: undefined, identity: head };
@@ -47,7 +47,7 @@ function literal(path: string, key: string, code: string): Pattern {
 /** What a pattern is without its groups: texts and parameters in turn. */
 type Sequence = readonly Exclude<Token, { type: "group" }>[];
 
-function compileTokens(key: string, extent: Extent, code: string): Pattern {
+function compileTokens(key: string, extent: Extent, code: TsgiErrorCode): Pattern {
   try {
     const { tokens } = parse(key, { encodePath: (text) => canonicalText(text, key, code) });
     const [first = [], ...others] = sequencesOf(tokens, key);
@@ -136,7 +136,7 @@ function decodeParams(keys: readonly Key[], found: RegExpExecArray): Params | un
   }
 }
 
-function canonicalText(text: string, key: string, code: string): string {
+function canonicalText(text: string, key: string, code: TsgiErrorCode): string {
   const ascii = escapeNonAscii(text);
   const canonical = ascii === undefined ? undefined : recode(ascii);
   if (canonical === undefined) throw noPath(key, code);
@@ -164,13 +164,13 @@ function isCanonical(sequence: Sequence): boolean {
   return path === "" || canonicalPath(path) === path;
 }
 
-function noPath(key: string, code: string): TsgiError {
+function noPath(key: string, code: TsgiErrorCode): TsgiError {
   return new TsgiError(code, `${JSON.stringify(key)} is no path`, {
     hint: "A key has no query, no fragment and no malformed escape; write ? as %3F and % as %25.",
   });
 }
 
-function badPattern(key: string, code: string, cause: Error): TsgiError {
+function badPattern(key: string, code: TsgiErrorCode, cause: Error): TsgiError {
   return new TsgiError(code, `${JSON.stringify(key)} is no pattern: ${cause.message}`, {
     hint: 'Write ":name" for a segment, "*name" for several, "{…}" for what may be missing, "\\\\:" for a plain colon.',
     cause,

@@ -53,9 +53,9 @@ for (const [what, script, told] of [
   ["says nothing", ":", "ended before its head was complete"],
   ["is killed", "kill -9 $$", "was ended by SIGKILL before its head was complete"],
   ["stops within its head", "printf 'A: 1\\n'", "ended before its head was complete"],
-  ["writes no head", "echo hello; echo", 'its head is malformed: "hello" is no header line'],
-  ["begins with an empty line", "echo; echo hi; echo", 'its head is malformed: "" is no header line'],
-  ["sends a status that is none", "printf 'Status: 42\\n\\n'", /^its head is malformed: "42" is no status line/],
+  ["writes no head", "echo hello; echo", 'its head is malformed: "hello" is not a header line'],
+  ["begins with an empty line", "echo; echo hi; echo", 'its head is malformed: "" is not a header line'],
+  ["sends a status that is none", "printf 'Status: 42\\n\\n'", /^its head is malformed: "42" is n/],
   ["sends a status that is not final", "printf 'Status: 100 Go\\n\\n'", /^its head is malformed: "100 Go"/],
   ["sends a header that is none", "printf 'A B: 1\\n\\n'", /^its head is malformed: /],
   ["splits a header", "printf 'A: 1\\rB: 2\\n\\n'", /^its head is malformed: /],
@@ -70,6 +70,16 @@ for (const [what, script, told] of [
     else assert.match(errors.slice("sh: ".length), told);
   });
 }
+
+test("cgi: a program whose head is refused is ended, and lets the next one run", async (t) => {
+  const folder = temporary(t);
+  for (const head of ["hello", "A B: 1"]) {
+    const app = sh(`echo $$ > pid; printf '${head}\\n\\n'; sleep 60; :`, { cwd: folder, maxProcesses: 1 });
+    assert.equal((await reported(app))[0], BAD_GATEWAY);
+    await isGone(Number(readFileSync(join(folder, "pid"), "utf8")));
+    assert.equal((await reported(app))[0], BAD_GATEWAY);
+  }
+});
 
 test("cgi: the environ is the environment, and nothing else of ours", async () => {
   Object.assign(process.env, { TSGI_SECRET: "x" });
@@ -90,7 +100,7 @@ test("cgi: the environ is the environment, and nothing else of ours", async () =
       ["Authorization", "Basic x"],
       ["Content-Type", "text/x"],
     ],
-    environ: { REMOTE_USER: "ada", AUTH_TYPE: "Basic", "x.other": "1", OTHER: "1" },
+    environ: { REMOTE_USER: "ada", AUTH_TYPE: "Basic", "x.other": "1", ...{ OTHER: "1" } },
   });
   const { PATH } = process.env;
   const lines = (await response.text())
@@ -136,7 +146,7 @@ test("cgi: a header never becomes another variable", async () => {
 });
 
 for (const path of ["/a%2Fb", "/..%2F..%2Fetc", "/%FF", "/%C3"]) {
-  test(`cgi: ${path} is no path of a program`, async () => {
+  test(`cgi: ${path} is not a path for a program`, async () => {
     const app = dispatcher(notFound, { "/cgi": sh("echo never; exit 1") });
     assert.match(await transcript(app, `/cgi${path}`), /^404 Not Found/);
     assert.match(
@@ -196,7 +206,7 @@ test("cgi: its standard error goes to tsgi.errors", async () => {
 });
 
 test("cgi: chunks come as they are written", async (t) => {
-  const { connect } = await start(t, sh("printf 'A: 1\\n\\none'; read line; printf two"));
+  const { connect } = await start(t, sh("printf 'A: 1\\n\\none'; read line; printf two", { bufferLimit: "stream" }));
   const client = await connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n");
   await client.until("one");
@@ -204,13 +214,13 @@ test("cgi: chunks come as they are written", async (t) => {
   assert.match(await client.all(), /3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n$/);
 });
 
-test("cgi: a program that fails behind its head cuts the connection", async (t) => {
+test("cgi: a program that fails after its head cuts the connection", async (t) => {
   const { connect, log } = await start(t, sh("printf 'A: 1\\n\\nhi'; exit 2"));
   const client = await connect();
   client.get("/");
   const received = await client.all();
   assert.match(received, /2\r\nhi\r\n$/);
-  assert.match(log.join(""), /sh: exited with 2 behind its head/);
+  assert.match(log.join(""), /sh: exited with 2 after its head/);
 });
 
 test("cgi: an error page stands, however the program ends", async () => {
@@ -222,7 +232,7 @@ test("cgi: a program that says nothing is ended, with all that it has started", 
   const app = sh(`sh -c 'echo $$ > ${file}; exec sleep 60'; :`, { timeout: 300 });
   const [answer, errors] = await reported(app);
   assert.match(answer, /^504 Gateway Timeout\n/);
-  assert.match(errors, /^sh: did nothing for 300 ms\. /);
+  assert.match(errors, /^sh: made no progress for 300 ms\. /);
   await isGone(Number(readFileSync(file, "utf8")));
 });
 
@@ -231,7 +241,7 @@ test("cgi: a program that stops in its body is ended, and the connection cut", a
   const client = await connect();
   client.get("/");
   assert.match(await client.all(), /2\r\nhi\r\n$/);
-  assert.match(log.join(""), /TSGI_GATEWAY_TIMEOUT|did nothing for 300 ms/);
+  assert.match(log.join(""), /TSGI_GATEWAY_TIMEOUT|made no progress for 300 ms/);
 });
 
 for (const [what, script] of [
@@ -262,7 +272,8 @@ for (const [what, script] of [
 
 test("cgi: a body that breaks off ends the program before it could take it for whole", async (t) => {
   const folder = temporary(t);
-  const { connect } = await start(t, sh("trap 'touch stopped; exit' TERM; cat > got; touch whole", { cwd: folder }));
+  const script = "trap 'touch stopped; exit' TERM; cat > got; touch whole";
+  const { connect } = await start(t, sh(script, { cwd: folder, bufferLimit: 2 }));
   const client = await connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
   while (!existsSync(join(folder, "got"))) await sleep(5);
@@ -278,7 +289,7 @@ test("cgi: a HEAD lets the program come to its end", async (t) => {
   while (!existsSync(join(folder, "done"))) await sleep(5);
 });
 
-test("cgi: so many processes run at once, and the others wait", async (t) => {
+test("cgi: at most `maxProcesses` run at once, and the others queue", async (t) => {
   const folder = temporary(t);
   const script = "mkdir taken || exit 1; sleep 0.05; rmdir taken; printf 'A: 1\\n\\nhi'";
   const app = sh(script, { cwd: folder, maxProcesses: 1 });
@@ -286,7 +297,7 @@ test("cgi: so many processes run at once, and the others wait", async (t) => {
   assert.deepEqual(new Set(answers), new Set(["200 OK\na: 1\n\nhi"]));
 });
 
-test("cgi: who waits too long, or finds too many waiting, gets a 503", async () => {
+test("cgi: a request that queues too long, or finds the queue full, is a 503", async () => {
   const app = sh("sleep 0.5; printf 'A: 1\\n\\nhi'", { maxProcesses: 1, timeout: 400 });
   const answers = await Promise.all(Array.from({ length: 40 }, () => reported(app)));
   const statuses = answers.map(([answer]) => answer.slice(0, 3));
@@ -294,7 +305,7 @@ test("cgi: who waits too long, or finds too many waiting, gets a 503", async () 
   assert.match(answers.at(-1)?.[1] ?? "", /^sh: all 1 are busy\. Raise `maxProcesses`/);
 });
 
-test("cgi: who leaves the line makes room in it", async (t) => {
+test("cgi: a client that leaves the queue makes room in it", async (t) => {
   const { connect, log } = await start(t, sh("sleep 0.3; printf 'A: 1\\n\\nhi'", { maxProcesses: 1 }));
   const first = await connect();
   first.get("/");
@@ -309,6 +320,68 @@ test("cgi: who leaves the line makes room in it", async (t) => {
   await last.get("/").until("hi");
   assert.deepEqual(log, []);
 });
+
+test("cgi: a response that an outer layer refuses ends the program, and lets the next one run", async () => {
+  const program = sh("printf 'A: 1\\n\\n'; yes", { maxProcesses: 1, timeout: 1_000 });
+  const refuse: App = (environ, _startResponse) =>
+    program(environ, () => {
+      throw new Error("refused");
+    });
+  for (let round = 0; round < 3; round++) await assert.rejects(reported(refuse), { message: "refused" });
+});
+
+test("cgi: a program that goes on after closing its output is ended after `timeout`", async (t) => {
+  const folder = temporary(t);
+  const script = "echo $$ > pid; printf 'A: 1\\n\\nhi'; exec 1>&- 2>&-; sleep 60; :";
+  const app = sh(script, { cwd: folder, maxProcesses: 1, timeout: 1_500 });
+  assert.equal(await transcript(app, "/"), "200 OK\na: 1\n\nhi");
+  await isGone(Number(readFileSync(join(folder, "pid"), "utf8")));
+  assert.equal(await transcript(app, "/"), "200 OK\na: 1\n\nhi");
+});
+
+test("cgi: slow uploads occupy no process", async (t) => {
+  const { connect } = await start(t, sh("printf 'A: 1\\n\\nhi'; cat", { maxProcesses: 1, bufferLimit: 100 }));
+  const slow = await Promise.all([connect(), connect()]);
+  for (const client of slow) client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n-");
+  await sleep(50);
+  const other = await connect();
+  await other.get("/").until("hi");
+  for (const client of slow) await client.send("-".repeat(49)).until("hi");
+});
+
+test("cgi: a body longer than `bufferLimit` is passed on from there", async () => {
+  const app = sh("printf 'A: 1\\n\\n'; cat", { bufferLimit: 10 });
+  const body = Buffer.alloc(200_000, "x");
+  assert.equal(await transcript(app, "/", { method: "POST", body }), `200 OK\na: 1\n\n${body}`);
+});
+
+test("cgi: a log that throws changes no response", async () => {
+  const environ = {
+    "tsgi.errors": {
+      write() {
+        throw new Error("the log is closed");
+      },
+    },
+  };
+  assert.equal(await transcript(sh("echo oh >&2; printf 'A: 1\\n\\nhi'"), "/", { environ }), "200 OK\na: 1\n\nhi");
+  assert.equal(await transcript(sh("exit 1"), "/", { environ }), BAD_GATEWAY);
+});
+
+for (const [what, env] of [
+  [
+    "throws",
+    () => {
+      throw new Error("no variables");
+    },
+  ],
+  ["gives a promise", async () => ({})],
+  ["gives something that is not a string", () => ({ A: 1 })],
+] as const) {
+  test(`cgi: an \`env\` that ${what} is the app's error, and occupies no process`, async () => {
+    const app = sh("exit 1", { env: env as never, maxProcesses: 1 });
+    for (let round = 0; round < 3; round++) await assert.rejects(reported(app), /no variables|env/);
+  });
+}
 
 test("cgi: a program that is gone is a 502", async (t) => {
   const file = join(temporary(t), "x.cgi");
@@ -327,9 +400,15 @@ for (const [what, make, code] of [
   ["a folder", () => cgi("/tmp"), "TSGI_NO_PROGRAM"],
   ["a file that cannot be run", () => cgi("./package.json"), "TSGI_NO_PROGRAM"],
   ["an empty name", () => cgi(""), "TSGI_NO_PROGRAM"],
+  ["an empty list", () => cgi([] as never), "TSGI_NO_PROGRAM"],
+  ["an argument that is not a string", () => cgi(["sh", 1] as never), "TSGI_NO_PROGRAM"],
+  ["an option that it does not have", () => sh("", { maxProcess: 1 } as CgiOptions), "TSGI_BAD_OPTION"],
+  ["a time that no timer can measure", () => sh("", { timeout: 2 ** 31 }), "TSGI_BAD_OPTION"],
+  ["a variable that is not a string", () => sh("", { env: { A: 1 } as never }), "TSGI_BAD_OPTION"],
+  ["a variable with NUL", () => sh("", { env: { A: "\0" } }), "TSGI_BAD_OPTION"],
   ["no limit", () => sh("", { maxProcesses: 0 }), "TSGI_BAD_OPTION"],
   ["no time", () => sh("", { timeout: 0 }), "TSGI_BAD_OPTION"],
-  ["a size that is none", () => sh("", { bufferLimit: -1 }), "TSGI_BAD_OPTION"],
+  ["a size that is not one", () => sh("", { bufferLimit: -1 }), "TSGI_BAD_OPTION"],
 ] as const) {
   test(`cgi: ${what} is refused`, () => assert.throws(make, { code }));
 }

@@ -291,13 +291,13 @@ for (const [what, answer, told] of [
   ],
   ["ends the request without a head", (socket: Socket) => socket.write(end()), /ended before its head was complete/],
   ["fails", (socket: Socket) => socket.write(end(3)), /exited with 3 before its head was complete/],
-  ["takes no more requests", (socket: Socket) => socket.write(end(0, 1)), /takes no second request/],
-  ["does not know responders", (socket: Socket) => socket.write(end(0, 3)), /protocol status 3/],
-  ["speaks HTTP", (socket: Socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"), /version 72 of FastCGI/],
+  ["takes no more requests", (socket: Socket) => socket.write(end(0, 1)), /does not take a second request/],
+  ["does not know responders", (socket: Socket) => socket.write(end(0, 3)), /sent the protocol status 3/],
+  ["speaks HTTP", (socket: Socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"), /sent version 72 of FastCGI/],
   [
     "answers another request",
     (socket: Socket) => socket.write(Buffer.from([1, STDOUT, 0, 2, 0, 0, 0, 0])),
-    /is of no request/,
+    /for another request/,
   ],
   ["writes no head", (socket: Socket) => socket.write(record(STDOUT, "hello\n\n")), /its head is malformed/],
 ] as const) {
@@ -324,15 +324,44 @@ test("fastcgi: a server that is not there is a 502", async () => {
   }
 });
 
+test("fastcgi: a response that an outer layer refuses aborts the request, and lets the next one run", async (t) => {
+  const { address, count } = await listening(t, ({ socket }) => socket.write(record(STDOUT, `${HEAD}hi`)));
+  const site = fastcgi(address, { maxConnections: 1, timeout: 1_000 });
+  const refuse: App = (environ, _startResponse) =>
+    site(environ, () => {
+      throw new Error("refused");
+    });
+  for (let round = 0; round < 3; round++) await assert.rejects(reported(refuse), { message: "refused" });
+  assert.equal(count.all, 3);
+});
+
+test("fastcgi: a log that throws changes no response", async (t) => {
+  const answer = Buffer.concat([record(STDERR, "oh"), HI]);
+  const site = await app(t, ({ socket }) => socket.write(answer));
+  const environ = {
+    "tsgi.errors": {
+      write() {
+        throw new Error("the log is closed");
+      },
+    },
+  };
+  assert.equal(await transcript(site, "/", { environ }), ANSWER);
+});
+
+test("fastcgi: a path that no socket can have is a 502, again and again", async () => {
+  const site = fastcgi({ path: `/${"x".repeat(500)}` }, { maxConnections: 1, timeout: 1_000 });
+  for (let round = 0; round < 3; round++) assert.equal((await reported(site))[0], BAD_GATEWAY);
+});
+
 test("fastcgi: a server that says nothing is a 504, and is left", async (t) => {
   const { address, count } = await listening(t, () => {});
   const [response, errors] = await reported(fastcgi(address, { timeout: 50 }));
   assert.match(response, /^504 Gateway Timeout\n/);
-  assert.match(errors, /did nothing for 50 ms/);
+  assert.match(errors, /made no progress for 50 ms/);
   while (count.open > 0) await sleep(1);
 });
 
-test("fastcgi: a server that ends behind the head cuts the connection", async (t) => {
+test("fastcgi: a server that ends after the head cuts the connection", async (t) => {
   for (const rest of [(socket: Socket) => socket.end(), (socket: Socket) => socket.write(end(1))]) {
     const site = await app(t, ({ socket }) => {
       socket.write(record(STDOUT, `${HEAD}hi`));
@@ -342,7 +371,7 @@ test("fastcgi: a server that ends behind the head cuts the connection", async (t
     const client = await connect();
     client.get("/");
     assert.match(await client.all(), /2\r\nhi\r\n$/);
-    assert.match(log.join(""), /closed the connection before the end|exited with 1 behind its head/);
+    assert.match(log.join(""), /closed the connection before the end|exited with 1 after its head/);
   }
 });
 
@@ -359,7 +388,7 @@ test("fastcgi: an answer before the end of the body is the answer", async (t) =>
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
-  const site = fastcgi({ host: "127.0.0.1", port: (server.address() as AddressInfo).port });
+  const site = fastcgi({ host: "127.0.0.1", port: (server.address() as AddressInfo).port }, { bufferLimit: "stream" });
   const { connect } = await start(t, site);
   const client = await connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
@@ -420,6 +449,7 @@ for (const [what, address, options] of [
   ["a word", "php", {}],
   ["no limit", { port: 9000 }, { maxConnections: 0 }],
   ["a negative time", { port: 9000 }, { keepAliveTimeout: -1 }],
+  ["an option that it does not have", { port: 9000 }, { keepAlive: 1 } as FastcgiOptions],
 ] as const) {
   test(`fastcgi: ${what} is refused`, () => {
     assert.throws(() => fastcgi(address as FastcgiAddress, options), { code: "TSGI_BAD_OPTION" });

@@ -75,7 +75,7 @@ for (const [what, code, app, options] of [
     "an environ that was changed",
     "ENVIRON",
     (environ, start) => {
-      (environ as Record<string, unknown>).X = 1;
+      (environ as { "x.y"?: number })["x.y"] = 1;
       return text("x")(environ, start);
     },
   ],

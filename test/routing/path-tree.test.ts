@@ -5,7 +5,7 @@ import { compilePattern } from "../../src/routing/pattern.ts";
 
 function treeOf(...keys: string[]): PathTree<string> {
   const tree = new PathTree<string>();
-  for (const key of keys) tree.add(compilePattern(key, "prefix", "TSGI_TEST"), key);
+  for (const key of keys) tree.add(compilePattern(key, "prefix", "TSGI_BAD_MOUNT"), key);
   return tree;
 }
 
@@ -58,7 +58,7 @@ test("PathTree: what is found cannot be mistaken for the tree's own", () => {
 
 test("PathTree: a literal is added once", () => {
   const tree = new PathTree<string>();
-  const pattern = compilePattern("/a", "prefix", "TSGI_TEST");
+  const pattern = compilePattern("/a", "prefix", "TSGI_BAD_MOUNT");
   assert.equal(tree.add(pattern, "first"), true);
   assert.equal(tree.add(pattern, "second"), false);
   assert.deepEqual(found(tree, "/a"), ["first", 2]);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compilePattern, type Extent } from "../../src/routing/pattern.ts";
 
 function compile(key: string, extent: Extent = "prefix") {
-  return compilePattern(key, extent, "TSGI_TEST");
+  return compilePattern(key, extent, "TSGI_BAD_MOUNT");
 }
 
 for (const [key, head] of [
@@ -126,13 +126,13 @@ for (const key of [
 ]) {
   test(`compilePattern: ${JSON.stringify(key.slice(0, 20))} throws`, () => {
     for (const extent of ["prefix", "whole"] as const) {
-      assert.throws(() => compile(key, extent), { name: "TsgiError", code: "TSGI_TEST" });
+      assert.throws(() => compile(key, extent), { name: "TsgiError", code: "TSGI_BAD_MOUNT" });
     }
   });
 }
 
 test("compilePattern: what is no string throws", () => {
-  assert.throws(() => compile(undefined as unknown as string), { code: "TSGI_TEST" });
+  assert.throws(() => compile(undefined as unknown as string), { code: "TSGI_BAD_MOUNT" });
 });
 
 test("compilePattern: keys that match the same under the same names are identical, others are not", () => {

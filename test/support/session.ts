@@ -35,8 +35,17 @@ export interface Site {
 }
 
 /** Starts `tsgi module` and resolves once it has said where it serves. */
-export async function startSite(module: string, cwd: string, env: Record<string, string> = {}): Promise<Site> {
-  const child = spawn(process.execPath, [cli, module, "--port", "0"], {
+export function startSite(module: string, cwd: string, env: Record<string, string> = {}): Promise<Site> {
+  return startServer([cli, module, "--port", "0"], cwd, env);
+}
+
+/** Starts a module that serves by itself, on the port of `PORT`, and resolves once it has said where. */
+export function startModule(module: string, cwd: string): Promise<Site> {
+  return startServer(["--import", "tsx", module], cwd, { PORT: "0" });
+}
+
+async function startServer(args: readonly string[], cwd: string, env: Record<string, string>): Promise<Site> {
+  const child = spawn(process.execPath, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -52,7 +61,7 @@ export async function startSite(module: string, cwd: string, env: Record<string,
   }
   const firstLine = text.split("\n", 1)[0] as string;
   const url = /http:\/\/\S+/.exec(firstLine)?.[0];
-  if (url === undefined) throw new Error(`${module} did not start: ${complaint}`);
+  if (url === undefined) throw new Error(`${args.join(" ")} did not start: ${complaint}`);
   child.stdout.resume();
   return { url, firstLine, stop: () => child.kill("SIGKILL") };
 }

@@ -8,20 +8,23 @@ import { badGateway } from "../program/errors.ts";
 import type { ProgramRun } from "../program/program-run.ts";
 import type { Variables } from "../program/variables.ts";
 
-/** What is run: a file with its arguments, in a folder. Never through a shell. */
+/** A file to run with arguments in a folder, never through a shell. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
 }
 
-/** How long a program has after SIGTERM, in milliseconds, before SIGKILL. */
+/** How long a program has between SIGTERM and SIGKILL, in milliseconds. */
 const GRACE = 2_000;
 
-/** How long the end of the output waits for that of the process, in milliseconds: it comes with it, unless it was closed by hand. */
-const PARTING = 1_000;
+/**
+ * How long the end of the output waits for the exit of the process, in milliseconds. The two come together, unless the program
+ * closed its output by hand.
+ */
+const EXIT_TIMEOUT = 1_000;
 
-/** Leaders of the groups that run: they would outlive this process. */
+/** Leaders of the process groups that run, which would outlive this process. */
 const running = new Set<number>();
 let isWatching = false;
 
@@ -29,32 +32,31 @@ function watchExit(): void {
   if (isWatching) return;
   isWatching = true;
   process.on("exit", () => {
-    for (const pid of running) signal(pid, "SIGKILL");
+    for (const pid of running) signalGroup(pid, "SIGKILL");
   });
 }
 
-interface Ending {
+/** How a process ended: its exit code, or the signal that ended it; neither if it never started. */
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
+/** A process for one request. */
 export class ProgramProcess implements ProgramRun {
   readonly output: Readable;
-  readonly over: Promise<Ending>;
+  readonly over: Promise<Exit>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Throws a 502 for a program that cannot be started. */
+  /** `errors` takes the standard error; it must not throw. Throws a 502 if the process cannot be started. */
   constructor({ file, args, cwd }: Command, env: Variables, errors: ErrorStream) {
-    try {
-      // A group of its own, so that what it starts can be ended with it.
-      this.#child = spawn(file, args, { cwd, env, detached: true, stdio: "pipe" });
-    } catch (cause) {
-      throw badGateway(`could not be started: ${(cause as Error).message}`, cause);
-    }
+    this.#child = startProcess(file, args, { cwd, env });
     const { stdin, stdout, stderr, pid } = this.#child;
     this.output = stdout;
+    // A failure reaches its reader; where there is none, it must not end this process.
+    stdout.on("error", () => {});
     // A program need not read all of its input.
     stdin.on("error", () => {});
     stderr.setEncoding("utf8").on("data", (text: string) => errors.write(text));
@@ -69,11 +71,11 @@ export class ProgramProcess implements ProgramRun {
     if (pid === undefined) return;
     watchExit();
     running.add(pid);
-    this.over.finally(() => {
+    void this.over.then(() => {
       running.delete(pid);
       if (!this.#stopped) return;
-      // What the program has started and not waited for.
-      signal(pid, "SIGKILL");
+      // Processes that the program has started and not waited for.
+      signalGroup(pid, "SIGKILL");
       clearTimeout(this.#timer);
     });
   }
@@ -87,17 +89,17 @@ export class ProgramProcess implements ProgramRun {
     this.#stopped = true;
     const { pid } = this.#child;
     if (pid !== undefined) {
-      signal(pid, "SIGTERM");
-      this.#timer = setTimeout(() => signal(pid, "SIGKILL"), GRACE);
+      signalGroup(pid, "SIGTERM");
+      this.#timer = setTimeout(() => signalGroup(pid, "SIGKILL"), GRACE);
     }
-    // Last, as a program that writes on would complain.
+    // Last, since a program that goes on writing would report a broken pipe.
     this.output.destroy();
   }
 
   async failure(): Promise<string | undefined> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<Ending>((resolve) => {
-      timer = setTimeout(resolve, PARTING, { code: 0, signal: null });
+    const late = new Promise<Exit>((resolve) => {
+      timer = setTimeout(resolve, EXIT_TIMEOUT, { code: 0, signal: null });
     });
     const { code, signal } = await Promise.race([this.over, late]);
     clearTimeout(timer);
@@ -106,11 +108,28 @@ export class ProgramProcess implements ProgramRun {
   }
 }
 
-/** To a whole group, which may be gone. */
-function signal(pid: number, name: NodeJS.Signals): void {
+function startProcess(
+  file: string,
+  args: readonly string[],
+  { cwd, env }: { cwd: string; env: Variables },
+): ChildProcessByStdio<Writable, Readable, Readable> {
+  try {
+    // In a group of its own, so that the processes it starts can be ended with it.
+    const child = spawn(file, args, { cwd, env, detached: true, stdio: "pipe" });
+    // Without descriptors left there are no pipes, and an `error` to come.
+    if (child.stdout) return child;
+    child.on("error", () => {});
+    throw new Error("too many files are open");
+  } catch (cause) {
+    throw badGateway(`could not be started: ${(cause as Error).message}`, cause);
+  }
+}
+
+/** Sends a signal to a process group, which may have ended. */
+function signalGroup(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(-pid, name);
   } catch {
-    // It is.
+    // It has.
   }
 }

@@ -1,25 +1,27 @@
-/** One connection to a FastCGI server, which carries one request after another. */
+/** A connection to a FastCGI server, which carries one request after another. */
 
 import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from "node:net";
 import { RecordReader } from "./records.ts";
 
+/** Where to connect to. */
 export type Address = TcpNetConnectOpts | IpcNetConnectOpts;
 
-/** Who is told what a connection brings. */
+/** What a connection calls with what it receives. */
 export interface Receiver {
   /** A piece of a record's content. */
   onContent(type: number, content: Uint8Array): void;
-  /** The connection is over, with what ended it. */
+  /** The connection has closed, on an error if there is one. */
   onClose(error: Error | undefined): void;
 }
 
+/** A socket whose records go to the receiver of the moment. */
 export class FastcgiConnection {
   /** Whether it has carried a request before. */
   isUsed = false;
   readonly #socket: Socket;
   readonly #reader: RecordReader;
   #receiver: Receiver | undefined;
-  #makeRoom: (() => void) | undefined;
+  #onRoom: (() => void) | undefined;
   #error: Error | undefined;
 
   constructor(address: Address) {
@@ -27,13 +29,13 @@ export class FastcgiConnection {
     this.#socket = connect(address);
     this.#socket.setNoDelay(true);
     this.#socket.on("data", (bytes) => this.#read(bytes));
-    this.#socket.on("drain", () => this.#makeRoom?.());
+    this.#socket.on("drain", () => this.#onRoom?.());
     this.#socket.on("timeout", () => this.close());
     this.#socket.on("error", (error) => {
       this.#error = error;
     });
     this.#socket.on("close", () => {
-      this.#makeRoom?.();
+      this.#onRoom?.();
       this.#receiver?.onClose(this.#error);
     });
   }
@@ -42,7 +44,7 @@ export class FastcgiConnection {
     return !this.#socket.destroyed && this.#socket.writable;
   }
 
-  /** Whose request it carries now. */
+  /** Carries a request: from now on the receiver gets what arrives. */
   carry(receiver: Receiver): void {
     this.#receiver = receiver;
     this.#socket.setTimeout(0);
@@ -50,17 +52,17 @@ export class FastcgiConnection {
     this.#socket.resume();
   }
 
-  /** Keeps it for another request, for so many milliseconds, without keeping the process. */
-  keep(duration: number, onClose: () => void): void {
+  /** Waits for another request, for `duration` milliseconds, without keeping this process alive. */
+  waitForRequest(duration: number, onClose: () => void): void {
     this.isUsed = true;
-    // A server that says something unasked has lost its place.
+    // A server that sends something unasked is out of step.
     this.#receiver = { onContent: () => this.close(), onClose };
     this.#socket.setTimeout(duration);
     this.#socket.unref();
     this.#socket.resume();
   }
 
-  /** Sends bytes. A promise means "full": it settles when there is room again or the connection is over. */
+  /** Sends bytes. A promise means "full": it settles when there is room again or the connection has closed. */
   write(parts: readonly Uint8Array[]): void | Promise<void> {
     if (!this.isOpen) return;
     this.#socket.cork();
@@ -69,7 +71,7 @@ export class FastcgiConnection {
     this.#socket.uncork();
     if (hasRoom) return;
     return new Promise((resolve) => {
-      this.#makeRoom = resolve;
+      this.#onRoom = resolve;
     });
   }
 

@@ -1,30 +1,33 @@
-/** The connections to one FastCGI server. */
+/** The connections to a FastCGI server. */
 
 import { type Address, FastcgiConnection } from "./connection.ts";
 
 /** A request that has a connection. */
-interface Carried {
+interface CarriedRequest {
   /** Whether anything has come back. */
   readonly isAnswered: boolean;
 }
 
+/** Opens connections, and keeps them for the next request. */
 export class FastcgiPool {
   readonly #address: Address;
-  readonly #keepAlive: number;
-  readonly #runs: Set<Carried> = new Set();
-  /** Those that wait for a request; the one used last comes first, so that the others end. */
-  readonly #kept: FastcgiConnection[] = [];
+  readonly #keepAliveTimeout: number;
+  readonly #requests: Set<CarriedRequest> = new Set();
+  /** Connections that wait for a request. The one used last is taken first, so that the others time out. */
+  readonly #idle: FastcgiConnection[] = [];
 
-  /** `keepAlive` is how long a connection waits for the next request, in milliseconds. */
-  constructor(address: Address, keepAlive: number) {
+  /** `keepAliveTimeout` is how long a connection waits for the next request, in milliseconds. */
+  constructor(address: Address, keepAliveTimeout: number) {
     this.#address = address;
-    this.#keepAlive = keepAlive;
+    this.#keepAliveTimeout = keepAliveTimeout;
   }
 
-  take(run: Carried): FastcgiConnection {
-    this.#runs.add(run);
-    const kept = this.#kept.pop();
-    return kept?.isOpen ? kept : this.open();
+  /** A connection for a request: an idle one if there is one. */
+  acquire(request: CarriedRequest): FastcgiConnection {
+    const idle = this.#idle.pop();
+    const connection = idle?.isOpen ? idle : this.open();
+    this.#requests.add(request);
+    return connection;
   }
 
   /** A new connection. */
@@ -33,20 +36,20 @@ export class FastcgiPool {
   }
 
   /**
-   * Takes a connection back. A process of a server like PHP-FPM serves one connection until that ends: where a request is
-   * still waiting to be answered at all, this one may be what it waits for.
+   * Takes a connection back. A process of a server like PHP-FPM serves one connection until that closes. So while another
+   * request waits for its first byte the connection is closed, as its process may be the one that the request waits for.
    */
-  giveBack(run: Carried, connection: FastcgiConnection, isReusable: boolean): void {
-    this.#runs.delete(run);
-    const isWaitedFor = [...this.#runs].some((other) => !other.isAnswered);
-    if (!isReusable || isWaitedFor || this.#keepAlive === 0 || !connection.isOpen) {
+  release(request: CarriedRequest, connection: FastcgiConnection, isReusable: boolean): void {
+    this.#requests.delete(request);
+    const isWaitedFor = [...this.#requests].some((other) => !other.isAnswered);
+    if (!isReusable || isWaitedFor || this.#keepAliveTimeout === 0 || !connection.isOpen) {
       connection.close();
       return;
     }
-    this.#kept.push(connection);
-    connection.keep(this.#keepAlive, () => {
-      const index = this.#kept.indexOf(connection);
-      if (index >= 0) this.#kept.splice(index, 1);
+    this.#idle.push(connection);
+    connection.waitForRequest(this.#keepAliveTimeout, () => {
+      const index = this.#idle.indexOf(connection);
+      if (index >= 0) this.#idle.splice(index, 1);
     });
   }
 }

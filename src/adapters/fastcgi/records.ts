@@ -1,29 +1,32 @@
 /**
- * Records of FastCGI, as its specification 1.0 has them (§3.3, §3.4, §5, appendix). A connection carries one request at a
- * time here, so that each is of the request 1.
+ * Records of FastCGI, as in its specification 1.0 (§3.3, §3.4, §5, appendix). A connection carries one request at a time here,
+ * so each record belongs to the request with the number 1.
  */
 
 import type { Variables } from "../program/variables.ts";
 
+/** The types of records that are used here. */
 export const Type = { begin: 1, abort: 2, end: 3, params: 4, stdin: 5, stdout: 6, stderr: 7 } as const;
 
 const VERSION = 1;
 const REQUEST = 1;
-const HEADER = 8;
-/** The longest content of a record, in bytes; a multiple of 8, so that it wants no padding. */
-const LONGEST = 65_528;
+const HEADER_LENGTH = 8;
+/** The longest content of a record, in bytes; a multiple of 8, so that it needs no padding. */
+const MAX_CONTENT = 65_528;
 
-/** The head of a record with so much content. */
-function headOf(type: number, length: number): Buffer {
+/** The header of a record whose content has this length. */
+function recordHeader(type: number, length: number): Buffer {
   return Buffer.from([VERSION, type, 0, REQUEST, length >> 8, length & 255, 0, 0]);
 }
 
-/** A request up to its body: a responder's, on a connection that stays open. */
+/** The records of a request up to its body. They ask a responder, and the server to keep the connection open. */
 export function requestRecords(variables: Variables): Buffer {
   const begin = Buffer.from([0, 1, 1, 0, 0, 0, 0, 0]);
-  const params = Object.entries(variables).flatMap(([name, value]) => pairOf(Buffer.from(name), Buffer.from(value)));
+  const params = Object.entries(variables).flatMap(([name, value]) =>
+    nameValuePair(Buffer.from(name), Buffer.from(value)),
+  );
   return Buffer.concat([
-    headOf(Type.begin, begin.length),
+    recordHeader(Type.begin, begin.length),
     begin,
     ...streamRecords(Type.params, Buffer.concat(params)),
     emptyRecord(Type.params),
@@ -33,33 +36,33 @@ export function requestRecords(variables: Variables): Buffer {
 /** Bytes of a stream as records. */
 export function streamRecords(type: number, bytes: Uint8Array): Uint8Array[] {
   const records: Uint8Array[] = [];
-  for (let from = 0; from < bytes.length; from += LONGEST) {
-    const part = bytes.subarray(from, from + LONGEST);
-    records.push(headOf(type, part.length), part);
+  for (let from = 0; from < bytes.length; from += MAX_CONTENT) {
+    const part = bytes.subarray(from, from + MAX_CONTENT);
+    records.push(recordHeader(type, part.length), part);
   }
   return records;
 }
 
-/** A record without content: the end of a stream, or the request's. */
+/** A record without content: the end of a stream, or an abort. */
 export function emptyRecord(type: number): Buffer {
-  return headOf(type, 0);
+  return recordHeader(type, 0);
 }
 
-function pairOf(name: Buffer, value: Buffer): Buffer[] {
-  return [lengthOf(name.length), lengthOf(value.length), name, value];
+function nameValuePair(name: Buffer, value: Buffer): Buffer[] {
+  return [encodeLength(name.length), encodeLength(value.length), name, value];
 }
 
-function lengthOf(length: number): Buffer {
+function encodeLength(length: number): Buffer {
   if (length < 128) return Buffer.from([length]);
   const four = Buffer.alloc(4);
   four.writeUInt32BE(length + 0x80000000);
   return four;
 }
 
-/** Takes records apart as their bytes come, without waiting for the rest of one. */
+/** Parses records as their bytes arrive, without waiting for the rest of a record. */
 export class RecordReader {
   readonly #onContent: (type: number, content: Uint8Array) => void;
-  readonly #header = Buffer.alloc(HEADER);
+  readonly #header = Buffer.alloc(HEADER_LENGTH);
   #known = 0;
   #content = 0;
   #padding = 0;
@@ -69,13 +72,13 @@ export class RecordReader {
     this.#onContent = onContent;
   }
 
-  /** Throws for bytes that are no record of this request. */
+  /** Throws if the bytes are not a record of the request. */
   push(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) {
-      if (this.#known < HEADER) {
+      if (this.#known < HEADER_LENGTH) {
         this.#header[this.#known++] = bytes[at++] as number;
-        if (this.#known === HEADER) this.#begin();
+        if (this.#known === HEADER_LENGTH) this.#begin();
       } else if (this.#content > 0) {
         const piece = bytes.subarray(at, at + this.#content);
         at += piece.length;
@@ -86,14 +89,14 @@ export class RecordReader {
         at += skipped;
         this.#padding -= skipped;
       }
-      if (this.#known === HEADER && this.#content + this.#padding === 0) this.#known = 0;
+      if (this.#known === HEADER_LENGTH && this.#content + this.#padding === 0) this.#known = 0;
     }
   }
 
   #begin(): void {
     const [version, type] = this.#header;
-    if (version !== VERSION) throw new Error(`it speaks version ${version} of FastCGI, if any`);
-    if (this.#header.readUInt16BE(2) !== REQUEST) throw new Error(`a record of type ${type} is of no request`);
+    if (version !== VERSION) throw new Error(`sent version ${version} of FastCGI instead of 1`);
+    if (this.#header.readUInt16BE(2) !== REQUEST) throw new Error(`sent a record of type ${type} for another request`);
     this.#content = this.#header.readUInt16BE(4);
     this.#padding = this.#header[6] as number;
   }

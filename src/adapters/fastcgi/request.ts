@@ -1,4 +1,4 @@
-/** One request to a FastCGI server. */
+/** A request to a FastCGI server. */
 
 import { Readable } from "node:stream";
 import type { ErrorStream } from "../../gateway.ts";
@@ -12,9 +12,10 @@ import { emptyRecord, requestRecords, streamRecords, Type } from "./records.ts";
 /** §5.5: the application status, four bytes; the protocol status; three more. */
 const END_LENGTH = 8;
 
-/** Methods that may be asked for twice (RFC 9110 §9.2.2), as far as they come without a body. */
+/** Methods of requests that may be sent twice if they have no body (RFC 9110 §9.2.2). */
 const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
+/** A request and its response, on a connection of the pool. */
 export class FastcgiRequest implements ProgramRun, Receiver {
   readonly output: Readable;
   readonly over: Promise<void>;
@@ -33,6 +34,7 @@ export class FastcgiRequest implements ProgramRun, Receiver {
   #settle!: () => void;
   #status = 0;
 
+  /** `errors` takes the standard error; it must not throw. */
   constructor(pool: FastcgiPool, variables: Variables, errors: ErrorStream) {
     this.#pool = pool;
     this.#errors = errors;
@@ -40,10 +42,12 @@ export class FastcgiRequest implements ProgramRun, Receiver {
     const { REQUEST_METHOD = "", CONTENT_LENGTH } = variables;
     this.#isRepeatable = REPEATABLE.has(REQUEST_METHOD) && CONTENT_LENGTH === undefined;
     this.output = new Readable({ highWaterMark: 65_536, read: () => this.#isOver || this.#connection.resume() });
+    // A failure reaches its reader; where there is none, it must not end this process.
+    this.output.on("error", () => {});
     this.over = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.#connection = this.#open(pool.take(this));
+    this.#connection = this.#open(pool.acquire(this));
   }
 
   #open(connection: FastcgiConnection): FastcgiConnection {
@@ -78,33 +82,33 @@ export class FastcgiRequest implements ProgramRun, Receiver {
     this.isAnswered = true;
     if (type === Type.stdout) {
       if (!this.output.push(content)) this.#connection.pause();
-    } else if (type === Type.stderr) this.#report(this.#decoder.decode(content, { stream: true }));
+    } else if (type === Type.stderr) this.#log(this.#decoder.decode(content, { stream: true }));
     else if (type === Type.end) {
       this.#end.push(...content);
       if (this.#end.length >= END_LENGTH) this.#finish();
     }
   }
 
-  #report(text: string): void {
+  #log(text: string): void {
     this.#errors.write(text);
     this.#isLineOpen = !text.endsWith("\n");
   }
 
   #finish(): void {
-    if (this.#isLineOpen) this.#report("\n");
+    if (this.#isLineOpen) this.#log("\n");
     const end = Buffer.from(this.#end);
     const protocol = end[4] as number;
     this.#status = end.readUInt32BE(0);
     this.#isOver = true;
     if (protocol === 0) this.output.push(null);
-    else this.output.destroy(faultOf(protocol));
-    this.#leave(protocol === 0 && this.#isFed);
+    else this.output.destroy(protocolError(protocol));
+    this.#release(protocol === 0 && this.#isFed);
   }
 
   onClose(error: Error | undefined): void {
     if (this.#isOver) return;
     if (this.#isRepeatable && !this.isAnswered && this.#connection.isUsed) {
-      // The server gave it up while it was kept.
+      // The server closed the connection while it was idle.
       this.#connection = this.#open(this.#pool.open());
       if (this.#isFed) void this.#connection.write([emptyRecord(Type.stdin)]);
       return;
@@ -112,19 +116,19 @@ export class FastcgiRequest implements ProgramRun, Receiver {
     this.#isOver = true;
     const what = this.isAnswered ? "closed the connection before the end" : "closed the connection";
     this.output.destroy(badGateway(error?.message ?? what, error));
-    this.#leave(false);
+    this.#release(false);
   }
 
-  #leave(isReusable: boolean): void {
-    this.#pool.giveBack(this, this.#connection, isReusable);
+  #release(isReusable: boolean): void {
+    this.#pool.release(this, this.#connection, isReusable);
     this.#settle();
   }
 }
 
-/** §5.5: why a server does not take a request. */
-function faultOf(protocolStatus: number): Error {
+/** The error for a protocol status other than 0 (§5.5). */
+function protocolError(protocolStatus: number): Error {
   if (protocolStatus === 2) return serviceUnavailable("the server is overloaded", "Give it more processes.");
   return badGateway(
-    protocolStatus === 1 ? "takes no second request" : `answers with the protocol status ${protocolStatus}`,
+    protocolStatus === 1 ? "does not take a second request" : `sent the protocol status ${protocolStatus}`,
   );
 }

@@ -118,7 +118,7 @@ function headerLines(environ: Environ): string[] {
   const lines: string[] = [];
   for (const key in environ) {
     if (!key.startsWith("HTTP_") && key !== "CONTENT_TYPE" && key !== "CONTENT_LENGTH") continue;
-    const value = environ[key];
+    const value = environ[key as keyof Environ];
     if (typeof value === "string") lines.push(names.get(key) ?? headerName(key), value);
   }
   return lines;

@@ -1,63 +1,71 @@
-/** A number of places, and a line of requests that wait for one. */
+/** Limits how many requests run at once; further requests queue. */
 
 import { clientGone } from "../../errors.ts";
 import type { Exchange } from "../../gateway.ts";
 import { serviceUnavailable } from "./errors.ts";
 
-/** How many may wait for each place. */
-const WAITING_PER_PLACE = 16;
+/** How many requests may queue for each one that runs. */
+const QUEUED_PER_RUNNING = 16;
 
+/** A counting semaphore with a bounded queue. Each `acquire` that resolves is followed by one `release`. */
 export class ConcurrencyLimit {
-  readonly #count: number;
-  readonly #patience: number;
+  readonly #limit: number;
+  readonly #maxWait: number;
   readonly #option: string;
-  #taken = 0;
-  readonly #line: Set<() => void> = new Set();
+  #running = 0;
+  readonly #queue: Set<() => void> = new Set();
 
-  /** `option` is the name of the one that sets `count`; `patience` is how long a request waits, in milliseconds. */
-  constructor(count: number, patience: number, option: string) {
-    this.#count = count;
-    this.#patience = patience;
+  /** `maxWait` is how long a request queues, in milliseconds; `option` is the name of the option that sets `limit`. */
+  constructor(limit: number, maxWait: number, option: string) {
+    this.#limit = limit;
+    this.#maxWait = maxWait;
     this.#option = option;
   }
 
-  /** Takes a place, once there is one. Rejects with a 503 for who waits too long or finds too many waiting. */
-  take(exchange: Exchange): Promise<void> {
-    if (this.#taken < this.#count) {
-      this.#taken++;
+  /**
+   * Resolves when the request may run. Rejects with a 503 if the queue is full or the request queues for too long, and with
+   * `TSGI_CLIENT_GONE` if its client disconnects while it queues.
+   */
+  acquire(exchange: Exchange): Promise<void> {
+    if (this.#running < this.#limit) {
+      this.#running++;
       return Promise.resolve();
     }
-    if (this.#line.size >= this.#count * WAITING_PER_PLACE) return Promise.reject(this.#overloaded());
+    if (this.#queue.size >= this.#limit * QUEUED_PER_RUNNING) return Promise.reject(this.#overloaded());
     return new Promise((resolve, reject) => {
-      const leave = (error: Error): void => {
-        if (this.#line.delete(enter)) reject(error);
+      let isSettled = false;
+      const settle = (): void => {
+        isSettled = true;
         clearTimeout(timer);
+        this.#queue.delete(enter);
       };
       const enter = (): void => {
-        clearTimeout(timer);
+        settle();
         resolve();
       };
-      const timer = setTimeout(() => leave(this.#overloaded()), this.#patience);
-      this.#line.add(enter);
-      exchange.onAbort?.(() => leave(clientGone()));
+      const leave = (error: Error): void => {
+        if (isSettled) return;
+        settle();
+        reject(error);
+      };
+      const timer = setTimeout(() => leave(this.#overloaded()), this.#maxWait);
+      this.#queue.add(enter);
+      try {
+        exchange.onAbort?.(() => leave(clientGone()));
+      } catch (error) {
+        leave(error as Error);
+      }
     });
   }
 
-  /** Gives a place back: to whoever waits longest. */
-  giveBack(): void {
-    const [next] = this.#line;
-    if (next === undefined) {
-      this.#taken--;
-      return;
-    }
-    this.#line.delete(next);
-    next();
+  /** Lets the request that has queued longest run. */
+  release(): void {
+    const [next] = this.#queue;
+    if (next === undefined) this.#running--;
+    else next();
   }
 
   #overloaded(): Error {
-    return serviceUnavailable(
-      `all ${this.#count} are busy`,
-      `Raise \`${this.#option}\` where the machine can take more.`,
-    );
+    return serviceUnavailable(`all ${this.#limit} are busy`, `Raise \`${this.#option}\` if the machine can take more.`);
   }
 }

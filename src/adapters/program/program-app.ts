@@ -1,108 +1,125 @@
-/** An app whose answers a program writes: the part that CGI and FastCGI have in common. */
+/** An app whose responses a program writes: the part that CGI and FastCGI have in common. */
 
 import { text } from "../../apps.ts";
-import { readBytes } from "../../body/input.ts";
 import { toStream } from "../../body/stream.ts";
 import { TsgiError } from "../../errors.ts";
-import { NO_INPUT } from "../../exchange/environ.ts";
-import type { App, Environ } from "../../gateway.ts";
+import type { App, Body, Environ, ErrorStream, StartResponse } from "../../gateway.ts";
+import { checkOptions, count, either, FUNCTION, type Kinds, OBJECT, oneOf } from "../../options.ts";
+import { callOut } from "../../promise.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import type { ProgramHead } from "./program-head.ts";
 import { ProgramOutput } from "./program-output.ts";
 import type { ProgramRun } from "./program-run.ts";
-import { type ExtraVariables, type Variables, variablesOf } from "./variables.ts";
+import { bufferBody } from "./request-body.ts";
+import { checkVariables, type ExtraVariables, type Variables, variablesOf } from "./variables.ts";
 
-/** Options that both have. */
+/** Options of `cgi` and `fastcgi`. */
 export interface ProgramOptions {
-  /** Variables beside those of the request, or `(environ) => variables`. They come last: one of them replaces another. */
+  /**
+   * Variables in addition to those of the request, or a function `(environ) => variables`. They come last, so one of them
+   * replaces a variable of the request. Default none.
+   */
   env?: ExtraVariables;
   /**
-   * How long the program may neither read nor write while the gateway waits for it, in milliseconds; a request waits as long
-   * for its turn. Default 60,000. Then it is ended: 504, or the connection is cut where the head was sent.
+   * How long the program may make no progress, in milliseconds: neither read nor write while the gateway waits for it, or go
+   * on after it has closed its output. A request queues for as long. Default 60,000. Then the program is ended: the response
+   * is a 504, or is cut if its head was sent; a request that queued gets a 503.
    */
   timeout?: number;
   /**
-   * What happens to a body without a declared length, since programs read as many bytes as `CONTENT_LENGTH` says: up to this
-   * many bytes are held until its end, beyond that it is a 413; `"stream"` hands it on without `CONTENT_LENGTH`, for programs
-   * that read to the end. Default 1 MiB.
+   * How much of a request body is held in memory before the program starts, in bytes, so that a slow upload occupies no
+   * process. A declared longer body is streamed from there; one without a length is a 413, since programs read as many bytes
+   * as `CONTENT_LENGTH` says. `"stream"` holds nothing and passes each body on as it comes, without `CONTENT_LENGTH` if the
+   * client sent none: for programs that read to the end, or that answer before. Default 1 MiB.
    */
   bufferLimit?: number | "stream";
 }
 
+/** The longest time that a timer of the platform measures, in milliseconds. */
+export const MAX_TIME = 2_147_483_647;
+
+/** What the options of a program may be. */
+export const PROGRAM_OPTIONS: Kinds<ProgramOptions> = {
+  env: either(OBJECT, FUNCTION),
+  timeout: count(1, MAX_TIME),
+  bufferLimit: either(count(), oneOf("stream")),
+};
+
+/** How an adapter runs programs. */
 export interface ProgramSetup {
-  /** What it is called in error texts. */
+  /** The name of the program in error texts. */
   readonly name: string;
-  /** How many run at once, and the option that says so. */
+  /** How many requests run at once, and the name of the option that says so. */
   readonly limit: readonly [count: number, option: string];
-  start(variables: Variables, environ: Environ): ProgramRun;
+  /** Starts a run. `errors` never throws. */
+  start(variables: Variables, errors: ErrorStream): ProgramRun;
 }
 
-/** Checks the options, and makes the app. */
-export function programApp(
-  { name, limit: [count, option], start }: ProgramSetup,
-  { env = {}, timeout = 60_000, bufferLimit = 1_048_576 }: ProgramOptions,
-): App {
-  checkCount(count, option);
-  checkCount(timeout, "timeout");
-  if (bufferLimit !== "stream") checkCount(bufferLimit, "bufferLimit", 0);
-  const places = new ConcurrencyLimit(count, timeout, option);
+/** Makes the app. The options are checked by the caller. */
+export function programApp({ name, limit: [most, option], start }: ProgramSetup, options: ProgramOptions): App {
+  const { env = {}, timeout = 60_000, bufferLimit = 1_048_576 } = options;
+  checkOptions<ProgramOptions>(name, options, PROGRAM_OPTIONS);
+  if (typeof env !== "function") checkVariables(env);
+  const limit = new ConcurrencyLimit(most, timeout, option);
 
   return async function program(environ, startResponse) {
+    const errors = safeErrors(environ);
+    let run: ProgramRun | undefined;
+    let response: [ProgramHead, ProgramOutput];
     try {
-      const { length, input } = await sizedBody(environ, bufferLimit);
-      const variables = variablesOf(environ, length, env);
-      if (variables === undefined) {
-        return text("Not Found\n", { status: "404 Not Found" })(environ, startResponse);
-      }
-      await places.take(environ["tsgi.exchange"]);
-      const run = started(variables, environ);
-      const output = new ProgramOutput(name, run, timeout);
-      environ["tsgi.exchange"].onAbort?.(() => run.stop());
-      run.feed(output.watched(input)).catch(() => {
-        // A program need not read all of its input.
-      });
-      const { status, headers } = await output.head();
-      startResponse(status, headers);
-      return toStream(output);
+      const body = await bufferBody(environ, bufferLimit);
+      const variables = variablesOf(environ, body.length, env);
+      if (variables === undefined) return notFound(environ, startResponse);
+      await limit.acquire(environ["tsgi.exchange"]);
+      const started = startRun(variables, errors);
+      run = started;
+      const output = new ProgramOutput(name, started, timeout);
+      environ["tsgi.exchange"].onAbort?.(() => started.stop());
+      // A program need not read all of its input.
+      started.feed(output.watch(body.input)).catch(() => {});
+      response = [await output.head(), output];
     } catch (error) {
+      run?.stop();
       if (!(error instanceof TsgiError) || !error.status?.startsWith("5")) throw error;
-      environ["tsgi.errors"].write(`${name}: ${error.message}\n`);
+      errors.write(`${name}: ${error.message}\n`);
       return text(`${error.status.slice(4)}\n`, { status: error.status })(environ, startResponse);
     }
+    return send(response, run, startResponse);
   };
 
-  function started(variables: Variables, environ: Environ): ProgramRun {
+  /** Starts a run on the place that the request has acquired, which is released when the run is over. */
+  function startRun(variables: Variables, errors: ErrorStream): ProgramRun {
     try {
-      const run = start(variables, environ);
-      run.over.finally(() => places.giveBack());
+      const run = start(variables, errors);
+      void run.over.then(() => limit.release());
       return run;
     } catch (error) {
-      places.giveBack();
+      limit.release();
       throw error;
     }
   }
 }
 
-/** Throws for what is no whole number, or too small a one. */
-export function checkCount(value: number, option: string, least = 1): void {
-  if (Number.isSafeInteger(value) && value >= least) return;
-  throw new TsgiError("TSGI_BAD_OPTION", `${option} is ${JSON.stringify(value)}`, {
-    hint: `Give a whole number from ${least}.`,
-  });
+const notFound: App = text("Not Found\n", { status: "404 Not Found" });
+
+/** A program that nobody reads from would wait for ever, so it ends where its response is refused. */
+function send([head, output]: [ProgramHead, ProgramOutput], run: ProgramRun, startResponse: StartResponse): Body {
+  try {
+    startResponse(head.status, head.headers);
+  } catch (error) {
+    run.stop();
+    throw error;
+  }
+  return toStream(output);
 }
 
-interface SizedBody {
-  readonly length: string | undefined;
-  readonly input: AsyncIterable<Uint8Array>;
-}
-
-async function sizedBody(environ: Environ, bufferLimit: number | "stream"): Promise<SizedBody> {
-  const { "tsgi.input": input, CONTENT_LENGTH: length } = environ;
-  if (length !== undefined || input === NO_INPUT || bufferLimit === "stream") return { length, input };
-  const bytes = await readBytes(environ, { limit: bufferLimit });
-  if (bytes.length === 0) return { length: undefined, input: NO_INPUT };
-  return { length: String(bytes.length), input: once(bytes) };
-}
-
-async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
+/** The log of a request for text that comes in callbacks: a log that fails must not end the process. */
+function safeErrors(environ: Environ): ErrorStream {
+  return {
+    write: (text) =>
+      callOut(
+        () => environ["tsgi.errors"].write(text),
+        () => {},
+      ),
+  };
 }

@@ -1,4 +1,4 @@
-/** What a program writes: a head, then a body. */
+/** The output of a program: a head, then a body. */
 
 import type { ChunkReader } from "../../body/reader.ts";
 import { TsgiError } from "../../errors.ts";
@@ -9,9 +9,10 @@ import type { ProgramRun } from "./program-run.ts";
 /** The longest head that is read, in bytes. */
 const MAX_HEAD = 65_536;
 
-/** How long a program may go on whose response nobody wants any more, in milliseconds. */
-const FAREWELL = 5_000;
+/** How long a program may go on after its response is no longer wanted, in milliseconds. */
+const DRAIN_TIMEOUT = 5_000;
 
+/** Reads the output of one run: first `head()`, then the body by `next()`. Ends a run that makes no progress. */
 export class ProgramOutput implements ChunkReader {
   readonly isAsync = true;
   readonly #name: string;
@@ -22,8 +23,9 @@ export class ProgramOutput implements ChunkReader {
   #rest: Uint8Array | undefined;
   #head: ProgramHead | undefined;
   #ended = false;
-  #finished = false;
+  #closed = false;
 
+  /** `timeout` is how long the program may make no progress, in milliseconds. */
   constructor(name: string, run: ProgramRun, timeout: number) {
     this.#name = name;
     this.#run = run;
@@ -31,8 +33,11 @@ export class ProgramOutput implements ChunkReader {
     this.#chunks = run.output[Symbol.asyncIterator]();
   }
 
-  /** What the program reads. One that fails ends the program first, which must not take it for whole. */
-  async *watched(input: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  /**
+   * The request body as the program is to read it. Each chunk counts as progress. A body that fails ends the program first,
+   * so that the program cannot take what it got for the whole body.
+   */
+  async *watch(input: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     try {
       for await (const chunk of input) {
         this.#timer?.refresh();
@@ -45,6 +50,7 @@ export class ProgramOutput implements ChunkReader {
     }
   }
 
+  /** Reads status and headers. Rejects with a 502 if the output does not start with a valid head, with a 504 if it stalls. */
   async head(): Promise<ProgramHead> {
     let text = "";
     while (text.length <= MAX_HEAD) {
@@ -60,20 +66,10 @@ export class ProgramOutput implements ChunkReader {
       const start = from + end.index;
       const rest = chunk.subarray(chunk.length - (text.length - start - end[0].length));
       if (rest.length > 0) this.#rest = rest;
-      this.#head = this.#parse(text.slice(0, start));
+      this.#head = parseHead(text.slice(0, start));
       return this.#head;
     }
-    this.#run.stop();
     throw badGateway(`its head is longer than ${MAX_HEAD} bytes`);
-  }
-
-  #parse(text: string): ProgramHead {
-    try {
-      return parseProgramHead(text);
-    } catch (cause) {
-      this.#run.stop();
-      throw badGateway(`its head is malformed: ${(cause as Error).message}`, cause);
-    }
   }
 
   async next(): Promise<Uint8Array | undefined> {
@@ -81,7 +77,7 @@ export class ProgramOutput implements ChunkReader {
     this.#rest = undefined;
     if (rest !== undefined) return rest;
     const chunk = await this.#read();
-    if (chunk === undefined && !this.#finished) await this.#judge();
+    if (chunk === undefined && !this.#closed) await this.#checkExit();
     return chunk;
   }
 
@@ -91,10 +87,10 @@ export class ProgramOutput implements ChunkReader {
     try {
       const step = await this.#chunks.next();
       if (!step.done) return step.value;
-      this.#ended = true;
+      this.#end();
       return undefined;
     } catch (error) {
-      this.#ended = true;
+      this.#end();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -102,32 +98,48 @@ export class ProgramOutput implements ChunkReader {
   }
 
   #giveUp(): void {
-    this.#run.output.destroy(gatewayTimeout(`did nothing for ${this.#timeout} ms`));
+    this.#run.output.destroy(gatewayTimeout(`made no progress for ${this.#timeout} ms`));
     this.#run.stop();
   }
 
-  /** A program that failed behind its head may not have said all; one whose status is an error has said so itself. */
-  async #judge(): Promise<void> {
-    const failure = await this.#run.failure();
-    if (failure === undefined || /^[45]/.test(this.#head?.status ?? "")) return;
-    throw new TsgiError("TSGI_BAD_GATEWAY", `${this.#name}: ${failure} behind its head`);
+  /** A program may go on after it has closed its output, but not for ever: it still counts as running. */
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const timer = setTimeout(() => this.#run.stop(), this.#timeout);
+    void this.#run.over.then(() => clearTimeout(timer));
   }
 
-  /** Whoever does not want the rest, as with a HEAD, lets the program come to its end, if it comes to one soon. */
+  /** If a program fails after its head, the body may be incomplete, unless its own status already reports an error. */
+  async #checkExit(): Promise<void> {
+    const failure = await this.#run.failure();
+    if (failure === undefined || /^[45]/.test(this.#head?.status ?? "")) return;
+    throw new TsgiError("TSGI_BAD_GATEWAY", `${this.#name}: ${failure} after its head`);
+  }
+
+  /** Lets a program whose body is not wanted, as for HEAD, finish its work, and ends it if that takes too long. */
   close(): undefined {
-    if (this.#finished) return;
-    this.#finished = true;
+    if (this.#closed) return;
+    this.#closed = true;
     if (!this.#ended) void this.#drain();
   }
 
   async #drain(): Promise<void> {
-    const timer = setTimeout(() => this.#run.stop(), Math.min(this.#timeout, FAREWELL));
+    const timer = setTimeout(() => this.#run.stop(), Math.min(this.#timeout, DRAIN_TIMEOUT));
     try {
       while ((await this.next()) !== undefined);
     } catch {
-      // Nobody is there to be told.
+      // The response is over: the failure concerns no one.
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+function parseHead(text: string): ProgramHead {
+  try {
+    return parseProgramHead(text);
+  } catch (cause) {
+    throw badGateway(`its head is malformed: ${(cause as Error).message}`, cause);
   }
 }

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { HeaderList } from "../../src/gateway.ts";
+import {
+  checkHeaders,
+  isBeyondAscii,
+  isHopByHop,
+  preparedHeaders,
+  prepareHeaders,
+  takeHeaders,
+} from "../../src/http/field-rules.ts";
+
+/** Every character of one byte. */
+const BYTES = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
+
+test("checkHeaders: a value has visible characters, space, tab and bytes beyond ASCII, and no others", () => {
+  const refused = BYTES.filter((char) => {
+    try {
+      checkHeaders([["X-Name", `a${char}b`]]);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  assert.deepEqual(
+    refused.map((char) => char.charCodeAt(0)),
+    [...Array(9).keys(), ...Array.from({ length: 22 }, (_, index) => index + 10), 0x7f],
+  );
+});
+
+test("checkHeaders: a name has the characters of a token, and no others", () => {
+  const refused = BYTES.filter((char) => {
+    try {
+      checkHeaders([[`x${char}x`, ""]]);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  // RFC 9110 §5.6.2.
+  const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  assert.deepEqual(
+    refused,
+    BYTES.filter((char) => !token.includes(char)),
+  );
+});
+
+for (const [what, headers] of [
+  ["a string", "Content-Type: text/plain"],
+  ["an object", { "Content-Type": "text/plain" }],
+  ["a line that is a string", ["Xa"]],
+  ["a line of one", [["X"]]],
+  ["a line of three", [["X", "a", "b"]]],
+  ["a name that is not a string", [[1, "a"]]],
+  ["an empty name", [["", "a"]]],
+  ["a value that is not a string", [["X", 1]]],
+  ["a value beyond Latin-1", [["X", "日本"]]],
+  ["a length that is not a number", [["Content-Length", "abc"]]],
+  ["a negative length", [["Content-Length", "-1"]]],
+  ["an empty length", [["Content-Length", ""]]],
+  ["a length of sixteen digits", [["Content-Length", "1234567890123456"]]],
+  [
+    "two lengths",
+    [
+      ["Content-Length", "1"],
+      ["content-length", "1"],
+    ],
+  ],
+] as const) {
+  test(`checkHeaders: ${what} is refused`, () => {
+    assert.throws(() => checkHeaders(headers as unknown as HeaderList), { code: "TSGI_BAD_HEADER" });
+  });
+}
+
+test("checkHeaders: a line is refused though its name was seen in a good one", () => {
+  checkHeaders([["X-Seen", "a"]]);
+  for (const line of ["X-Seen", ["X-Seen"], ["X-Seen", "a", "b"], ["X-Seen", 1]]) {
+    assert.throws(() => checkHeaders([line] as unknown as HeaderList), { code: "TSGI_BAD_HEADER" });
+  }
+});
+
+for (const name of ["Connection", "keep-alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "upgrade"]) {
+  test(`checkHeaders: ${name} is the server's`, () => {
+    assert.equal(isHopByHop(name), true);
+    assert.throws(() => checkHeaders([[name, "x"]]), { code: "TSGI_HOP_BY_HOP" });
+  });
+}
+
+test("isHopByHop: other names belong to the app", () => {
+  for (const name of ["Content-Length", "T", "Upgrades", "Trailers", "Date", ""]) assert.equal(isHopByHop(name), false);
+});
+
+test("checkHeaders: gives the declared length, or -1", () => {
+  assert.equal(checkHeaders([]), -1);
+  assert.equal(checkHeaders([["content-LENGTH", "012"]]), 12);
+});
+
+test("takeHeaders: a list that is changed afterwards has changed nothing", () => {
+  const list: [string, string][] = [["X", "a"]];
+  const taken = takeHeaders(list);
+  list.push(["Set-Cookie", "b"]);
+  (list[0] as [string, string])[1] = "c";
+  assert.deepEqual(taken, { list: [["X", "a"]], contentLength: -1 });
+});
+
+test("prepareHeaders: the list is frozen with its lines, and known from then on", () => {
+  const list: [string, string][] = [
+    ["Content-Length", "5"],
+    ["X", "caf\u00e9"],
+  ];
+  assert.equal(preparedHeaders(list), undefined);
+  assert.equal(prepareHeaders(list), list);
+  assert.throws(() => list.push(["Y", "1"]), TypeError);
+  assert.throws(() => ((list[0] as [string, string])[1] = "6"), TypeError);
+  assert.deepEqual(preparedHeaders(list), {
+    list,
+    contentLength: 5,
+    lines: ["Content-Length", "5", "X", "caf\u00e9"],
+    isLatin1: true,
+  });
+  assert.equal(takeHeaders(list).list, list);
+  assert.equal(checkHeaders(list), 5);
+});
+
+test("prepareHeaders: a bad list is refused, and not frozen", () => {
+  const list: [string, string][] = [["X", "\n"]];
+  assert.throws(() => prepareHeaders(list), { code: "TSGI_BAD_HEADER" });
+  assert.equal(preparedHeaders(list), undefined);
+  list.pop();
+});
+
+test("isBeyondAscii: a byte from 0x80 is", () => {
+  assert.deepEqual(["", "a", "\x7f", "\x80", "\xff"].map(isBeyondAscii), [false, false, false, true, true]);
+});
