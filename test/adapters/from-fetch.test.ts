@@ -12,8 +12,8 @@ import { notFound } from "../../src/apps.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
 import { start } from "../support/raw-client.ts";
 
-async function seen(handler: FetchHandler, url = "/", options: RequestOptions & FromFetchOptions = {}) {
-  const response = await request(fromFetch(handler, options), url, options);
+async function seen(handler: FetchHandler, url = "/", options: RequestOptions = {}, adapted: FromFetchOptions = {}) {
+  const response = await request(fromFetch(handler, adapted), url, options);
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`);
   return { status: `${response.status} ${response.statusText}`, headers, body: await response.text() };
 }
@@ -80,9 +80,19 @@ for (const [what, response, expected] of [
     "headers of a connection, as those of another server's response",
     () =>
       new Response("hi", {
-        headers: { Connection: "close", "Transfer-Encoding": "chunked", "Content-Type": "text/plain" },
+        headers: { Connection: "close", "Keep-Alive": "timeout=5", "Content-Type": "text/plain" },
       }),
     ["200 OK", ["content-length: 2", "content-type: text/plain"], "hi"],
+  ],
+  [
+    "a body in chunks where the handler asks for them",
+    () => new Response("hi", { headers: { "Transfer-Encoding": "chunked", "Content-Type": "text/plain" } }),
+    ["200 OK", ["content-type: text/plain"], "hi"],
+  ],
+  [
+    "no content with a length",
+    () => new Response(null, { status: 204, headers: { "Content-Length": "0", "X-A": "1" } }),
+    ["204 No Content", ["x-a: 1"], ""],
   ],
 ] as [string, FetchHandler, [string, string[], string]][]) {
   test(`fromFetch: ${what}`, async () => {
