@@ -11,6 +11,7 @@ import { type FetchListener, type ToFetchOptions, toFetch } from "../../src/adap
 import { json, notFound } from "../../src/apps.ts";
 import { readBytes } from "../../src/body/input.ts";
 import type { App, StatusLine } from "../../src/gateway.ts";
+import { parseStatus } from "../../src/http/status.ts";
 import { request as ask } from "../../src/testing.ts";
 import { eventually } from "../support/raw-client.ts";
 
@@ -286,7 +287,7 @@ test("toFetch: a signal that outlives the request keeps nothing of it", async ()
   const sink = new FetchSink([], false);
   sink.leaveWith(signal);
   assert.equal(getEventListeners(signal, "abort").length, 1);
-  sink.writeHead({ code: 200, reason: "OK", bodiless: false }, [], -1);
+  sink.writeHead(parseStatus("200 OK"), [], -1);
   sink.end("x");
   assert.equal(getEventListeners(signal, "abort").length, 0);
   await sink.response;
@@ -296,7 +297,7 @@ test("toFetch: what a Response cannot hold rejects, and the app hears of it as o
   const sink = new FetchSink([], false);
   let left = 0;
   sink.onClose(() => left++);
-  sink.writeHead({ code: 1000, reason: "", bodiless: false }, [], -1);
+  sink.writeHead({ ...parseStatus("200 OK"), code: 1000 }, [], -1);
   sink.end("x");
   await assert.rejects(sink.response, RangeError);
   assert.equal(left, 1);

@@ -32,7 +32,8 @@ export function delegateTo<Real extends object>(own: Delegate<Real>, real: Real)
       const method =
         ours?.value ??
         function (this: Delegate<Real>, ...args: unknown[]) {
-          return value.apply(this.real(), args);
+          // Its own, as it may be of a derived class.
+          return Reflect.apply(Reflect.get(this.real(), name) as typeof value, this.real(), args);
         };
       Object.defineProperty(own, name, { configurable: true, enumerable, writable: true, value: named(method, value) });
     }

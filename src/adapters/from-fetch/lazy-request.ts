@@ -3,6 +3,7 @@
  * whole: the platform's, whose body is a stream, makes reading one five times as dear.
  */
 
+import { GatewayRequest } from "../../body/gateway-request.ts";
 import { readBytes, requestHeadersOf, requestInit } from "../../body/input.ts";
 import type { Environ } from "../../gateway.ts";
 import { innerUrlOf, urlOf, urlPath } from "../../http/url.ts";
@@ -102,7 +103,7 @@ class LazyRequest {
   real(): Request {
     if (this.#request === undefined) {
       const init = requestInit(this.#environ, this.headers, UNLIMITED.limit);
-      this.#request = new PlatformRequest(this.url, init);
+      this.#request = new GatewayRequest(this.url, init) as unknown as Request;
       // It must not pass for one whose body can be read.
       if (this.#isUsed) this.#request.body?.getReader();
     }

@@ -3,7 +3,7 @@
 import type { ChunkReader } from "../../body/reader.ts";
 import { toStream } from "../../body/stream.ts";
 import type { Body } from "../../gateway.ts";
-import { mayBeDropped } from "../../promise.ts";
+import { mayBeDropped, whenSettled } from "../../promise.ts";
 
 type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
@@ -55,13 +55,6 @@ export function bodyOf(stream: ReadableStream<Uint8Array>, onDelay: () => void):
 export function chunksOf(stream: ReadableStream<Uint8Array>): Body {
   return toStream(new StepReader(stream.getReader(), []));
 }
-
-/** Calls back when no promise is left that could be settled without waiting for anything. */
-const whenSettled: (callback: () => void) => void =
-  typeof globalThis.process?.nextTick === "function"
-    ? // Ticks that are set by a promise's callback come after all other promises.
-      (callback) => queueMicrotask(() => process.nextTick(callback))
-    : (callback) => setTimeout(callback);
 
 /** Chunks that are being read, and what follows. */
 class StepReader implements ChunkReader {

@@ -18,8 +18,7 @@ export class FetchSink implements Sink {
   readonly response: Promise<Response>;
   closed = false;
   readonly #isHead: boolean;
-  #resolve!: (response: Response) => void;
-  #reject!: (error: unknown) => void;
+  #settle!: { resolve(response: Response): void; reject(error: unknown): void };
   #init: WorkerResponseInit | undefined;
   #hasType = false;
   #hasBody = true;
@@ -38,8 +37,7 @@ export class FetchSink implements Sink {
     this.requestHeaders = requestHeaders;
     this.#isHead = isHead;
     this.response = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.#settle = { resolve, reject };
     });
     // A host whose client has left may not listen any more.
     mayBeDropped(this.response);
@@ -102,23 +100,22 @@ export class FetchSink implements Sink {
   #answer(body: ConstructorParameters<typeof Response>[0]): void {
     if (this.#answered) return;
     try {
-      this.answer(new Response(body, this.#init));
+      this.resolve(new Response(body, this.#init));
     } catch (error) {
       // Not every platform takes every status and header that HTTP knows.
-      this.#fail(error);
+      this.reject(error);
+      this.leave();
     }
   }
 
-  /** Settles `response`; what is made for tests adds to it first. */
-  protected answer(response: Response): void {
+  protected resolve(response: Response): void {
     this.#answered = true;
-    this.#resolve(response);
+    this.#settle.resolve(response);
   }
 
-  #fail(error: unknown): void {
+  protected reject(error: unknown): void {
     this.#answered = true;
-    this.#reject(error);
-    this.leave();
+    this.#settle.reject(error);
   }
 
   #goOn(): void {
@@ -145,7 +142,7 @@ export class FetchSink implements Sink {
   abort(error: unknown = new Error("the response failed before its end")): void {
     if (this.closed || this.#ended) return;
     if (this.#hasBody) this.#stream()?.error(error);
-    else if (!this.#answered) this.#fail(error);
+    else if (!this.#answered) this.reject(error);
     this.#over();
   }
 
@@ -166,10 +163,7 @@ export class FetchSink implements Sink {
     if (this.closed || this.#ended) return;
     this.closed = true;
     this.#over();
-    if (!this.#answered) {
-      this.#answered = true;
-      this.#reject(new DOMException("The client went away", "AbortError"));
-    }
+    if (!this.#answered) this.reject(new DOMException("The client went away", "AbortError"));
     this.#watcher?.();
   }
 }

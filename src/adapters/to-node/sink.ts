@@ -73,29 +73,29 @@ export class ResponseSink implements Sink {
     return true;
   }
 
-  writeHead({ code, reason }: Status, headers: HeaderList, length: number): void {
+  writeHead(status: Status, headers: HeaderList, length: number): void {
     if (this.closed || this.refuseAnswered()) return;
-    if (code === 404 && this.#fallthrough) {
+    if (status.code === 404 && this.#fallthrough) {
       this.#passedOn = true;
       return;
     }
     try {
-      this.#writeHead(code, reason, length < 0 ? headers : [...headers, ["Content-Length", String(length)]]);
+      this.#writeHead(status, length < 0 ? headers : [...headers, ["Content-Length", String(length)]]);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #writeHead(code: number, reason: string, headers: HeaderList): void {
+  #writeHead({ code, reason, isLatin1 }: Status, headers: HeaderList): void {
     const response = this.#response;
     const isHttp1 = !this.#isHttp2;
     // A `writeHead` that somebody has put there (on-headers, compression) may not know lists of names and values in turn.
     if (isHttp1 && !Object.hasOwn(response, "writeHead") && response.getHeaderNames().length === 0) {
-      this.#isLatin1 = headers.some(([, value]) => isBeyondAscii(value));
+      this.#isLatin1 = isLatin1 || headers.some(([, value]) => isBeyondAscii(value));
       response.writeHead(code, reason, headers.flat());
       return;
     }
-    this.#isLatin1 = mergeHeaders(response, headers);
+    this.#isLatin1 = mergeHeaders(response, headers) || isLatin1;
     response.statusCode = code;
     // HTTP/2 has no reason phrases (RFC 9113 §8.3.2).
     if (isHttp1) response.statusMessage = reason;
