@@ -31,10 +31,10 @@ export interface FromFetchOptions {
   url?: "inner" | "full";
   /**
    * Whether the globals `Response`, `Request` and `fetch` are replaced, for the whole process and for good, by ones that make
-   * the platform's objects only when something needs them. A small response then costs a third of the CPU time. Modules that
-   * were loaded before and keep or extend the platform's `Request` (`class X extends Request`) cannot be given the lazy
-   * requests that handlers get then: set it before you load them. Default `false`: handlers get requests of the platform, and
-   * no global is touched.
+   * the platform's objects only when something needs them. A small response then costs a third of the CPU time. Classes that
+   * extended `Request` before (`class X extends Request`) do not take the lazy requests that handlers get then, so set it before
+   * such modules are loaded. `false`: handlers get requests of the platform. Default: nothing is replaced, and handlers get lazy
+   * requests only where something else has replaced the globals, as the command `tsgi` does before it loads a module.
    */
   globals?: boolean;
   /**
@@ -62,7 +62,7 @@ export interface FromFetchOptions {
 export function fromFetch(handler: FetchHandler | FetchApp, options: FromFetchOptions = {}): App {
   const handle = handlerOf(handler);
   checkOptions("fromFetch", options, { url: oneOf("inner", "full"), globals: BOOLEAN, limit: BYTE_LIMIT });
-  const { url = "inner", globals = false, limit = Number.POSITIVE_INFINITY } = options;
+  const { url = "inner", globals, limit = Number.POSITIVE_INFINITY } = options;
   if (globals) replaceGlobals();
   const isFullUrl = url === "full";
 
@@ -73,7 +73,7 @@ export function fromFetch(handler: FetchHandler | FetchApp, options: FromFetchOp
     }
     const limited = limitInput(environ, limit);
     const given = limited === undefined ? environ : { ...environ, "tsgi.input": limited };
-    const make = globals && takesLazyRequests() ? lazyRequest : platformRequest;
+    const make = globals !== false && takesLazyRequests() ? lazyRequest : platformRequest;
     const response = handle(make(given, isFullUrl), given);
     return limited === undefined
       ? andThen(response, (settled) => sendResponse(settled, environ, startResponse))
