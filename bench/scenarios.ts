@@ -27,6 +27,13 @@ export interface Scenario {
 const APPS = ["node", "tsgi", "fastify", "hono", "srvx", "h3", "koa", "express", "polka"];
 /** Those whose apps are served by their own server and through an adapter. */
 const FRAMEWORKS = ["express", "koa", "fastify", "hono", "h3"];
+
+/** A framework's own server, the adapter, and for Fetch the adapter without its lazy globals. */
+function adaptedOf(framework: string): string[] {
+  const own = [framework, `tsgi app:${framework}`];
+  return framework === "hono" || framework === "h3" ? [...own, `tsgi plain:${framework}`] : own;
+}
+
 const STATIC = [
   "static/node",
   "static/tsgi",
@@ -100,7 +107,14 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: "middlewares", path: "/", ...PLAIN, servers: ["tsgi", "tsgi middlewares:10"] },
   ...FRAMEWORKS.flatMap((framework): Scenario[] => [
-    { name: `${framework}-hello`, path: "/", ...PLAIN, servers: [framework, `tsgi app:${framework}`] },
+    {
+      name: `${framework}-json`,
+      path: "/json",
+      answer: JSON.stringify(USERS),
+      type: "application/json",
+      servers: adaptedOf(framework),
+    },
+    { name: `${framework}-hello`, path: "/", ...PLAIN, servers: adaptedOf(framework) },
     {
       name: `${framework}-echo`,
       path: "/echo",
@@ -108,7 +122,7 @@ export const SCENARIOS: readonly Scenario[] = [
       body: TEXT,
       answer: TEXT,
       type: "text/plain",
-      servers: [framework, `tsgi app:${framework}`],
+      servers: adaptedOf(framework),
     },
   ]),
   { name: "file-1k", path: "/1k.txt", answer: FILES["1k.txt"], type: "text/plain", servers: STATIC },

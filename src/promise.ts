@@ -28,3 +28,10 @@ export function mayBeDropped<P extends PromiseLike<unknown>>(promise: P): P {
   promise.then(undefined, () => {});
   return promise;
 }
+
+/** Calls back when no promise is left that could settle without waiting for input, output or a timer. */
+export const whenSettled: (callback: () => void) => void =
+  typeof globalThis.process?.nextTick === "function"
+    ? // A tick that is set by the callback of a promise comes after all other promises.
+      (callback) => queueMicrotask(() => process.nextTick(callback))
+    : (callback) => setTimeout(callback);

@@ -5,31 +5,32 @@
  */
 
 import { lint } from "../middleware/lint.ts";
+import { FetchSink } from "./adapters/to-fetch/sink.ts";
 import { toBytes } from "./body/chunk.ts";
 import { BodyReader, type ChunkReader, knownChunks } from "./body/reader.ts";
 import { toStream } from "./body/stream.ts";
 import { environBuilder } from "./exchange/environ.ts";
 import { Responder } from "./exchange/responder.ts";
-import type { Sink } from "./exchange/sink.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";
 import { hasHeader } from "./http/headers.ts";
 import { escapeNonAscii } from "./http/path.ts";
-import { isNullBody, type Status } from "./http/status.ts";
-import { isPromise } from "./promise.ts";
+import type { Status } from "./http/status.ts";
+import { BOOLEAN, checkOptions, type Kind, OBJECT, STRING } from "./options.ts";
+import { isPromise, whenSettled } from "./promise.ts";
 
-/** The request to make. */
+/** The request that `request` makes. */
 export interface RequestOptions {
-  /** Default `"GET"`. */
+  /** The method, sent as it is. Default `"GET"`. */
   method?: string;
-  /** Header lines, as pairs or as an object. `Host: localhost` is added where it is missing. */
+  /** Header lines, as pairs or as an object. Default none; `Host`, the host of the URL, is added where it is missing. */
   headers?: HeaderList | Readonly<Record<string, string>>;
-  /** The request body: anything that `fetch` takes, or an iterable of chunks, sent as they come without a length. */
+  /** The request body: anything that `fetch` takes, or an iterable of chunks, sent as they come without a length. Default none. */
   body?: RequestBody;
-  /** Keys of the environ to replace: a mount point, the peer's address, the scheme. */
+  /** Keys of the environ to replace: a mount point, the peer's address, the scheme. Default none. */
   environ?: Partial<Environ>;
-  /** Whether the app runs through `lint`. Default `true`. */
+  /** Whether the app runs through `lint`, so that what breaks a rule fails the request. Default `true`. */
   lint?: boolean;
-  /** Aborting it is the client going away. */
+  /** A signal whose abortion is the client's leaving. Default: the client stays. */
   signal?: AbortSignal;
 }
 
@@ -38,29 +39,45 @@ export type RequestBody = Chunk | Blob | FormData | URLSearchParams | Iterable<C
 
 /** A Fetch `Response` whose body has the app's chunk boundaries, and what a client does not see. */
 export interface TestResponse extends Response {
-  /** What was written to `tsgi.errors` so far. */
+  /** The text that was written to `tsgi.errors` so far. */
   readonly errors: string;
-  /** How often the body that the app returned was finished so far; a chunk or an array needs no finishing. */
+  /** How often the body that the app returned was closed so far; a chunk or an array needs no closing. */
   readonly finished: number;
   /** The informational responses that came before this one. */
   readonly informational: readonly { status: StatusLine; headers: HeaderList }[];
 }
 
+/** A body, or a list of pairs. */
+const ANY: Kind = { expected: "a body", accepts: () => true };
+const SIGNAL: Kind = { expected: "an AbortSignal", accepts: (value) => value instanceof AbortSignal };
+const HEADERS: Kind = {
+  expected: "pairs or an object",
+  accepts: (value) => Array.isArray(value) || OBJECT.accepts(value),
+};
+
 /**
- * Makes a request of an app. `url` is a path with a query, sent exactly as it is (`"/%61dmin"`, `"//x/../y"`), or an
- * absolute URL that sets scheme and host as well. The response is what the app and the rules of the gateway make of it;
- * only `Date` is missing. Cancelling its body is the client going away.
+ * `request` makes a request of an app, without a socket. `url` is a path with a query, sent exactly as it is (`"/%61dmin"`,
+ * `"//x/../y"`), or an absolute URL that sets scheme and host as well. The response is what the app and the rules of the
+ * gateway make of it; only `Date` is missing. Cancelling its body is the client's leaving.
  *
- * Rejects with the app's own error, or `lint`'s, where the app fails before its head was sent; after it, reading the body
- * does. A target that no server would let through is a 400.
+ * Rejects with the app's own error, or with `lint`'s, where the app fails before its head was sent; after that, reading the
+ * body rejects. A target that every server refuses is a 400.
  */
 export async function request(app: App, url: string, options: RequestOptions = {}): Promise<TestResponse> {
+  checkOptions("request", options, {
+    method: STRING,
+    headers: HEADERS,
+    body: ANY,
+    environ: OBJECT,
+    lint: BOOLEAN,
+    signal: SIGNAL,
+  });
   const { method = "GET", environ: overrides = {}, signal } = options;
-  const { target, scheme, host } = takeApart(url);
+  const { target, scheme, host } = parseUrl(url);
   const lines = headerLines(options.headers ?? []);
   if (!hasHeader(lines, "Host")) lines.unshift(["Host", host]);
   const input = await encodeBody(options.body, lines);
-  const client = new Client(lines);
+  const client = new Client(lines, method === "HEAD");
   const exchange = new Responder(client, { onError: (error) => client.fail(error) });
   const environ = environBuilder({
     name: "localhost",
@@ -70,20 +87,22 @@ export async function request(app: App, url: string, options: RequestOptions = {
   })(method, target, "HTTP/1.1", lines.flat(), { address: "127.0.0.1", port: "50000" }, exchange);
   if (environ === undefined) return new Response("400 Bad Request\n", { status: 400 }) as TestResponse;
   if (input !== undefined) environ["tsgi.input"] = input;
-  signal?.addEventListener("abort", () => client.leave());
-  if (signal?.aborted) client.leave();
+  if (signal !== undefined) client.leaveWith(signal);
   const counted = countFinishes(app, client);
   exchange.run(options.lint === false ? counted : lint(counted), { ...environ, ...overrides });
-  return client.response;
+  return client.response as Promise<TestResponse>;
 }
 
-function takeApart(url: string): { target: string; scheme: "http" | "https"; host: string } {
-  const absolute = /^(https?):\/\/([^/?#]+)(.*)$/is.exec(url);
-  const target = escapeNonAscii(absolute === null ? url : (absolute[3] as string) || "/") ?? url;
+/** A URL in the parts that a client sends; a fragment it keeps to itself. */
+function parseUrl(url: string): { target: string; scheme: "http" | "https"; host: string } {
+  const absolute = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url);
+  if (absolute === null) return { target: escapeNonAscii(url) ?? url, scheme: "http", host: "localhost" };
+  const [, scheme = "", host = "", rest = ""] = absolute;
+  const target = rest.startsWith("/") ? rest : `/${rest}`;
   return {
-    target,
-    scheme: absolute?.[1]?.toLowerCase() === "https" ? "https" : "http",
-    host: absolute?.[2] ?? "localhost",
+    target: escapeNonAscii(target) ?? target,
+    scheme: scheme.toLowerCase() === "https" ? "https" : "http",
+    host,
   };
 }
 
@@ -138,97 +157,45 @@ function countFinishes(app: App, client: Client): App {
   };
 }
 
-/** The client's side of a request: a sink that makes a `Response` of what it gets. */
-class Client implements Sink {
-  readonly requestHeaders: HeaderList;
+/** The client's side of a request: a sink that makes a `Response` of what it gets, as soon as it has the head. */
+class Client extends FetchSink {
   readonly log: string[] = [];
   readonly informational: { status: StatusLine; headers: HeaderList }[] = [];
-  readonly response: Promise<TestResponse>;
   finished = 0;
-  closed = false;
-  #settle!: { resolve(response: TestResponse): void; reject(error: unknown): void };
   #failure: { error: unknown } | undefined;
-  #watcher: (() => void) | undefined;
-  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #room: (() => void) | undefined;
 
-  constructor(requestHeaders: HeaderList) {
-    this.requestHeaders = requestHeaders;
-    this.response = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-  }
-
+  /** Makes the request fail with the first error. */
   fail(error: unknown): void {
     this.#failure ??= { error };
   }
 
-  writeHead(status: Status, headers: HeaderList, length: number): void {
-    if (this.#failure !== undefined) this.#settle.reject(this.#failure.error);
-    const stream = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#body = controller;
-        },
-        pull: () => this.#makeRoom(),
-        cancel: () => this.leave(),
-      },
-      { highWaterMark: 0 },
-    );
-    const lines = length < 0 ? headers : [...headers, ["Content-Length", String(length)] as const];
-    const response = new Response(isNullBody(status.code) ? null : stream, {
-      status: status.code,
-      statusText: status.reason,
-      headers: lines as [string, string][],
-    });
+  override writeHead(status: Status, headers: HeaderList, length: number): void {
+    if (this.#failure !== undefined) this.reject(this.#failure.error);
+    super.writeHead(status, headers, length);
+    super.flush();
+  }
+
+  protected override resolve(response: Response): void {
     const { log, informational } = this;
     Object.defineProperties(response, {
       errors: { get: () => log.join("") },
       finished: { get: () => this.finished },
       informational: { value: informational },
     });
-    this.#settle.resolve(response as TestResponse);
+    super.resolve(response);
   }
 
-  flush(): void {}
-
-  write(chunk: Chunk): void | Promise<void> {
-    if (this.closed) return;
-    this.#body?.enqueue(toBytes(chunk));
-    if ((this.#body?.desiredSize ?? 1) > 0) return;
-    return new Promise((resolve) => {
-      this.#room = resolve;
+  override end(chunk?: Chunk): void {
+    if (chunk !== undefined && chunk.length > 0) super.write(chunk);
+    // What goes wrong while the body is being closed fails the test as well, so the end waits for it.
+    whenSettled(() => {
+      if (this.#failure === undefined) super.end();
+      else super.abort(this.#failure.error);
     });
   }
 
-  #makeRoom(): void {
-    this.#room?.();
-    this.#room = undefined;
-  }
-
-  end(chunk?: Chunk): void {
-    if (chunk !== undefined && chunk.length > 0) this.#body?.enqueue(toBytes(chunk));
-    // What goes wrong while the body is being finished fails the test as well, so the end waits for it.
-    setTimeout(() => {
-      if (this.closed) return;
-      if (this.#failure === undefined) this.#body?.close();
-      else this.#body?.error(this.#failure.error);
-    });
-  }
-
-  abort(): void {
-    this.#body?.error(this.#failure?.error);
-  }
-
-  onClose(callback: () => void): void {
-    this.#watcher = callback;
-  }
-
-  leave(): void {
-    this.closed = true;
-    this.#watcher?.();
-    this.#makeRoom();
-    this.#settle.reject(new DOMException("The client went away", "AbortError"));
+  override abort(): void {
+    super.abort(this.#failure?.error);
   }
 
   inform(status: StatusLine, headers: HeaderList): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { andThen, callOut, isPromise, mayBeDropped } from "../src/promise.ts";
+import { andThen, callOut, isPromise, mayBeDropped, whenSettled } from "../src/promise.ts";
 
 test("promise: a value goes on at once, a promise later", async () => {
   assert.equal(
@@ -56,4 +56,19 @@ test("promise: one that may be dropped ends nothing", async () => {
   const dropped = mayBeDropped(Promise.reject(new Error("no")));
   await new Promise(setImmediate);
   await assert.rejects(dropped, { message: "no" });
+});
+
+test("whenSettled: it calls back after every promise that can settle by itself", async () => {
+  const steps: string[] = [];
+  const called = new Promise<void>((resolve) =>
+    whenSettled(() => {
+      steps.push("called");
+      resolve();
+    }),
+  );
+  let chain = Promise.resolve();
+  for (let index = 0; index < 20; index++) chain = chain.then(() => {});
+  void chain.then(() => steps.push("settled"));
+  await called;
+  assert.deepEqual(steps, ["settled", "called"]);
 });

@@ -121,3 +121,48 @@ test("request: aborting the signal is the client going away", async () => {
   await assert.rejects(pending, { name: "AbortError" });
   assert.equal(aborted, true);
 });
+
+test("request: a URL that has a query and no path is that of the root, and a fragment stays with the client", async () => {
+  const app = keys("PATH_INFO", "QUERY_STRING", "HTTP_HOST");
+  assert.deepEqual(await seen(app, "http://h.test?q"), { PATH_INFO: "/", QUERY_STRING: "q", HTTP_HOST: "h.test" });
+  assert.deepEqual(await seen(app, "http://h.test/a?q#b"), { PATH_INFO: "/a", QUERY_STRING: "q", HTTP_HOST: "h.test" });
+  assert.deepEqual(await seen(app, "http://h.test#b"), { PATH_INFO: "/", QUERY_STRING: "", HTTP_HOST: "h.test" });
+});
+
+test("request: all writes that wait for room go on together", async () => {
+  const app: App = async (_environ, startResponse) => {
+    const write = startResponse("200 OK", []);
+    await Promise.all([write("a"), write("b"), write("c")]);
+    return "d";
+  };
+  assert.equal(await (await request(app, "/")).text(), "abcd");
+});
+
+test("request: unknown options are refused", async () => {
+  for (const options of [{ methd: "POST" }, { method: 1 }, { headers: "a" }, { signal: {} }, { lint: "no" }]) {
+    await assert.rejects(request(keys(), "/", options as never), { code: "TSGI_BAD_OPTION" });
+  }
+});
+
+test("request: informational responses are told beside the response", async () => {
+  const app: App = (environ, startResponse) => {
+    environ["tsgi.exchange"].inform?.("103 Early Hints", [["Link", "</a.css>"]]);
+    startResponse("204 No Content", []);
+  };
+  assert.deepEqual((await request(app, "/")).informational, [
+    { status: "103 Early Hints", headers: [["Link", "</a.css>"]] },
+  ]);
+});
+
+test("request: what closing the body fails with fails reading the response", async () => {
+  const error = new Error("mine");
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", []);
+    return Object.assign(["a"], {
+      close() {
+        throw error;
+      },
+    });
+  };
+  await assert.rejects((await request(app, "/")).text(), error);
+});

@@ -50,9 +50,15 @@ function wrapped(count) {
 /** The app of a framework, as its own server has it. */
 async function adapted(name) {
   const { app } = await import(`./apps/${name}.js`);
-  return name === "hono" || name === "h3" ? fromFetch(app) : fromNode(app);
+  if (name === "hono" || name === "h3") return fromFetch(app, { globals: variant === "app" });
+  return fromNode(app);
 }
 
 const [variant, of] = (process.argv[2] ?? "").split(":");
-const variants = { mounts: () => mounted(Number(of)), middlewares: () => wrapped(Number(of)), app: () => adapted(of) };
+const variants = {
+  mounts: () => mounted(Number(of)),
+  middlewares: () => wrapped(Number(of)),
+  app: () => adapted(of),
+  plain: () => adapted(of),
+};
 report((await serve(await (variants[variant]?.() ?? site), { port: 0 })).port);

@@ -7,21 +7,40 @@ import { type BuildEnviron, type MutableEnviron, plainAddress } from "../exchang
 import { type BuilderOf, environBuilders } from "../exchange/environ-builders.ts";
 import { Responder } from "../exchange/responder.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
-import { parseTarget } from "../http/path.ts";
-import { RequestInput } from "./to-node/input.ts";
-import { ResponseSink } from "./to-node/sink.ts";
+import { isCanonicalTarget, parseTarget } from "../http/path.ts";
+import { BOOLEAN, checkOptions, FUNCTION, OBJECT } from "../options.ts";
+import { callOut } from "../promise.ts";
+import { requestInput } from "./to-node/input.ts";
+import { type Next, ResponseSink } from "./to-node/sink.ts";
 
+/** Options of `toNode`. */
 export interface ToNodeOptions {
-  /** Whether a 404 of the app's goes on to the next handler of the host. Default `false`. */
-  next?: boolean;
-  /** Where error text goes, the environ's `tsgi.errors`. Default standard error. */
+  /**
+   * Whether a 404 of the app is not sent, but goes to the next handler of the host. A body that the app has read is not there
+   * for that handler. Default `false`.
+   */
+  fallthrough?: boolean;
+  /**
+   * Whether a request target that is not spelled canonically is answered with 400. A host routes and guards by the target as
+   * sent, an app by its canonical path: `//admin` and `/%61dmin` pass a guard of the host for `/admin`, and reach what the app
+   * has there. Set it where the host guards paths of the app. Default `false`, since links with such spellings exist.
+   */
+  canonicalOnly?: boolean;
+  /** Where error text goes: the environ's `tsgi.errors`. Default standard error. */
   errors?: ErrorStream;
-  /** Told each error that is reported, beside `errors`. */
+  /** Called with each error that is reported, in addition to `errors`. Default: nothing. */
   onError?: (error: unknown, environ: Environ) => void;
 }
 
-/** A listener of `http`, `https` and `http2` servers, and a middleware of Express, Connect, Koa (`ctx.req`) and Fastify (`.raw`). */
-export type NodeListener = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+/**
+ * A listener of `http`, `https` and `http2` servers, and a middleware of Express, Connect, Koa (`ctx.req`) and Fastify
+ * (`.raw`).
+ */
+export type NodeListener = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;
 
 /** What routers of Connect and Express keep of the URL when they take their mount off it. */
 interface RoutedRequest extends IncomingMessage {
@@ -29,46 +48,84 @@ interface RoutedRequest extends IncomingMessage {
 }
 
 /**
- * An app as a Node handler.
+ * `toNode` makes a Node handler of an app.
  *
  * ```ts
  * http.createServer(toNode(app)).listen(8000);
- * express().use("/shop", toNode(app, { next: true }));
+ * express().use("/shop", toNode(app, { fallthrough: true }));
  * ```
  *
- * Mounted by a router that takes its prefix off `req.url`, the app finds that prefix in `SCRIPT_NAME`. A request body that
- * somebody has read before rejects with `TSGI_BODY_READ` when the app reads it.
+ * Where a router has taken its mount off `req.url`, the app finds the mount in `SCRIPT_NAME`. A request body that was read
+ * before rejects with `TSGI_BODY_READ` when the app reads it.
+ *
+ * Headers that the host has set before stay, unless the app sets a header of the same name, which replaces them; `Set-Cookie`
+ * lines of the app follow the host's, and `Vary` names the fields of both. `Content-Length` and `Transfer-Encoding` of the host
+ * are dropped, since the body is the app's.
+ *
+ * The listener never throws. If the host has begun to answer by itself, the app's answer is dropped: the error,
+ * `TSGI_HOST_ANSWERED`, goes to the host's `next`; without a `next` it is reported, and the connection cut. Errors that methods
+ * of the response throw go the same way. When the host has answered in full, the app hears of it as of a client that left.
  */
-export function toNode(
-  app: App,
-  { next: passes = false, errors = process.stderr, onError }: ToNodeOptions = {},
-): NodeListener {
+export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
   checkApp(app, "toNode");
+  checkOptions("toNode", options, {
+    fallthrough: BOOLEAN,
+    canonicalOnly: BOOLEAN,
+    errors: OBJECT,
+    onError: FUNCTION,
+  });
+  const { fallthrough = false, canonicalOnly = false, errors = process.stderr, onError } = options;
   const builderOf = environBuilders(errors);
   const edge = { onError };
 
   return function listener(request, response, next) {
-    const sink = new ResponseSink(request, response, passes ? next : undefined);
+    const sink = new ResponseSink(request, response, next, fallthrough);
+    // A host that takes its time may call for a client that has left, whose connection tells nothing any more.
+    if (sink.closed) return;
     const responder = new Responder(sink, edge);
-    const environ = environOf(request, builderOf(...originOf(request.socket)), responder);
+    const isRefused = canonicalOnly && !isCanonicalTarget((request as RoutedRequest).originalUrl ?? request.url ?? "/");
+    const environ = isRefused ? undefined : environOf(request, builderOf(...originOf(request)), responder);
     if (environ === undefined) {
-      response.statusCode = 400;
-      response.end("400 Bad Request\n");
+      refuse(response, next);
       return;
     }
-    if (hasBody(request, environ)) environ["tsgi.input"] = new RequestInput(request);
+    sink.environ = environ;
+    if (sink.refuseAnswered()) return;
+    if (hasBody(request, environ)) environ["tsgi.input"] = requestInput(request);
     responder.run(app, environ);
   };
 }
 
-function originOf(socket: Socket): Parameters<BuilderOf> {
-  const { localAddress = "localhost", localPort } = socket;
-  return [(socket as { encrypted?: boolean }).encrypted ? "https" : "http", localAddress, localPort?.toString()];
+/** Answers a malformed target with 400; a response that cannot take it is left as it is. */
+function refuse(response: ServerResponse, next: Next | undefined): void {
+  callOut(
+    () => {
+      response.statusCode = 400;
+      response.end("400 Bad Request\n");
+    },
+    (error) => {
+      if (next !== undefined)
+        callOut(
+          () => next(error),
+          () => {},
+        );
+    },
+  );
+}
+
+/** The server's own scheme, name and port. */
+function originOf({ socket }: IncomingMessage): Parameters<BuilderOf> {
+  const {
+    localAddress = "localhost",
+    localPort,
+    encrypted,
+  } = (socket ?? {}) as Partial<Socket & { encrypted: boolean }>;
+  return [encrypted ? "https" : "http", plainAddress(localAddress), localPort?.toString()];
 }
 
 function environOf(request: RoutedRequest, build: BuildEnviron, responder: Responder): MutableEnviron | undefined {
   const { method = "GET", url = "/", originalUrl = url, httpVersion, socket } = request;
-  const peer = { address: plainAddress(socket.remoteAddress), port: String(socket.remotePort ?? "") };
+  const peer = { address: plainAddress(socket?.remoteAddress), port: String(socket?.remotePort ?? "") };
   const environ = build(method, url, `HTTP/${httpVersion}`, linesOf(request), peer, responder);
   if (environ === undefined || originalUrl === url) return environ;
   const whole = parseTarget(method, originalUrl)?.path ?? "";

@@ -3,21 +3,40 @@
 import { TsgiError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { urlOf } from "../http/url.ts";
+import { checkOptions, type Kind } from "../options.ts";
+import { mayBeDropped } from "../promise.ts";
 import { joinBytes } from "./chunk.ts";
+import { ParsedRequest } from "./gateway-request.ts";
 
 /** How much of a request body is read. */
 export interface ReadOptions {
-  /** The largest body that is read, in bytes. Default 1 MiB. Beyond it the reader throws an error that becomes a 413. */
+  /** The largest body that is read, in bytes. Default 1 MiB. A larger body rejects with an error that becomes a 413. */
   limit?: number;
 }
+
+/** A number of bytes, which may be infinite. */
+export const BYTE_LIMIT: Kind = {
+  expected: "a number of bytes",
+  accepts: (value) => typeof value === "number" && value >= 0,
+};
 
 const DEFAULT_LIMIT = 1024 * 1024;
 
 /**
- * Reads the whole request body. Rejects with `TSGI_BODY_TOO_LARGE`, which the server answers with 413 (RFC 9110 §15.5.14),
- * before it reads anything where the client declared too much.
+ * `readBytes` reads the whole request body. Rejects with `TSGI_BODY_TOO_LARGE`, which the server answers with 413 (RFC 9110
+ * §15.5.14), before it reads anything where the declared length is over the limit; with `TSGI_CLIENT_GONE` where the client
+ * leaves first. A promise that is never awaited ends nothing then.
  */
-export async function readBytes(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptions = {}): Promise<Uint8Array> {
+export function readBytes(environ: Environ, options: ReadOptions = {}): Promise<Uint8Array> {
+  return mayBeDropped(readAll(environ, limitOf("readBytes", options)));
+}
+
+function limitOf(owner: string, options: ReadOptions): number {
+  checkOptions(owner, options, { limit: BYTE_LIMIT });
+  return options.limit ?? DEFAULT_LIMIT;
+}
+
+async function readAll(environ: Environ, limit: number): Promise<Uint8Array> {
   const declared = declaredLength(environ);
   if (declared > limit) throw tooLarge(limit);
   const input = environ["tsgi.input"][Symbol.asyncIterator]();
@@ -37,14 +56,30 @@ export async function readBytes(environ: Environ, { limit = DEFAULT_LIMIT }: Rea
 }
 
 /**
- * The request as a Fetch `Request`, for its parsers: `await toRequest(environ).json()`, `.formData()`, `.text()`. Its body
- * is `tsgi.input`, so read only one of the two. A body over the limit rejects as in `readBytes`.
+ * `toRequest` gives the request as a Fetch `Request`, for its parsers: `await toRequest(environ).json()`, `.formData()`,
+ * `.text()`. Its body is `tsgi.input`, so read only one of the two. A body over the limit rejects as in `readBytes`; one that
+ * is malformed with `TSGI_MALFORMED_BODY`, which the server answers with 400. Throws `TSGI_FORBIDDEN_METHOD`, a 405, for the
+ * methods that Fetch forbids.
  */
-export function toRequest(environ: Environ, { limit = DEFAULT_LIMIT }: ReadOptions = {}): Request {
-  return requestAt(environ, urlOf(environ), requestHeadersOf(environ), limit);
+export function toRequest(environ: Environ, options: ReadOptions = {}): Request {
+  const limit = limitOf("toRequest", options);
+  if (isForbiddenMethod(environ.REQUEST_METHOD)) {
+    throw new TsgiError("TSGI_FORBIDDEN_METHOD", `a Request cannot have the method ${environ.REQUEST_METHOD}`, {
+      status: "405 Method Not Allowed",
+    });
+  }
+  const init = requestInit(environ, requestHeadersOf(environ), limit);
+  return new ParsedRequest(urlOf(environ), init) as unknown as Request;
 }
 
-/** The request headers that an environ tells of. */
+const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/** Whether no `Request` may have this method (Fetch standard, "forbidden method"). */
+export function isForbiddenMethod(method: string): boolean {
+  return FORBIDDEN_METHODS.has(method) || FORBIDDEN_METHODS.has(method.toUpperCase());
+}
+
+/** The request headers of an environ. */
 export function requestHeadersOf(environ: Environ): Headers {
   const headers = new Headers();
   for (const key in environ) {
@@ -56,8 +91,8 @@ export function requestHeadersOf(environ: Environ): Headers {
   return headers;
 }
 
-/** The request as a Fetch `Request` for this URL. A body over the limit, in bytes, rejects as in `readBytes`. */
-export function requestAt(environ: Environ, url: string, headers: Headers, limit: number): Request {
+/** What makes a Fetch `Request` of an environ. A body over the limit, in bytes, rejects as in `readBytes`. */
+export function requestInit(environ: Environ, headers: Headers, limit: number): RequestInit {
   const method = environ.REQUEST_METHOD;
   const init: RequestInit & { duplex?: "half" } = { method, headers };
   const { signal } = environ["tsgi.exchange"];
@@ -66,15 +101,16 @@ export function requestAt(environ: Environ, url: string, headers: Headers, limit
     init.body = streamOfInput(environ, limit);
     init.duplex = "half";
   }
-  return new Request(url, init);
+  return init;
 }
 
 /** The declared length of the body, or -1 where it ends by itself. */
-function declaredLength(environ: Environ): number {
+export function declaredLength(environ: Environ): number {
   return environ.CONTENT_LENGTH === undefined ? -1 : Number(environ.CONTENT_LENGTH);
 }
 
-function tooLarge(limit: number): TsgiError {
+/** The error of a body over the limit. */
+export function tooLarge(limit: number): TsgiError {
   return new TsgiError("TSGI_BODY_TOO_LARGE", `the request body is larger than ${limit} bytes`, {
     hint: "Raise `limit` where larger bodies are expected.",
     status: "413 Content Too Large",
@@ -84,24 +120,30 @@ function tooLarge(limit: number): TsgiError {
 function streamOfInput(environ: Environ, limit: number): ReadableStream<Uint8Array> {
   const input = environ["tsgi.input"][Symbol.asyncIterator]();
   let length = 0;
-  return new ReadableStream({
-    // Not a stream of the type "bytes": it would take the memory of a chunk away, where the next one may lie as well.
-    async pull(controller) {
-      if (declaredLength(environ) > limit) throw tooLarge(limit);
-      const step = await input.next();
-      if (step.done) {
-        controller.close();
-        return;
-      }
-      length += step.value.byteLength;
-      if (length > limit) {
+  return new ReadableStream(
+    {
+      // Not a stream of the type "bytes": it would take the memory of a chunk away, where the next one may lie as well.
+      async pull(controller) {
+        if (declaredLength(environ) > limit) throw tooLarge(limit);
+        let step = await input.next();
+        // A stream that was given nothing would not ask again.
+        while (!step.done && step.value.byteLength === 0) step = await input.next();
+        if (step.done) {
+          controller.close();
+          return;
+        }
+        length += step.value.byteLength;
+        if (length > limit) {
+          await input.return?.();
+          throw tooLarge(limit);
+        }
+        controller.enqueue(step.value as Uint8Array<ArrayBuffer>);
+      },
+      async cancel() {
         await input.return?.();
-        throw tooLarge(limit);
-      }
-      if (step.value.byteLength > 0) controller.enqueue(step.value as Uint8Array<ArrayBuffer>);
+      },
     },
-    async cancel() {
-      await input.return?.();
-    },
-  });
+    // Nothing is read before somebody asks: the client may wait for "100 Continue".
+    { highWaterMark: 0 },
+  );
 }

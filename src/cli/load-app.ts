@@ -4,6 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { replaceGlobals } from "../adapters/from-fetch/globals.ts";
 import type { App } from "../gateway.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
@@ -36,6 +37,8 @@ export function loadOptions({ interface: name, factory = false }: Flags): LoadOp
 /** Loads `module[:export]`. Throws a `CommandError` where there is no such module, export or app. */
 export async function loadApp(target: string, options: LoadOptions): Promise<LoadedApp> {
   const { file, exportName } = takeApart(target);
+  // The process is the command's own; before the module is loaded, so that what it extends and keeps is replaced already.
+  replaceGlobals();
   const module = await loadModule(file);
   const found = exportName ?? DEFAULT_EXPORTS.find((name) => name in module) ?? "";
   if (!(found in module)) throw new CommandError(missingExport(file, exportName, Object.keys(module)));

@@ -63,6 +63,18 @@ export function canonicalPath(path: string, mergeSlashes = true): string | undef
   return mergeSlashes ? resolved.replace(/\/{2,}/g, "/") : resolved.replace(/^\/{2,}/, "/");
 }
 
+/**
+ * Whether a request target is spelled canonically: its path is its own canonical path, and it is neither in absolute form
+ * nor has a raw `#`. `OPTIONS *` is. A host that has routed a request by such a target has seen the path that apps get; with
+ * any other spelling (`//admin`, `/%61dmin`, `/x/../admin`) the two may disagree, and a guard of the host's may be passed.
+ */
+export function isCanonicalTarget(target: string): boolean {
+  if (target === "*") return true;
+  const question = target.indexOf("?");
+  const path = question < 0 ? target : target.slice(0, question);
+  return canonicalPath(path) === path && !target.includes("#", path.length);
+}
+
 /** Every character in its canonical spelling; undefined for a malformed escape, a NUL or a raw `#`. */
 export function recode(path: string): string | undefined {
   let malformed = false;

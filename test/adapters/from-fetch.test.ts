@@ -9,11 +9,12 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
 import { type FetchHandler, type FromFetchOptions, fromFetch } from "../../src/adapters/from-fetch.ts";
 import { notFound } from "../../src/apps.ts";
+import type { App } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
-import { start } from "../support/raw-client.ts";
+import { aWhile, eventually, start } from "../support/raw-client.ts";
 
-async function seen(handler: FetchHandler, url = "/", options: RequestOptions & FromFetchOptions = {}) {
-  const response = await request(fromFetch(handler, options), url, options);
+async function seen(handler: FetchHandler, url = "/", options: RequestOptions = {}, adapted: FromFetchOptions = {}) {
+  const response = await request(fromFetch(handler, adapted), url, options);
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`);
   return { status: `${response.status} ${response.statusText}`, headers, body: await response.text() };
 }
@@ -80,9 +81,19 @@ for (const [what, response, expected] of [
     "headers of a connection, as those of another server's response",
     () =>
       new Response("hi", {
-        headers: { Connection: "close", "Transfer-Encoding": "chunked", "Content-Type": "text/plain" },
+        headers: { Connection: "close", "Keep-Alive": "timeout=5", "Content-Type": "text/plain" },
       }),
     ["200 OK", ["content-length: 2", "content-type: text/plain"], "hi"],
+  ],
+  [
+    "a body in chunks where the handler asks for them",
+    () => new Response("hi", { headers: { "Transfer-Encoding": "chunked", "Content-Type": "text/plain" } }),
+    ["200 OK", ["content-type: text/plain"], "hi"],
+  ],
+  [
+    "no content with a length",
+    () => new Response(null, { status: 204, headers: { "Content-Length": "0", "X-A": "1" } }),
+    ["204 No Content", ["x-a: 1"], ""],
   ],
 ] as [string, FetchHandler, [string, string[], string]][]) {
   test(`fromFetch: ${what}`, async () => {
@@ -330,6 +341,95 @@ test("fromFetch: a stream waits for a client that reads slowly", async (t) => {
   const before = pulled;
   await sleep(50);
   assert.ok(pulled - before < 3 && pulled < 200, `${before}, then ${pulled}`);
+});
+
+test("fromFetch: a body over the limit is a 413, before the handler is called where its length is declared", async () => {
+  let calls = 0;
+  const handler: FetchHandler = async (request) => {
+    calls++;
+    return new Response(await request.text());
+  };
+  const app = fromFetch(handler, { limit: 4 });
+  assert.equal(await (await request(app, "/", { method: "POST", body: "1234" })).text(), "1234");
+  assert.equal(await (await request(app, "/", { method: "POST", body: ["12", "34"] })).text(), "1234");
+  assert.equal((await request(app, "/", { method: "POST", body: "12345" })).status, 413);
+  assert.equal(calls, 2);
+  assert.equal((await request(app, "/", { method: "POST", body: ["12", "345"] })).status, 413);
+});
+
+test("fromFetch: a framework that answers a body over the limit with 500 is overruled, one with 4xx is not", async () => {
+  for (const [status, expected] of [
+    [500, 413],
+    [422, 422],
+  ] as const) {
+    const hono = new Hono();
+    hono.post("/", async (context) => context.text(await context.req.text()));
+    hono.onError((_error, context) => context.text("failed", status));
+    for (const globals of [false, true]) {
+      const app = fromFetch(hono, { limit: 4, globals });
+      assert.equal((await request(app, "/", { method: "POST", body: ["12", "345"] })).status, expected);
+    }
+  }
+});
+
+test("fromFetch: where startResponse throws, the stream is cancelled", async () => {
+  let cancelled = 0;
+  const app = fromFetch(
+    () => new Response(new ReadableStream({ cancel: () => void cancelled++ }), { statusText: "\u00ff" }),
+  );
+  const error = new Error("mine");
+  const refusing: App = (environ) =>
+    app(environ, () => {
+      throw error;
+    });
+  await assert.rejects(request(refusing, "/", { lint: false }), error);
+  assert.equal(cancelled, 1);
+});
+
+test("fromFetch: the head of a stream is sent before its first chunk", async (t) => {
+  const { connect } = await start(
+    t,
+    fromFetch(() => new Response(new ReadableStream(), { headers: { "X-A": "1" } })),
+  );
+  assert.match(await (await connect()).get("/").until("\r\n\r\n"), /^HTTP\/1\.1 200 OK\r\nX-A: 1\r\n/i);
+});
+
+test("fromFetch: a request of the platform's kind is whatever the platform makes of it", async () => {
+  class Early extends Request {}
+  const handler: FetchHandler = async (request) =>
+    Response.json([
+      request instanceof Request,
+      await new Early(request.clone()).text(),
+      await new Request(request, { headers: { "X-A": "2" } }).text(),
+      request.bodyUsed,
+    ]);
+  const { body } = await seen(handler, "/", { method: "POST", body: "hello" });
+  assert.deepEqual(JSON.parse(body), [true, "hello", "hello", true]);
+});
+
+test("fromFetch: reads that a handler does not await end nothing when the client leaves", async (t) => {
+  for (const globals of [false, true]) {
+    let isRead = false;
+    const { log, connect } = await start(
+      t,
+      fromFetch(
+        async (request) => {
+          for (const read of ["text", "json", "formData"] as const) void request.clone()[read]();
+          void request.arrayBuffer();
+          isRead = true;
+          await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+          return new Response();
+        },
+        { globals },
+      ),
+    );
+    const client = await connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello");
+    await eventually(() => isRead);
+    client.socket.destroy();
+    await aWhile();
+    assert.deepEqual(log, []);
+  }
 });
 
 test("fromFetch: what is no handler is refused", () => {

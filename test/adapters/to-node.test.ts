@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import * as http2 from "node:http2";
 import * as https from "node:https";
 import { type AddressInfo, connect, type Server } from "node:net";
@@ -15,7 +15,7 @@ import { json, notFound, text } from "../../src/apps.ts";
 import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
 import { certificate } from "../support/certificate.ts";
-import { RawClient } from "../support/raw-client.ts";
+import { aWhile, eventually, RawClient } from "../support/raw-client.ts";
 
 /** Tells what it was asked. */
 const echo: App = async (environ, startResponse) => {
@@ -222,7 +222,7 @@ test("toNode: in Express, SCRIPT_NAME is the mount", async (t) => {
 test("toNode: in Express, a 404 goes on to the next handler, if that is asked for", async (t) => {
   const app = dispatcher(notFound, { "/known": text("known") });
   const host = express();
-  host.use("/passing", toNode(app, { next: true }));
+  host.use("/passing", toNode(app, { fallthrough: true }));
   host.use("/keeping", toNode(app));
   host.use((_request, response) => void response.send("next"));
   const port = await serve(t, host);
@@ -285,4 +285,301 @@ test("toNode: in Fastify", async (t) => {
     body: "hello",
   });
   assert.deepEqual([status, JSON.parse(body)], [200, ["POST", "", "/a/x", "", "/a/x", "hello"]]);
+});
+
+/** An app that answers after a while. */
+const late: App = async (_environ, startResponse) => {
+  await sleep(5);
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return "late";
+};
+
+test("toNode: after a head that the host has sent, the error is the host's", async (t) => {
+  for (const app of [text("now"), late]) {
+    const { log, listener: guest } = listener(app);
+    const errors: unknown[] = [];
+    const host = express();
+    host.use((_request, response, next) => {
+      response.flushHeaders();
+      next();
+    });
+    host.use(guest);
+    host.use(((error, _request, response, _next) => {
+      errors.push(error.code);
+      response.end("the host's");
+    }) as express.ErrorRequestHandler);
+    assert.deepEqual(await ask(await serve(t, host), "/"), [200, "the host's"]);
+    assert.deepEqual([errors, log], [["TSGI_HOST_ANSWERED"], []]);
+  }
+});
+
+test("toNode: a head that the host sends while the app is busy is the host's error, too", async (t) => {
+  const { log, listener: guest } = listener(late);
+  const errors: unknown[] = [];
+  const port = await serve(t, (request, response) => {
+    guest(request, response, (error) => {
+      errors.push((error as { code: string }).code);
+      response.end("the host's");
+    });
+    response.flushHeaders();
+  });
+  assert.deepEqual(await ask(port, "/"), [200, "the host's"]);
+  assert.deepEqual([errors, log], [["TSGI_HOST_ANSWERED"], []]);
+});
+
+test("toNode: without a next, a head that the host has sent is reported, and the connection cut", async (t) => {
+  const { log, listener: guest } = listener(late);
+  const port = await serve(t, (request, response) => {
+    guest(request, response);
+    response.flushHeaders();
+  });
+  await assert.rejects(ask(port, "/"));
+  assert.match(log.join(""), /^GET \/: TsgiError: the host has answered the request itself/);
+});
+
+test("toNode: where the host has answered in full, the app hears of it as of a client that left", async (t) => {
+  let aborted = false;
+  const { log, listener: guest } = listener(async (environ, startResponse) => {
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    aborted = true;
+    startResponse("200 OK", []);
+    return "late";
+  });
+  const port = await serve(t, (request, response) => {
+    guest(request, response);
+    response.end("the host's");
+  });
+  assert.deepEqual(await ask(port, "/"), [200, "the host's"]);
+  await eventually(() => aborted);
+  assert.deepEqual(log, []);
+});
+
+for (const [method, headers] of [
+  ["writeHead", {}],
+  ["setHeader", { "X-Host": "1" }],
+  ["write", {}],
+  ["end", {}],
+  ["flushHeaders", {}],
+] as ["end" | "write", Record<string, string>][]) {
+  test(`toNode: a method ${method} that throws is told to the host, and the body is closed`, async (t) => {
+    let closed = 0;
+    const streaming: App = async function* streaming(environ, startResponse) {
+      startResponse("200 OK", [["X-App", "1"]]);
+      if (method !== "write") environ["tsgi.exchange"].flush?.();
+      try {
+        await sleep(2);
+        for (let index = 0; index < 3; index++) yield "part";
+      } finally {
+        closed++;
+      }
+    } as App;
+    const { log, listener: guest } = listener(streaming);
+    const errors: unknown[] = [];
+    const port = await serve(t, (request, response) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      response[method] = failing;
+      guest(request, response, (error) => {
+        errors.push((error as Error).message);
+        response.destroy();
+        throw new Error("of next");
+      });
+    });
+    await assert.rejects(ask(port, "/"));
+    await eventually(() => closed > 0 && errors.length + log.length > 0);
+    assert.match(errors.concat(log).join(" "), /mine/);
+    assert.equal(closed, 1);
+  });
+}
+
+function failing(): never {
+  throw new Error("mine");
+}
+
+test("toNode: a response that the host destroys ends the app, however it answers", async (t) => {
+  const endless: App = function* endless(_environ, startResponse) {
+    startResponse("200 OK", []);
+    for (;;) yield "more";
+  };
+  for (const app of [late, endless]) {
+    const { log, listener: guest } = listener(app);
+    let called = false;
+    const port = await serve(t, (request, response) => {
+      called = true;
+      guest(request, response, failing);
+      response.destroy();
+    });
+    await assert.rejects(ask(port, "/"));
+    await eventually(() => called);
+    await aWhile();
+    assert.deepEqual(log, []);
+  }
+});
+
+test("toNode: Vary is merged, cookies are added, the rest is replaced or kept", async (t) => {
+  const { listener: guest } = listener((_environ, startResponse) => {
+    startResponse("200 OK", [
+      ["Vary", "Accept"],
+      ["Set-Cookie", "b=2"],
+      ["X-Both", "app"],
+      ["Content-Type", "text/plain"],
+    ]);
+    return ["ab", "c"];
+  });
+  const port = await serve(t, (request, response) => {
+    response.setHeader("vary", "Origin, accept");
+    response.setHeader("Set-Cookie", "a=1");
+    response.setHeader("X-Both", "host");
+    response.setHeader("X-Host", "host");
+    response.setHeader("Content-Length", "99");
+    guest(request, response);
+  });
+  const client = await RawClient.open(connect(port, "127.0.0.1"));
+  assert.equal(
+    await client.get("/", "Connection: close").all(),
+    "HTTP/1.1 200 OK\r\nVary: Origin, accept\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Both: app\r\nX-Host: host\r\n" +
+      "Content-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc",
+  );
+});
+
+test("toNode: a writeHead of the host's, which may not know raw lists, loses no header", async (t) => {
+  const { listener: guest } = listener(text("hi"));
+  const port = await serve(t, (request, response) => {
+    const { writeHead } = response;
+    response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
+      assert.equal(args.some(Array.isArray), false);
+      return Reflect.apply(writeHead, this, args);
+    } as typeof writeHead;
+    guest(request, response);
+  });
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
+  await response.text();
+});
+
+for (const [what, body] of [
+  ["a text", ["\u00e9"]],
+  ["a flush", ["", "\u00e9"]],
+] as const) {
+  test(`toNode: a Latin-1 header before ${what} stays Latin-1`, async (t) => {
+    const app: App = async function* latin(environ, startResponse) {
+      startResponse("200 OK", [["X-Name", "caf\u00e9"]]);
+      if (what === "a flush") environ["tsgi.exchange"].flush?.();
+      await sleep(1);
+      yield* body;
+    } as App;
+    for (const hosted of [false, true]) {
+      const { listener: guest } = listener(app);
+      const port = await serve(t, (request, response) => {
+        if (hosted) response.setHeader("X-Host", "1");
+        guest(request, response);
+      });
+      const client = await RawClient.open(connect(port, "127.0.0.1"));
+      const answer = await client.get("/", "Connection: close").all();
+      assert.match(answer, /X-Name: caf\xe9\r\n/);
+      assert.match(answer, /\r\n2\r\n\xc3\xa9\r\n/);
+    }
+  });
+}
+
+const informing: App = (environ, startResponse) => {
+  environ["tsgi.exchange"].inform?.("103 Early Hints", [["Link", "</a.css>; rel=preload"]]);
+  startResponse("204 No Content", []);
+};
+
+test("toNode: informational responses go out before the head", async (t) => {
+  const client = await RawClient.open(connect(await serve(t, listener(informing).listener), "127.0.0.1"));
+  assert.equal(
+    await client.get("/", "Connection: close").all(),
+    "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+  );
+});
+
+test("toNode: informational responses go out over HTTP/2", async (t) => {
+  const port = await listen(t, http2.createServer(listener(informing).listener as never) as unknown as Server);
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  t.after(() => session.destroy());
+  const stream = session.request({ ":path": "/" });
+  const hints: unknown[] = [];
+  stream.on("headers", (headers) => hints.push(headers[":status"], headers.link));
+  stream.resume();
+  await new Promise((resolve) => stream.on("close", resolve));
+  assert.deepEqual(hints, [103, "</a.css>; rel=preload"]);
+});
+
+test("toNode: behind TLS the scheme is https over HTTP/2, too", async (t) => {
+  const { key, cert } = await certificate();
+  const scheme: App = (environ, startResponse) => {
+    startResponse("200 OK", []);
+    return environ["tsgi.url_scheme"];
+  };
+  const secure = http2.createSecureServer({ key, cert }, listener(scheme).listener as never);
+  const session = http2.connect(`https://127.0.0.1:${await listen(t, secure as unknown as Server)}`, {
+    rejectUnauthorized: false,
+  });
+  t.after(() => session.destroy());
+  let all = "";
+  for await (const chunk of session.request({ ":path": "/" })) all += chunk;
+  assert.equal(all, "https");
+});
+
+test("toNode: a body that had arrived whole can be read after the client has left", async (t) => {
+  const read: string[] = [];
+  const { log, listener: guest } = listener(async (environ, startResponse) => {
+    const gone = new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    await gone;
+    read.push(Buffer.from(await readBytes(environ)).toString());
+    startResponse("200 OK", []);
+  });
+  const client = await RawClient.open(connect(await serve(t, guest), "127.0.0.1"));
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+  await aWhile();
+  client.socket.destroy();
+  await eventually(() => read.length > 0);
+  assert.deepEqual([read, log], [["hello"], []]);
+});
+
+test("toNode: reads that nobody awaits end nothing when the client leaves", async (t) => {
+  let reads = 0;
+  const failures: unknown[] = [];
+  const log: string[] = [];
+  const reading: App = async (environ, startResponse) => {
+    const input = environ["tsgi.input"][Symbol.asyncIterator]();
+    void readBytes(environ);
+    void input.next();
+    const last = input.next();
+    reads++;
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    await last.catch((error) => failures.push(error.code));
+    reads++;
+    startResponse("200 OK", []);
+  };
+  const guest = toNode(reading, { errors: { write: (line) => log.push(line) } });
+  const client = await RawClient.open(connect(await serve(t, guest), "127.0.0.1"));
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhello");
+  await eventually(() => reads === 1);
+  client.socket.destroy();
+  await eventually(() => reads === 2);
+  assert.deepEqual(log, []);
+});
+
+test("toNode: only a canonical target is let in where that is asked for", async (t) => {
+  const host = express();
+  host.use("/in", listener(echo, { canonicalOnly: true }).listener);
+  host.use(listener(echo).listener);
+  const port = await serve(t, host);
+  for (const [path, status] of [
+    ["/in/admin?a=//b", 200],
+    ["/in", 200],
+    ["/in/%61dmin", 400],
+    ["/in//admin", 400],
+    ["//in/admin", 200],
+  ] as const) {
+    const client = await RawClient.open(connect(port, "127.0.0.1"));
+    assert.match(await client.get(path, "Connection: close").all(), new RegExp(`^HTTP/1.1 ${status} `), path);
+  }
+});
+
+test("toNode: unknown options are refused", () => {
+  assert.throws(() => toNode(echo, { next: true } as ToNodeOptions), { code: "TSGI_BAD_OPTION" });
+  assert.throws(() => toNode(echo, { fallthrough: 1 as unknown as boolean }), { code: "TSGI_BAD_OPTION" });
 });

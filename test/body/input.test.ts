@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { readBytes, toRequest } from "../../src/body/input.ts";
 import type { App, Environ } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
+import { transcript } from "../support/transcript.ts";
 
 const post = (body: string | string[] | FormData, headers: Record<string, string> = {}) => ({
   method: "POST",
@@ -92,3 +93,93 @@ test("toRequest: chunks that share their memory all arrive", async () => {
   };
   assert.equal(await (await request(app, "/", { method: "POST", body: chunks })).text(), "one two three");
 });
+
+for (const [what, body, type, read] of [
+  ["JSON", "{", "application/json", (asked) => asked.json()],
+  ["JSON, empty", "", "application/json", (asked) => asked.json()],
+  [
+    "a form without its end",
+    "--x\r\nContent-Disposition",
+    "multipart/form-data; boundary=x",
+    (asked) => asked.formData(),
+  ],
+  ["a form without its boundary", "--x", "multipart/form-data", (asked) => asked.formData()],
+  ["a form of another type", "a=b", "text/plain", (asked) => asked.formData()],
+  ["JSON of a clone", "{", "application/json", (asked) => asked.clone().json()],
+] as [string, string, string, (asked: Request) => Promise<unknown>][]) {
+  test(`toRequest: a malformed body is a 400: ${what}`, async () => {
+    const app = reading(async (environ) => String(await read(toRequest(environ))));
+    const response = await request(app, "/", post(body, { "Content-Type": type }));
+    assert.deepEqual([response.status, await response.text(), response.errors], [400, "400 Bad Request\n", ""]);
+  });
+}
+
+test("toRequest: the error of a malformed body says what is wrong with it", async () => {
+  const app = reading(async (environ) => {
+    const error = await toRequest(environ)
+      .json()
+      .catch((thrown: Error) => thrown);
+    return `${(error as { code: string }).code} ${(error as Error).message}`;
+  });
+  assert.match(
+    await (await request(app, "/", post("{"))).text(),
+    /^TSGI_MALFORMED_BODY the request body is not JSON: .*JSON/,
+  );
+});
+
+test("toRequest: a body that is read twice is the app's error, not the client's", async () => {
+  const app = reading(async (environ) => {
+    const asked = toRequest(environ);
+    await asked.text();
+    return String(await asked.json());
+  });
+  await assert.rejects(request(app, "/", post("{}")), TypeError);
+});
+
+test("toRequest: a method that no Request may have is a 405", async () => {
+  const app = reading(async (environ) => toRequest(environ).method);
+  assert.equal(
+    await transcript(app, "/", { method: "TRACE" }),
+    "405 Method Not Allowed\ncontent-length: 23\ncontent-type: text/plain; charset=utf-8\n\n405 Method Not Allowed\n",
+  );
+});
+
+test("readBytes, toRequest: a limit that is none is refused", async () => {
+  for (const limit of [Number.NaN, -1, "5"]) {
+    for (const read of [readBytes, toRequest]) {
+      const app = reading(async (environ) => String(await read(environ, { limit: limit as number })));
+      await assert.rejects(request(app, "/", post("a")), { code: "TSGI_BAD_OPTION" });
+    }
+  }
+});
+
+test("toRequest: chunks that are empty are passed over", async () => {
+  const text = reading((environ) => toRequest(environ).text());
+  assert.equal(await (await request(text, "/", post(["", "a", "", "", "b", ""]))).text(), "ab");
+});
+
+for (const [what, read] of [
+  ["readBytes", readBytes],
+  ["json", (environ) => toRequest(environ).json()],
+  ["text", (environ) => toRequest(environ).text()],
+  ["blob", (environ) => toRequest(environ).blob()],
+  ["formData", (environ) => toRequest(environ).formData()],
+  ["arrayBuffer", (environ) => toRequest(environ).arrayBuffer()],
+] as [string, (environ: Environ) => Promise<unknown>][]) {
+  test(`readBytes, toRequest: ${what} that nobody awaits ends nothing when the client leaves`, async () => {
+    let failed = false;
+    async function* leaving(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(1);
+      failed = true;
+      throw new Error("gone");
+    }
+    const app = reading(async (environ) => {
+      void read(environ);
+      await new Promise((resolve) => setImmediate(resolve));
+      return "answered";
+    });
+    const type = { "Content-Type": "multipart/form-data; boundary=x" };
+    const response = await request(app, "/", { method: "POST", body: leaving(), headers: type, lint: false });
+    assert.deepEqual([await response.text(), failed], ["answered", true]);
+  });
+}

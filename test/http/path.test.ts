@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { canonicalPath, canonicalPrefix, parseTarget } from "../../src/http/path.ts";
+import { canonicalPath, canonicalPrefix, isCanonicalTarget, parseTarget } from "../../src/http/path.ts";
 
 for (const [path, canonical] of [
   ["/", "/"],
@@ -236,4 +236,53 @@ test("parseTarget: 200 KB of anything hostile costs no more than its length", ()
     parseTarget("GET", `http://${unit.repeat(200_000 / unit.length)}#`);
     parseTarget("GET", `/?${unit.repeat(200_000 / unit.length)}#`);
   }
+});
+
+for (const target of ["/", "/admin", "/admin/?//x/../%61", "/a%2Fb", "/%252e", "/caf%C3%A9;x=1", "*"]) {
+  test(`isCanonicalTarget: ${target} is canonical`, () => assert.equal(isCanonicalTarget(target), true));
+}
+
+for (const target of [
+  ...[
+    "",
+    "admin",
+    "?x",
+    "/%61dmin",
+    "//admin",
+    "/admin//",
+    "/x/../admin",
+    "/./admin",
+    "/%2e/admin",
+    "/%40dmin",
+    "/admin/..",
+  ],
+  ...[
+    "/a%2fb",
+    "/caf\xe9",
+    "/a b",
+    "/a\\b",
+    "/a[b]",
+    "/%",
+    "/%00",
+    "/#",
+    "/a#b",
+    "/a?b#c",
+    "*?",
+    "http://h/admin",
+    "//h/admin",
+  ],
+]) {
+  test(`isCanonicalTarget: ${JSON.stringify(target)} is not canonical`, () => {
+    assert.equal(isCanonicalTarget(target), false);
+  });
+}
+
+test("isCanonicalTarget: a target is canonical exactly where its path is what an app gets", () => {
+  fc.assert(
+    fc.property(hostilePath, (path) => {
+      const [sent = ""] = path.split("?");
+      assert.equal(isCanonicalTarget(path), parseTarget("GET", path)?.path === sent);
+    }),
+    { numRuns: 3000 },
+  );
 });

@@ -117,6 +117,7 @@ for (const [name, { binary, start }] of Object.entries(RUNTIMES)) {
     assert.deepEqual(await ask("/hello"), { ...plain, length: "5", body: "hello" });
     assert.deepEqual(await ask("/hello", { method: "HEAD" }), { ...plain, length: "5", body: "" });
     assert.deepEqual(await ask("/slowly"), { ...plain, length: null, body: "one two three" });
+    assert.equal((await ask("/zipped")).body, "zipped");
     assert.deepEqual((await ask("/fail")).status, 500);
     const large = "x".repeat(1024 * 1024);
     const echoed = await ask("/echo", { method: "POST", body: large });

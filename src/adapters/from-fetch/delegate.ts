@@ -1,18 +1,21 @@
-/** Objects that pass for ones of the platform, and make those where more is asked for than they know themselves. */
+/** Objects that pass for objects of the platform, and make those when more is wanted than they know themselves. */
 
 interface Delegate<Real> {
-  /** What it stands for, made on first use. */
+  /** The platform's object, made on first use. */
   real(): Real;
 }
 
-/** Gives a class all members of the one that it stands for: those that it lacks are the real one's. */
+/** Gives a class all members of the class that it passes for; a member that it lacks is called on the platform's object. */
 export function delegateTo<Real extends object>(own: Delegate<Real>, real: Real): void {
-  for (const [name, theirs] of Object.entries(Object.getOwnPropertyDescriptors(real))) {
+  for (const name of Reflect.ownKeys(real)) {
+    const theirs = Object.getOwnPropertyDescriptor(real, name) as PropertyDescriptor;
     const ours = Object.getOwnPropertyDescriptor(own, name);
+    const { enumerable = false } = theirs;
     if (theirs.get !== undefined) {
       const { get, set } = theirs;
       Object.defineProperty(own, name, {
         configurable: true,
+        enumerable,
         get:
           ours?.get ??
           function (this: Delegate<Real>) {
@@ -24,14 +27,23 @@ export function delegateTo<Real extends object>(own: Delegate<Real>, real: Real)
           },
         }),
       });
-    } else if (ours === undefined && typeof theirs.value === "function") {
-      Object.defineProperty(own, name, {
-        configurable: true,
-        value(this: Delegate<Real>, ...args: unknown[]) {
-          return theirs.value.apply(this.real(), args);
-        },
-      });
+    } else if (typeof theirs.value === "function" && name !== "constructor") {
+      const { value } = theirs;
+      const method =
+        ours?.value ??
+        function (this: Delegate<Real>, ...args: unknown[]) {
+          // Its own, as it may be of a derived class.
+          return Reflect.apply(Reflect.get(this.real(), name) as typeof value, this.real(), args);
+        };
+      Object.defineProperty(own, name, { configurable: true, enumerable, writable: true, value: named(method, value) });
     }
   }
   Object.setPrototypeOf(own, real);
+}
+
+/** Gives a function or class the name and the length of another. */
+export function named<T extends object>(own: T, like: { readonly name: string; readonly length: number }): T {
+  Object.defineProperty(own, "name", { value: like.name, configurable: true });
+  Object.defineProperty(own, "length", { value: like.length, configurable: true });
+  return own;
 }

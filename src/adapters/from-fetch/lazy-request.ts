@@ -3,26 +3,30 @@
  * whole: the platform's, whose body is a stream, makes reading one five times as dear.
  */
 
-import { readBytes, requestAt, requestHeadersOf } from "../../body/input.ts";
+import { GatewayRequest } from "../../body/gateway-request.ts";
+import { readBytes, requestHeadersOf, requestInit } from "../../body/input.ts";
 import type { Environ } from "../../gateway.ts";
 import { innerUrlOf, urlOf, urlPath } from "../../http/url.ts";
+import { mayBeDropped } from "../../promise.ts";
 import { delegateTo } from "./delegate.ts";
 import { lazyUrl } from "./lazy-url.ts";
+import { markUncloneable, PlatformRequest, REAL_REQUEST } from "./platform.ts";
 
-const RealRequest = globalThis.Request;
 const decoder = new TextDecoder();
+const UNLIMITED = { limit: Number.POSITIVE_INFINITY };
 
 class LazyRequest {
   readonly #environ: Environ;
-  readonly #isWhole: boolean;
+  readonly #isFullUrl: boolean;
   #url: string | undefined;
   #headers: Headers | undefined;
   #request: Request | undefined;
   #isUsed = false;
 
-  constructor(environ: Environ, isWhole: boolean) {
+  constructor(environ: Environ, isFullUrl: boolean) {
+    markUncloneable(this);
     this.#environ = environ;
-    this.#isWhole = isWhole;
+    this.#isFullUrl = isFullUrl;
   }
 
   get method(): string {
@@ -30,14 +34,14 @@ class LazyRequest {
   }
 
   get url(): string {
-    this.#url ??= this.#isWhole ? urlOf(this.#environ) : innerUrlOf(this.#environ);
+    this.#url ??= this.#isFullUrl ? urlOf(this.#environ) : innerUrlOf(this.#environ);
     return this.#url;
   }
 
   /** What h3 takes instead of parsing `url`, as srvx has it. */
   get _url(): URL {
     const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = this.#environ;
-    const path = this.#isWhole ? SCRIPT_NAME + PATH_INFO : PATH_INFO;
+    const path = this.#isFullUrl ? SCRIPT_NAME + PATH_INFO : PATH_INFO;
     return lazyUrl(this.url, urlPath(path), QUERY_STRING);
   }
 
@@ -54,74 +58,67 @@ class LazyRequest {
     return this.#isUsed || (this.#request?.bodyUsed ?? false);
   }
 
-  async text(): Promise<string> {
-    return decoder.decode(await this.bytes());
+  text(): Promise<string> {
+    return mayBeDropped(this.#bytes().then((bytes) => decoder.decode(bytes)));
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+  json(): Promise<unknown> {
+    return mayBeDropped(this.#bytes().then((bytes) => JSON.parse(decoder.decode(bytes))));
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return mayBeDropped(this.#bytes().then(({ buffer }) => buffer));
   }
 
-  async blob(): Promise<Blob> {
-    return this.#parsed((body) => body.blob());
+  blob(): Promise<Blob> {
+    return mayBeDropped(this.#parse((body) => body.blob()));
   }
 
-  async formData(): Promise<FormData> {
-    return this.#parsed((body) => body.formData());
+  formData(): Promise<FormData> {
+    return mayBeDropped(this.#parse((body) => body.formData()));
   }
 
-  async #parsed<T>(parse: (body: Request) => Promise<T>): Promise<T> {
+  async #parse<T>(parse: (body: Request) => Promise<T>): Promise<T> {
     if (this.#request !== undefined) return parse(this.#request);
     const { CONTENT_TYPE: type } = this.#environ;
-    const body = await this.bytes();
-    return parse(new RealRequest("http://a", { method: "POST", body, headers: type ? { "Content-Type": type } : {} }));
+    const body = await this.#bytes();
+    const headers = type ? { "Content-Type": type } : {};
+    return parse(new PlatformRequest("http://a", { method: "POST", body, headers }));
+  }
+
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return mayBeDropped(this.#bytes());
   }
 
   /** The body in memory of its own: the reader may change it. */
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+  async #bytes(): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#request !== undefined) return new Uint8Array(await this.#request.arrayBuffer());
     if (this.#isUsed) throw new TypeError("Body is unusable: Body has already been read");
     if (this.method === "GET" || this.method === "HEAD") return new Uint8Array();
     this.#isUsed = true;
-    return new Uint8Array(await readBytes(this.#environ, { limit: Number.POSITIVE_INFINITY }));
+    return new Uint8Array(await readBytes(this.#environ, UNLIMITED));
   }
 
   /** The request as Fetch knows it. */
   real(): Request {
     if (this.#request === undefined) {
-      this.#request = requestAt(this.#environ, this.url, this.headers, Number.POSITIVE_INFINITY);
+      const init = requestInit(this.#environ, this.headers, UNLIMITED.limit);
+      this.#request = new GatewayRequest(this.url, init) as unknown as Request;
       // It must not pass for one whose body can be read.
       if (this.#isUsed) this.#request.body?.getReader();
     }
     return this.#request;
   }
+
+  [REAL_REQUEST](): Request {
+    return this.real();
+  }
 }
 
-delegateTo<Request>(LazyRequest.prototype, Request.prototype);
+delegateTo<Request>(LazyRequest.prototype as unknown as Request & LazyRequest, PlatformRequest.prototype);
+Object.defineProperty(LazyRequest.prototype, "constructor", { get: () => globalThis.Request, configurable: true });
 
-/** A request whose URL is that below the mount, or the whole. */
-export function lazyRequest(environ: Environ, isWhole: boolean): Request {
-  return new LazyRequest(environ, isWhole) as unknown as Request;
-}
-
-/**
- * Lets `new Request(request)` and `fetch(request)` take a lazy request, if nobody else has put others in the place of
- * these globals: the platform's own look for private members.
- */
-export function patchGlobalRequest(): void {
-  if (globalThis.Request !== RealRequest) return;
-  globalThis.Request = new Proxy(RealRequest, {
-    construct: (target, [input, ...init], derived) => Reflect.construct(target, [realOf(input), ...init], derived),
-  });
-  globalThis.fetch = new Proxy(globalThis.fetch, {
-    apply: (target, self, [input, ...init]) => Reflect.apply(target, self, [realOf(input), ...init]),
-  });
-}
-
-function realOf(input: unknown): unknown {
-  return input instanceof LazyRequest ? input.real() : input;
+/** A request whose URL is that below the mount, or the full one. */
+export function lazyRequest(environ: Environ, isFullUrl: boolean): Request {
+  return new LazyRequest(environ, isFullUrl) as unknown as Request;
 }

@@ -3,47 +3,57 @@
 import type { ChunkReader } from "../../body/reader.ts";
 import { toStream } from "../../body/stream.ts";
 import type { Body } from "../../gateway.ts";
+import { mayBeDropped, whenSettled } from "../../promise.ts";
 
 type Step = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
 /**
- * Tells a body of one chunk, as of `new Response("text")`, from a stream: it gets its `Content-Length` then. Only what is
- * there already counts; nothing is waited for, since the gateway has to know a stream to end it when the client goes away.
+ * Tells a body that is there already, as that of `new Response("text")`, from a stream: it is one chunk, and gets its
+ * `Content-Length`. There is what needs neither input nor output nor a timer: what the stream has given when all promises that
+ * could be settled are. Calls `onDelay` where not even a first chunk is.
  */
-export async function bodyOf(stream: ReadableStream<Uint8Array>): Promise<Body> {
+export function bodyOf(stream: ReadableStream<Uint8Array>, onDelay: () => void): Promise<Body> {
   const reader = stream.getReader();
-  const first = new Arrival(reader.read());
-  if (await first.isThere()) {
-    if (first.step?.done) return undefined;
-    const second = new Arrival(reader.read());
-    if ((await second.isThere()) && second.step?.done) return first.step?.value;
-    return toStream(new StepReader(reader, [first.pending, second.pending]));
-  }
-  return toStream(new StepReader(reader, [first.pending]));
+  return new Promise((resolve, reject) => {
+    let isOpen = true;
+    let first: Step | undefined;
+    const pending = [mayBeDropped(reader.read())];
+
+    function settle(body: Body): void {
+      if (isOpen) resolve(body);
+      isOpen = false;
+    }
+
+    (pending[0] as Promise<Step>).then(
+      (step) => {
+        first = step;
+        if (step.done) settle(undefined);
+        if (!isOpen) return;
+        const second = mayBeDropped(reader.read());
+        pending.push(second);
+        second.then(
+          ({ done }) => {
+            if (done) settle(step.value);
+          },
+          () => {},
+        );
+      },
+      (error) => {
+        isOpen = false;
+        reject(error);
+      },
+    );
+    whenSettled(() => {
+      if (!isOpen) return;
+      if (first === undefined) onDelay();
+      settle(toStream(new StepReader(reader, pending)));
+    });
+  });
 }
 
-/** What is there already is known after a turn or two of the promises within the stream. */
-const TURNS = 3;
-
-class Arrival {
-  readonly pending: Promise<Step>;
-  step: Step | undefined;
-  readonly #known: Promise<void>;
-
-  constructor(pending: Promise<Step>) {
-    this.pending = pending;
-    this.#known = pending.then(
-      (step) => {
-        this.step = step;
-      },
-      () => {},
-    );
-  }
-
-  async isThere(): Promise<boolean> {
-    for (let turn = 0; turn < TURNS && this.step === undefined; turn++) await Promise.race([this.#known, undefined]);
-    return this.step !== undefined;
-  }
+/** A stream that is to go out in chunks, whatever it has already. */
+export function chunksOf(stream: ReadableStream<Uint8Array>): Body {
+  return toStream(new StepReader(stream.getReader(), []));
 }
 
 /** Chunks that are being read, and what follows. */

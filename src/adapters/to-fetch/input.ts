@@ -1,44 +1,15 @@
 /** The body of a Fetch `Request` as `tsgi.input`. */
 
-import { clientGone, TsgiError } from "../../errors.ts";
+import { type InputSource, LateInput } from "../../body/late-input.ts";
+import { bodyRead } from "../body-read.ts";
 
-type Step = IteratorResult<Uint8Array, undefined>;
+/** The input of a Fetch request: nothing is read before the app asks for it. A body that was read before rejects with `TSGI_BODY_READ`. */
+export function streamInput(request: Request): AsyncIterableIterator<Uint8Array> {
+  return new LateInput(() => openStream(request));
+}
 
-/** Reads nothing before it is asked to. A body that somebody has read rejects with `TSGI_BODY_READ`. */
-export class StreamInput implements AsyncIterableIterator<Uint8Array> {
-  readonly #request: Request;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-
-  constructor(request: Request) {
-    this.#request = request;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<Step> {
-    this.#reader ??= this.#open();
-    try {
-      const { done, value } = await this.#reader.read();
-      return done ? { done: true, value: undefined } : { done: false, value };
-    } catch (cause) {
-      throw clientGone({ cause });
-    }
-  }
-
-  async return(): Promise<Step> {
-    await this.#reader?.cancel().catch(() => {});
-    return { done: true, value: undefined };
-  }
-
-  #open(): ReadableStreamDefaultReader<Uint8Array> {
-    const { body, bodyUsed } = this.#request;
-    if (body === null || bodyUsed || body.locked) {
-      throw new TsgiError("TSGI_BODY_READ", "the request body was read before the app was called", {
-        hint: "Pass request.clone() to whoever else reads it.",
-      });
-    }
-    return body.getReader();
-  }
+function openStream({ body, bodyUsed }: Request): InputSource {
+  if (body === null || bodyUsed || body.locked) throw bodyRead("Pass request.clone() to the other reader.");
+  const reader = body.getReader();
+  return { next: () => reader.read() as ReturnType<InputSource["next"]>, return: () => reader.cancel() };
 }

@@ -1,40 +1,42 @@
 /** The body of a request of any Node server as `tsgi.input`. */
 
 import type { IncomingMessage } from "node:http";
-import { clientGone } from "../../errors.ts";
+import { type InputSource, LateInput } from "../../body/late-input.ts";
 import { bodyRead } from "../body-read.ts";
 
-type Step = IteratorResult<Uint8Array, undefined>;
+/**
+ * The input of a Node request: nothing is read before the app asks for it. A body that was read before rejects with
+ * `TSGI_BODY_READ`.
+ */
+export function requestInput(request: IncomingMessage): AsyncIterableIterator<Uint8Array> {
+  return new LateInput(() => openRequest(request));
+}
 
-/** Nothing is read before it is asked for. A body that somebody has read already rejects with `TSGI_BODY_READ`. */
-export class RequestInput implements AsyncIterableIterator<Uint8Array> {
-  readonly #request: IncomingMessage;
-  #chunks: AsyncIterator<Uint8Array> | undefined;
+function openRequest(request: IncomingMessage): InputSource {
+  if (request.readableDidRead) throw bodyRead();
+  // An app that stops reading may still answer, so the request must not be destroyed with its connection.
+  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
+  return {
+    async next() {
+      if (request.destroyed) return leftOver(request) ?? chunks.next();
+      try {
+        return await chunks.next();
+      } catch (error) {
+        const step = leftOver(request);
+        if (step === undefined) throw error;
+        return step;
+      }
+    },
+    return: () => chunks.return?.(),
+  };
+}
 
-  constructor(request: IncomingMessage) {
-    this.#request = request;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<Step> {
-    if (this.#chunks === undefined) {
-      if (this.#request.readableDidRead) throw bodyRead();
-      // Whoever stops early may still answer: the request is not to be destroyed with the connection.
-      this.#chunks = this.#request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
-    }
-    try {
-      const step = await this.#chunks.next();
-      return step.done ? { done: true, value: undefined } : step;
-    } catch (cause) {
-      throw clientGone({ cause });
-    }
-  }
-
-  async return(): Promise<Step> {
-    await this.#chunks?.return?.();
-    return { done: true, value: undefined };
-  }
+/**
+ * What is left of a body that had arrived whole before the client left: Node destroys such a request, but keeps its chunks.
+ * Undefined for any other; `complete` of HTTP/2 is true for an aborted request, too.
+ */
+function leftOver(request: IncomingMessage): IteratorResult<Uint8Array, undefined> | undefined {
+  if (!request.complete || request.httpVersionMajor > 1) return undefined;
+  const chunk = request.read() as Uint8Array | null;
+  return chunk === null ? { done: true, value: undefined } : { done: false, value: chunk };
 }

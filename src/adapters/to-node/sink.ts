@@ -1,100 +1,238 @@
-/** A sink over the response of any Node server: HTTP/1, HTTPS, HTTP/2, with or without a framework around it. */
+/**
+ * A sink over the response of any Node server: HTTP/1, HTTPS, HTTP/2, with or without a framework around it.
+ *
+ * The response belongs to a host, which may have answered with it, destroyed it, or put methods of its own in its place. So
+ * nothing here throws: what goes wrong with the response is the host's `next(error)` as long as its next handler could still
+ * answer, or else reported, and to the app it looks as if the client had left.
+ */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
+import { TsgiError } from "../../errors.ts";
+import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
-import type { Chunk, HeaderList } from "../../gateway.ts";
+import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
+import { isBeyondAscii } from "../../http/field-rules.ts";
 import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
+import { callOut } from "../../promise.ts";
+import { mergeHeaders } from "./merge-headers.ts";
+
+/** What a host calls to let its next handler answer, or to tell of an error. */
+export type Next = (error?: unknown) => void;
 
 const INTERNAL_ERROR = 2;
 
 export class ResponseSink implements Sink {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  /** What answers where the app does not have it; called instead of answering 404. */
-  readonly #next: (() => void) | undefined;
-  #isPassedOn = false;
+  readonly #next: Next | undefined;
+  /** Whether a 404 goes to the next handler of the host. */
+  readonly #fallthrough: boolean;
+  /** For error reports; set before the app runs. */
+  environ: Environ | undefined;
+  #passedOn = false;
+  /** Whether the response turned out not to be ours to write to. */
+  #failed = false;
+  /** Whether `end` or `abort` was called. */
+  #ended = false;
+  #isLatin1 = false;
   #room: Promise<void> | undefined;
+  #makeRoom: (() => void) | undefined;
+  #watcher: (() => void) | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, next: (() => void) | undefined) {
+  constructor(request: IncomingMessage, response: ServerResponse, next: Next | undefined, fallthrough: boolean) {
     this.#request = request;
     this.#response = response;
     this.#next = next;
+    this.#fallthrough = fallthrough && next !== undefined;
   }
 
   get closed(): boolean {
-    return this.#response.destroyed || this.#stream?.destroyed === true;
+    return this.#failed || this.#response.destroyed || this.#stream?.destroyed === true;
+  }
+
+  get #isHttp2(): boolean {
+    return this.#request.httpVersionMajor > 1;
   }
 
   /** The stream of HTTP/2. */
   get #stream(): Http2ServerResponse["stream"] | undefined {
-    return (this.#response as unknown as Partial<Http2ServerResponse>).stream;
+    return this.#isHttp2 ? (this.#response as unknown as Partial<Http2ServerResponse>).stream : undefined;
   }
 
-  writeHead({ code, reason }: Status, headers: HeaderList, length: number): void {
-    if (code === 404 && this.#next !== undefined) {
-      this.#isPassedOn = true;
+  /** Whether the host has begun to answer; the app cannot answer then, which is told to the host. */
+  refuseAnswered(): boolean {
+    if (!this.#response.headersSent && !this.#response.writableEnded) return false;
+    this.#fail(
+      new TsgiError("TSGI_HOST_ANSWERED", "the host has answered the request itself", {
+        hint: "Let the app answer, or the host, but not both.",
+      }),
+    );
+    return true;
+  }
+
+  writeHead(status: Status, headers: HeaderList, length: number): void {
+    if (this.closed || this.refuseAnswered()) return;
+    if (status.code === 404 && this.#fallthrough) {
+      this.#passedOn = true;
       return;
     }
+    try {
+      this.#writeHead(status, length < 0 ? headers : [...headers, ["Content-Length", String(length)]]);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #writeHead({ code, reason, isLatin1 }: Status, headers: HeaderList): void {
     const response = this.#response;
-    if (this.#stream === undefined && response.getHeaderNames().length === 0) {
-      const lines = headers.flat();
-      if (length >= 0) lines.push("Content-Length", String(length));
-      response.writeHead(code, reason, lines);
+    const isHttp1 = !this.#isHttp2;
+    // A `writeHead` that somebody has put there (on-headers, compression) may not know lists of names and values in turn.
+    if (isHttp1 && !Object.hasOwn(response, "writeHead") && response.getHeaderNames().length === 0) {
+      this.#isLatin1 = isLatin1 || headers.some(([, value]) => isBeyondAscii(value));
+      response.writeHead(code, reason, headers.flat());
       return;
     }
-    for (const [name, values] of grouped(headers))
-      response.setHeader(name, values.length === 1 ? (values[0] as string) : values);
-    if (length >= 0) response.setHeader("Content-Length", length);
+    this.#isLatin1 = mergeHeaders(response, headers) || isLatin1;
     response.statusCode = code;
     // HTTP/2 has no reason phrases (RFC 9113 §8.3.2).
-    if (this.#stream === undefined) response.statusMessage = reason;
+    if (isHttp1) response.statusMessage = reason;
   }
 
   flush(): void {
-    if (!this.#isPassedOn) this.#response.flushHeaders();
+    if (!this.#isWritable) return;
+    try {
+      // Node sends a head in the encoding of the text that it is sent with, but a head is Latin-1.
+      if (this.#isLatin1) this.#response.write(Buffer.alloc(0));
+      else this.#response.flushHeaders();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  get #isWritable(): boolean {
+    return !this.#passedOn && !this.closed && !this.#response.writableEnded;
   }
 
   write(chunk: Chunk): void | Promise<void> {
-    if (this.#isPassedOn || this.#response.write(chunk)) return;
+    // A body that is never asked to wait would not let the event loop tell of the client's leaving.
+    if (!this.#isWritable) return new Promise(setImmediate);
+    try {
+      if (this.#response.write(this.#apartFromHead(chunk)) !== false) return;
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
     this.#room ??= this.#untilRoom();
     return this.#room;
   }
 
+  #apartFromHead(chunk: Chunk): Chunk {
+    return this.#isLatin1 && typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+  }
+
   #untilRoom(): Promise<void> {
+    const response = this.#response;
     return new Promise((resolve) => {
-      const go = () => {
+      this.#makeRoom = () => {
         this.#room = undefined;
-        this.#response.off("drain", go);
-        this.#response.off("close", go);
+        this.#makeRoom = undefined;
+        response.off("drain", onRoom);
+        response.off("close", onRoom);
         resolve();
       };
-      this.#response.on("drain", go);
-      this.#response.on("close", go);
+      const onRoom = () => this.#makeRoom?.();
+      response.on("drain", onRoom);
+      response.on("close", onRoom);
     });
   }
 
   end(chunk?: Chunk): void {
-    if (this.#isPassedOn) this.#next?.();
-    else if (chunk === undefined) this.#response.end();
-    else this.#response.end(chunk);
+    this.#ended = true;
+    if (this.#passedOn) {
+      this.#callNext();
+      return;
+    }
+    if (!this.#isWritable) return;
+    try {
+      if (chunk === undefined) this.#response.end();
+      else this.#response.end(this.#apartFromHead(chunk));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   abort(): void {
-    if (this.#isPassedOn) {
-      this.#next?.();
-      return;
-    }
+    this.#ended = true;
+    if (this.#passedOn) this.#callNext();
+    else if (this.#isWritable) this.#cut();
+  }
+
+  /** Ends the connection, or the stream of HTTP/2. */
+  #cut(): void {
     const { socket, httpVersion } = this.#request;
-    if (this.#stream !== undefined) this.#stream.close(INTERNAL_ERROR);
-    // Without a length and without chunks, only a reset tells the end of the body from its loss.
-    else if (httpVersion === "1.0" && "resetAndDestroy" in socket) socket.resetAndDestroy();
-    else socket.destroySoon();
+    const report = (error: unknown) => this.#report(error);
+    callOut(() => {
+      if (this.#stream !== undefined) this.#stream.close(INTERNAL_ERROR);
+      else if (typeof socket?.destroySoon !== "function") this.#response.destroy();
+      // Without a length and without chunks, only a reset tells the end of the body from its loss.
+      else if (httpVersion === "1.0") reset(socket);
+      else socket.destroySoon();
+    }, report);
+  }
+
+  #callNext(error?: unknown): void {
+    const report = (failure: unknown) => this.#report(failure);
+    callOut(() => (error === undefined ? this.#next?.() : this.#next?.(error)), report);
+  }
+
+  /** The response cannot be written to: the host hears of it, and the app as of a client that left. */
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    const isOver = this.#response.writableEnded || this.#response.destroyed;
+    if (this.#next !== undefined && !isOver && !this.#ended) this.#callNext(error);
+    else {
+      this.#report(error);
+      if (!isOver) this.#cut();
+    }
+    this.#makeRoom?.();
+    this.#watcher?.();
+  }
+
+  #report(error: unknown): void {
+    if (this.environ !== undefined) reportError(this.environ, error);
   }
 
   onClose(callback: () => void): void {
+    if (this.closed) {
+      callback();
+      return;
+    }
+    this.#watcher = callback;
     this.#response.once("close", callback);
+  }
+
+  /** Sends 100, 102, 103 and the like; HTTP/1.0 has none of these. */
+  inform(status: StatusLine, headers: HeaderList): void {
+    const { httpVersion } = this.#request;
+    const { headersSent, socket } = this.#response;
+    if (!this.#isWritable || headersSent || httpVersion === "1.0") return;
+    callOut(
+      () => {
+        const stream = this.#stream;
+        if (stream !== undefined) {
+          stream.additionalHeaders({ ...Object.fromEntries(headers), ":status": Number(status.slice(0, 3)) });
+          // A response that waits for its turn on the connection cannot be announced yet.
+        } else if (socket !== null) {
+          const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+          socket.write(`HTTP/1.1 ${status}\r\n${lines.join("")}\r\n`, "latin1");
+        }
+      },
+      (error) => this.#report(error),
+    );
   }
 
   get requestHeaders(): HeaderList {
@@ -106,14 +244,11 @@ export class ResponseSink implements Sink {
   }
 }
 
-/** The values of each name, in the spelling that came first. */
-function grouped(headers: HeaderList): Iterable<[name: string, values: string[]]> {
-  const groups = new Map<string, [string, string[]]>();
-  for (const [name, value] of headers) {
-    const key = name.toLowerCase();
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [name, [value]]);
-    else group[1].push(value);
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Only plain TCP can be reset; TLS tells a lost connection from its end by itself.
+    socket.destroy();
   }
-  return groups.values();
 }

@@ -4,10 +4,12 @@ import { test } from "node:test";
 const Real = globalThis.Response;
 const { fromFetch } = await import("../../../src/adapters/from-fetch.ts");
 
-test("light response: it takes the place of the global one only where that is wanted", () => {
-  fromFetch(() => new Response(), { globals: false });
-  assert.equal(globalThis.Response, Real);
+test("lazy response: it takes the place of the global one only where that is wanted", () => {
+  const { Request, fetch } = globalThis;
   fromFetch(() => new Response());
+  fromFetch(() => new Response(), { globals: false });
+  assert.deepEqual([globalThis.Response, globalThis.Request, globalThis.fetch], [Real, Request, fetch]);
+  fromFetch(() => new Response(), { globals: true });
   assert.notEqual(globalThis.Response, Real);
 });
 
@@ -151,7 +153,7 @@ for (const [what, make] of [
     },
   ],
 ] as [string, Make][]) {
-  test(`light response: ${what} is what it is of the platform's`, async () => {
+  test(`lazy response: ${what} is what it is of the platform's`, async () => {
     assert.deepEqual(await seen(make, globalThis.Response), await seen(make, Real));
   });
 }

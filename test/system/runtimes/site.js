@@ -30,7 +30,19 @@ const facts = (environ, startResponse) => {
   ]);
 };
 
+/** "zipped", by gzip. */
+const ZIPPED = Uint8Array.from(atob("H4sIAAAAAAAAA6vKLChITQEAV2jC4gYAAAA="), (character) => character.charCodeAt(0));
+
+const zipped = (_environ, startResponse) => {
+  startResponse("200 OK", [
+    ["Content-Type", "text/plain"],
+    ["Content-Encoding", "gzip"],
+  ]);
+  return ZIPPED;
+};
+
 const apps = {
+  "/zipped": zipped,
   "/hello": text("hello"),
   "/slowly": slowly,
   "/echo": echo,
