@@ -48,10 +48,14 @@ export type TsgiErrorCode =
   | "TSGI_CLIENT_GONE"
   /** A file changed while it was being sent. */
   | "TSGI_FILE_CHANGED"
+  /** A Fetch `Request` cannot have this method: CONNECT, TRACE, TRACK. */
+  | "TSGI_FORBIDDEN_METHOD"
   /** A program made no progress in time: a 504. */
   | "TSGI_GATEWAY_TIMEOUT"
   /** An app sent a connection-specific header, which is the server's own. */
   | "TSGI_HOP_BY_HOP"
+  /** The host of `toNode` has sent a response of its own. */
+  | "TSGI_HOST_ANSWERED"
   /** lint: an app or a middleware breaks the rules of bodies. */
   | "TSGI_LINT_BODY"
   /** lint: a middleware dropped a body without closing it. */
@@ -66,6 +70,8 @@ export type TsgiErrorCode =
   | "TSGI_LINT_RESPONSE"
   /** lint: the server, or the middleware outside, breaks the contract. */
   | "TSGI_LINT_SERVER"
+  /** The request body is not the JSON or the form that was asked for; answered with 400. */
+  | "TSGI_MALFORMED_BODY"
   /** Something that is not a function was passed as an app. */
   | "TSGI_NO_APP"
   /** Something that is not a function was passed as a middleware. */
