@@ -1,6 +1,6 @@
 /**
  * Entry point `tsgi/server`: what a server or an adapter is made of. It parses requests and sends bytes; everything between is
- * here, with the ten rules of the contract. Everything here runs on any JavaScript runtime.
+ * here, with the rules of the contract. Everything here runs on any JavaScript runtime.
  *
  * ```ts
  * const errors = { write: (text: string) => console.error(text) };
