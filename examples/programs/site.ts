@@ -24,7 +24,7 @@ import { type App, cgi, fromFetch, fromNode, notFound } from "tsgi";
 import { dispatcher } from "tsgi/middleware";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-/** Debian's, which its packages are for. */
+/** Debian's Python, which has Debian's packages. */
 const python = (name: string): App => cgi(["/usr/bin/python3", here(name)]);
 
 const { GIT_PROJECT_ROOT = "/srv/git" } = process.env;

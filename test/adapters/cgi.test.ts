@@ -9,7 +9,7 @@ import { type CgiOptions, cgi } from "../../src/adapters/cgi.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { start } from "../support/raw-client.ts";
+import { aWhile, start } from "../support/raw-client.ts";
 import { reported, transcript } from "../support/transcript.ts";
 
 /** A program of one line of shell. */
@@ -343,7 +343,7 @@ test("cgi: slow uploads occupy no process", async (t) => {
   const { connect } = await start(t, sh("printf 'A: 1\\n\\nhi'; cat", { maxProcesses: 1, bufferLimit: 100 }));
   const slow = await Promise.all([connect(), connect()]);
   for (const client of slow) client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n-");
-  await sleep(50);
+  await aWhile();
   const other = await connect();
   await other.get("/").until("hi");
   for (const client of slow) await client.send("-".repeat(49)).until("hi");
@@ -403,6 +403,9 @@ for (const [what, make, code] of [
   ["an empty list", () => cgi([] as never), "TSGI_NO_PROGRAM"],
   ["an argument that is not a string", () => cgi(["sh", 1] as never), "TSGI_NO_PROGRAM"],
   ["an option that it does not have", () => sh("", { maxProcess: 1 } as CgiOptions), "TSGI_BAD_OPTION"],
+  ["a time that is not whole", () => sh("", { timeout: 1.5 }), "TSGI_BAD_OPTION"],
+  ["a size that is another word", () => sh("", { bufferLimit: "all" as "stream" }), "TSGI_BAD_OPTION"],
+  ["variables that are not an object", () => sh("", { env: "A=1" as never }), "TSGI_BAD_OPTION"],
   ["a time that no timer can measure", () => sh("", { timeout: 2 ** 31 }), "TSGI_BAD_OPTION"],
   ["a variable that is not a string", () => sh("", { env: { A: 1 } as never }), "TSGI_BAD_OPTION"],
   ["a variable with NUL", () => sh("", { env: { A: "\0" } }), "TSGI_BAD_OPTION"],

@@ -4,7 +4,7 @@ import { text } from "../../apps.ts";
 import { toStream } from "../../body/stream.ts";
 import { TsgiError } from "../../errors.ts";
 import type { App, Body, Environ, ErrorStream, StartResponse } from "../../gateway.ts";
-import { checkOptions, count, either, FUNCTION, type Kinds, OBJECT, oneOf } from "../../options.ts";
+import { count, either, FUNCTION, type Kinds, OBJECT, oneOf } from "../../options.ts";
 import { callOut } from "../../promise.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { ProgramHead } from "./program-head.ts";
@@ -55,10 +55,9 @@ export interface ProgramSetup {
   start(variables: Variables, errors: ErrorStream): ProgramRun;
 }
 
-/** Makes the app. The options are checked by the caller. */
+/** Makes the app. The caller has checked the options by `PROGRAM_OPTIONS`; this checks the variables. */
 export function programApp({ name, limit: [most, option], start }: ProgramSetup, options: ProgramOptions): App {
   const { env = {}, timeout = 60_000, bufferLimit = 1_048_576 } = options;
-  checkOptions<ProgramOptions>(name, options, PROGRAM_OPTIONS);
   if (typeof env !== "function") checkVariables(env);
   const limit = new ConcurrencyLimit(most, timeout, option);
 

@@ -178,17 +178,9 @@ test("program app: a client that leaves stops the run", async () => {
   assert.equal(runs[0]?.stopped, 1);
 });
 
-for (const [what, options] of [
-  ["timeout", { timeout: 0 }],
-  ["timeout", { timeout: 1.5 }],
-  ["timeout", { timeout: 2 ** 31 }],
-  ["bufferLimit", { bufferLimit: -1 }],
-  ["bufferLimit", { bufferLimit: "all" }],
-  ["env", { env: "A=1" }],
-  ["env", { env: { A: 1 } }],
-  ["timeOut", { timeOut: 1 }],
-] as const) {
-  test(`program app: ${JSON.stringify(options)} is refused`, () => {
-    assert.throws(() => fake(HI, options as ProgramOptions), { code: "TSGI_BAD_OPTION", message: new RegExp(what) });
+test("program app: variables that are not strings are refused", () => {
+  assert.throws(() => fake(HI, { env: { A: 1 } as never }), {
+    code: "TSGI_BAD_OPTION",
+    message: /^the variable A of env/,
   });
-}
+});
