@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
@@ -10,51 +9,8 @@ import { fromNode, type NodeHandler } from "../../src/adapters/from-node.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { RawClient, start } from "../support/raw-client.ts";
-
-type Told = (...what: unknown[]) => void;
-type Handler = (request: IncomingMessage, response: ServerResponse, told: Told) => unknown;
-
-/** What comes over the wire, without what differs from one moment to the next, and what the handler told meanwhile. */
-interface Seen {
-  wire: string;
-  told: unknown[];
-}
-
-const GET = "GET /path?query=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Two: a\r\nX-Two: b\r\n\r\n";
-
-async function seen(port: number, sent: string): Promise<string> {
-  const client = await RawClient.open(connect(port, "127.0.0.1"));
-  client.socket.write(sent, "latin1");
-  return sorted((await client.all()).replace(/^Date: .*\r\n/gm, ""));
-}
-
-/** Node sends the connection's own headers last, the gateway where they stand. */
-function sorted(response: string): string {
-  const end = response.indexOf("\r\n\r\n");
-  const [status, ...lines] = response.slice(0, end).split("\r\n");
-  return [status, ...lines.toSorted()].join("\r\n") + response.slice(end);
-}
-
-/** A handler on a plain Node server, and as an app on ours. */
-async function both(t: TestContext, handler: Handler, sent = GET): Promise<[plain: Seen, ours: Seen]> {
-  const told: [unknown[], unknown[]] = [[], []];
-  const plain = createServer((request, response) => {
-    void handler(request, response, (...what) => told[0].push(...what));
-  });
-  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
-  t.after(() => plain.close());
-  const { server } = await start(
-    t,
-    fromNode((request, response) => handler(request, response, (...what) => told[1].push(...what))),
-  );
-  const wires = [await seen((plain.address() as AddressInfo).port, sent), await seen(server.port, sent)] as const;
-  await sleep(20);
-  return [
-    { wire: wires[0], told: told[0] },
-    { wire: wires[1], told: told[1] },
-  ];
-}
+import { both, GET, type Handler, type Told } from "../support/both.ts";
+import { start } from "../support/raw-client.ts";
 
 const HEADERS = { "Content-Length": "2", "X-A": ["1", "2"], "Set-Cookie": ["a=1", "b=2"] };
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";

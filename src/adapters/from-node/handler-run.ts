@@ -8,7 +8,14 @@ import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, 
 import { isPromise } from "../../promise.ts";
 import { drainRequest, makeIncomingMessage, type RequestOwner } from "./incoming-message.ts";
 import { parseInformational } from "./informational.ts";
-import { closeResponse, emitDrain, makeServerResponse, type ResponseOwner, throwAsNode } from "./server-response.ts";
+import {
+  closeResponse,
+  emitDrain,
+  isSent,
+  makeServerResponse,
+  type ResponseOwner,
+  throwAsNode,
+} from "./server-response.ts";
 import { GatewaySocket, type SocketOwner, type WriteCallback } from "./socket.ts";
 
 /** Passes the request on, as in Connect and Express: to the fallback, or with an error to the gateway. */
@@ -98,7 +105,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   failed(error: unknown): void {
     if (this.#outcome === undefined) {
       this.#settle({ error });
-      process.nextTick(closeRun, this);
+      setImmediate(closeRun, this);
     } else if (!this.#isKnown(error)) reportError(this.#environ, error);
   }
 
@@ -119,8 +126,10 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   /** Closes what the handler holds, as Node does when it loses a connection. */
   close(): void {
     this.#socket.shut();
-    this.#request.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
-    closeResponse(this.#response);
+    if (!isSent(this.#response)) {
+      this.#request.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
+      closeResponse(this.#response);
+    }
     this.#socket.emitClose();
   }
 

@@ -78,7 +78,7 @@ const nodeEnd = ServerResponse.prototype.end as (this: ServerResponse, ...args: 
 
 function endResponse(this: GatewayResponse, ...args: unknown[]): ServerResponse {
   const owner = this[OWNER];
-  if (this.writableEnded) return nodeEnd.apply(this, args);
+  if (this.writableEnded || this.destroyed) return nodeEnd.apply(this, args);
   owner.ending = true;
   try {
     nodeEnd.apply(this, args);
@@ -93,12 +93,17 @@ function endResponse(this: GatewayResponse, ...args: unknown[]): ServerResponse 
 
 /** Takes the socket off a response that has been sent, as Node does. */
 function finishResponse(response: GatewayResponse): void {
-  if (response.destroyed) return;
+  if (response._closed) return;
   process.nextTick(emitClose, response);
   const { socket } = response;
   if (socket !== null) (socket as unknown as GatewaySocket)._httpMessage = null;
   (response as { socket: unknown }).socket = null;
   response[OWNER].finished();
+}
+
+/** Whether a response was handed over as a whole. */
+export function isSent(response: ServerResponse): boolean {
+  return response.socket === null;
 }
 
 /** Closes a response that has not been sent. Its socket stays: frameworks ask it whether they may still write. */

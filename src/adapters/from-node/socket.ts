@@ -30,7 +30,7 @@ const WRITABLE_STATE = { corked: 0 };
 interface SocketDetails {
   isClosed: boolean;
   errored: Error | null;
-  timeout: number;
+  timeout: number | undefined;
   timer: NodeJS.Timeout | undefined;
   encrypted: boolean | undefined;
 }
@@ -56,7 +56,7 @@ export class GatewaySocket {
   }
 
   get #own(): SocketDetails {
-    this.#details ??= { isClosed: false, errored: null, timeout: 0, timer: undefined, encrypted: undefined };
+    this.#details ??= { isClosed: false, errored: null, timeout: undefined, timer: undefined, encrypted: undefined };
     return this.#details;
   }
 
@@ -130,8 +130,8 @@ export class GatewaySocket {
     return false;
   }
 
-  get timeout(): number {
-    return this.#details?.timeout ?? 0;
+  get timeout(): number | undefined {
+    return this.#details?.timeout;
   }
 
   get closed(): boolean {
@@ -169,7 +169,8 @@ export class GatewaySocket {
     this.shut();
     if (error) this.#own.errored = error;
     this.#owner.destroyed(error ?? undefined);
-    process.nextTick(emitDestroyed, this, this.#owner);
+    if (error) process.nextTick(emitError, this, error);
+    setImmediate(closeOwner, this.#owner);
     return this;
   }
 
@@ -201,7 +202,7 @@ export class GatewaySocket {
 
   address(): object {
     const { localAddress: address, localFamily: family, localPort: port } = this;
-    return { port, family, address };
+    return { address, family, port };
   }
 
   /**
@@ -268,8 +269,13 @@ export class GatewaySocket {
   }
 }
 
-function emitDestroyed(socket: GatewaySocket, owner: SocketOwner): void {
-  if (socket.errored !== null) socket.emit("error", socket.errored);
+// A connection emits its error first, and closes when the event loop comes to that.
+
+function emitError(socket: GatewaySocket, error: Error): void {
+  socket.emit("error", error);
+}
+
+function closeOwner(owner: SocketOwner): void {
   owner.close();
 }
 
