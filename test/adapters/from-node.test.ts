@@ -7,10 +7,11 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
 import { fromNode, type NodeHandler } from "../../src/adapters/from-node.ts";
 import { notFound, text } from "../../src/apps.ts";
+import { TsgiError } from "../../src/errors.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
 import { both, GET, type Handler, type Told } from "../support/both.ts";
-import { start } from "../support/raw-client.ts";
+import { eventually, start } from "../support/raw-client.ts";
 
 const HEADERS = { "Content-Length": "2", "X-A": ["1", "2"], "Set-Cookie": ["a=1", "b=2"] };
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
@@ -394,6 +395,63 @@ test("fromNode: a body that somebody has read rejects, and is not lost silently"
     (error) => error.code,
   );
   assert.equal(outcome, "TSGI_BODY_READ");
+});
+
+/** An app inside a layer whose input fails. */
+function withFailingInput(app: App): App {
+  return (environ, startResponse) => {
+    const input = (async function* () {
+      yield Buffer.from("part");
+      throw new TsgiError("TSGI_BODY_TOO_LARGE", "too large", { status: "413 Content Too Large" });
+    })();
+    return app({ ...environ, "tsgi.input": input }, startResponse);
+  };
+}
+
+test("fromNode: a handler that listens for the error of its request answers it", async () => {
+  const app = fromNode((incoming, response) => {
+    incoming.on("error", (error: Error & { code?: string }) => response.writeHead(418).end(error.code)).resume();
+  });
+  const response = await request(withFailingInput(app), "/", { method: "POST", body: "hello" });
+  assert.deepEqual([response.status, await response.text()], [418, "TSGI_BODY_TOO_LARGE"]);
+});
+
+test("fromNode: the error of a request that no listener hears of is the app's", async () => {
+  for (const read of [
+    (incoming) => incoming.resume(),
+    async (incoming, response) => {
+      for await (const _chunk of incoming);
+      response.end("whole");
+    },
+  ] satisfies NodeHandler[]) {
+    const response = await request(withFailingInput(fromNode(read)), "/", { method: "POST", body: "hello" });
+    assert.equal(response.status, 413);
+  }
+  const piped = fromNode((incoming, response) => incoming.pipe(response));
+  const response = await request(withFailingInput(piped), "/", { method: "POST", body: "hello" });
+  await assert.rejects(response.text(), { code: "TSGI_BODY_TOO_LARGE" });
+});
+
+test("fromNode: a body that is read after the response has ended fails, and the process lives on", async (t) => {
+  const told: unknown[] = [];
+  const { log, connect } = await start(
+    t,
+    fromNode((incoming, response) => {
+      response.end("first");
+      setTimeout(() => {
+        incoming
+          .on("error", (error: Error & { code?: string }) => told.push(error.code))
+          .on("close", () => told.push("close"))
+          .resume();
+      }, 10);
+    }),
+  );
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+  await client.until("first");
+  await eventually(() => told.length === 2);
+  assert.deepEqual(told, ["TSGI_RESPONSE_OVER", "close"]);
+  assert.deepEqual(log, []);
 });
 
 test("fromNode: what is no handler is refused", () => {

@@ -67,8 +67,9 @@ function withoutPlace({ status, headers, body }: Answer, mount: string): Answer 
 /** What a gateway does better than a server for one framework: it knows the length of what is there at once. */
 function withoutFraming(answer: Answer, other: Answer): Answer {
   const { "transfer-encoding": _coding, ...headers } = answer.headers;
-  // A 204 has none (RFC 9110 §8.6).
-  if (other.headers["transfer-encoding"] !== undefined || answer.status === 204) delete headers["content-length"];
+  // A 204 has none, and a 205 has one of 0 (RFC 9110 §8.6, §15.3.6).
+  const isEmpty = answer.status === 204 || answer.status === 205;
+  if (other.headers["transfer-encoding"] !== undefined || isEmpty) delete headers["content-length"];
   return { ...answer, headers };
 }
 

@@ -6,7 +6,7 @@ import { clientGone, TsgiError } from "../../errors.ts";
 import { reportError } from "../../exchange/report.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../../gateway.ts";
 import { isPromise } from "../../promise.ts";
-import { drainRequest, makeIncomingMessage, type RequestOwner } from "./incoming-message.ts";
+import { drainRequest, failRequest, makeIncomingMessage, type RequestOwner } from "./incoming-message.ts";
 import { parseInformational } from "./informational.ts";
 import {
   closeResponse,
@@ -107,6 +107,13 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
       this.#settle({ error });
       setImmediate(closeRun, this);
     } else if (!this.#isKnown(error)) reportError(this.#environ, error);
+  }
+
+  inputFailed(error: unknown): void {
+    const code = codeOf(error);
+    const isOver = code === "TSGI_CLIENT_GONE" || code === "TSGI_RESPONSE_OVER";
+    if (isOver && this.#outcome === undefined) this.#abandon();
+    else if (!failRequest(this.#request, error) && !isOver) this.failed(error);
   }
 
   /** Whether an error tells nothing new: the outcome itself, or that the client has left. */

@@ -11,6 +11,8 @@ import type { GatewaySocket } from "./socket.ts";
 
 /** Who learns what goes wrong with a request. */
 export interface RequestOwner {
+  /** Takes what the input of the request fails with. */
+  inputFailed(error: unknown): void;
   /** Takes what a listener throws. */
   failed(error: unknown): void;
 }
@@ -105,7 +107,7 @@ function readInput(this: GatewayRequest): void {
     this[IS_READING] = true;
     readOn(this, this[INPUT]);
   } catch (error) {
-    this.destroy(error as Error);
+    this[OWNER].inputFailed(error);
   }
 }
 
@@ -115,10 +117,10 @@ function readOn(request: GatewayRequest, input: AsyncIterator<Uint8Array>): void
       try {
         takeStep(request, input, step);
       } catch (error) {
-        request.destroy(error as Error);
+        request[OWNER].inputFailed(error);
       }
     },
-    (error) => request.destroy(error),
+    (error) => request[OWNER].inputFailed(error),
   );
 }
 
@@ -139,13 +141,21 @@ function takeStep(request: GatewayRequest, input: AsyncIterator<Uint8Array>, ste
 
 function endRequest(request: GatewayRequest): void {
   if (request[LENGTH] < request[DECLARED]) {
-    request.destroy(bodyRead());
+    request[OWNER].inputFailed(bodyRead());
     return;
   }
   request.complete = true;
   const trailers = request[ENVIRON]["tsgi.exchange"].trailers?.flat() ?? [];
   if (trailers.length > 0) request._addHeaderLines(trailers, trailers.length);
   request.push(null);
+}
+
+/** Destroys a request and not its socket: the handler may still answer. Tells whether a listener hears of the error. */
+export function failRequest(request: IncomingMessage, error: unknown): boolean {
+  const isHeard = request.listenerCount("error") > 0;
+  request._destroy = (failure, callback) => process.nextTick(callback, isHeard ? failure : null);
+  request.destroy(error as Error);
+  return isHeard;
 }
 
 /** Ends a request whose response has been sent, as Node does, if a listener waits for that. */
