@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
@@ -12,6 +13,7 @@ import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
 import { both, GET, type Handler, type Told } from "../support/both.ts";
 import { eventually, start } from "../support/raw-client.ts";
+import { root } from "../support/session.ts";
 
 const HEADERS = { "Content-Length": "2", "X-A": ["1", "2"], "Set-Cookie": ["a=1", "b=2"] };
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
@@ -249,16 +251,134 @@ test("fromNode: a response that is destroyed never looks whole", async (t) => {
   assert.match(log.join(""), /TSGI_RESPONSE_DESTROYED|destroyed its response/);
 });
 
-test("fromNode: an error after the answer is reported", async () => {
-  const response = await request(
-    fromNode(async (_request, response) => {
-      response.end("done");
+test("fromNode: an error after the answer is reported once", async (t) => {
+  for (const fail of [
+    async () => {
       throw new Error("too late");
+    },
+    () => {
+      throw new Error("too late");
+    },
+  ]) {
+    const { log, connect } = await start(
+      t,
+      fromNode((_request, response) => {
+        response.end("done");
+        return fail();
+      }),
+    );
+    assert.match(await (await connect()).get("/").until("done"), /^HTTP\/1\.1 200 OK\r\n/);
+    await eventually(() => log.length > 0);
+    assert.equal(log.length, 1);
+    assert.match(log[0] as string, /^GET \/: Error: too late\n/);
+  }
+});
+
+test("fromNode: a 204 has no Content-Length, whatever the handler says", async () => {
+  const app = fromNode((_request, response) => response.writeHead(204, { "Content-Length": "0", "X-A": "1" }).end());
+  const response = await request(app, "/");
+  assert.deepEqual([response.status, [...response.headers]], [204, [["x-a", "1"]]]);
+});
+
+test("fromNode: what Node itself throws at a handler reaches it, what the gateway refuses is the app's error", async () => {
+  const told: unknown[] = [];
+  const app = fromNode(async (incoming, response) => {
+    const head = JSON.parse(decodeURIComponent(incoming.url?.slice(1) as string)) as [number, ...never[]];
+    try {
+      response.writeHead(...head).end("sent");
+      told.push("taken");
+    } catch (error) {
+      told.push((error as { code: string }).code);
+      response.writeHead(500, "Mine", { "X-Page": "mine" }).end();
+    }
+  });
+  const outcomes: unknown[] = [];
+  for (const head of [
+    [200, { "bad name": "x" }],
+    [200, { "X-A": "a\nb" }],
+    [200, { "X-A": "\u4e00" }],
+    [1000],
+    [200, "bad\nreason"],
+    [200, { "Content-Length": "abc" }],
+    [199],
+    [600],
+  ]) {
+    const outcome = request(app, `/${encodeURIComponent(JSON.stringify(head))}`, { lint: false });
+    outcomes.push(
+      await outcome.then(
+        (response) => response.headers.get("X-Page"),
+        (error) => error.code,
+      ),
+    );
+  }
+  assert.deepEqual(told, [
+    "ERR_INVALID_HTTP_TOKEN",
+    "ERR_INVALID_CHAR",
+    "ERR_INVALID_CHAR",
+    "ERR_HTTP_INVALID_STATUS_CODE",
+    "ERR_INVALID_CHAR",
+    "taken",
+    "taken",
+    "taken",
+  ]);
+  assert.deepEqual(outcomes, [
+    "mine",
+    "mine",
+    "mine",
+    "mine",
+    "mine",
+    "TSGI_BAD_HEADER",
+    "TSGI_BAD_STATUS",
+    "TSGI_BAD_STATUS",
+  ]);
+});
+
+test("fromNode: early hints that the gateway refuses are reported, and the response goes on", async (t) => {
+  const { log, connect } = await start(
+    t,
+    fromNode((_request, response) => {
+      setTimeout(() => {
+        response.writeEarlyHints({ link: "</a.css>; rel=preload", "content-length": "x" });
+        response.end("x");
+      }, 1);
     }),
-    "/",
   );
-  assert.equal(await response.text(), "done");
-  assert.match(response.errors, /too late/);
+  assert.match(await (await connect()).get("/").until("\r\n\r\nx"), /^HTTP\/1\.1 200 OK\r\n/);
+  assert.equal(log.length, 1);
+  assert.match(log[0] as string, /^GET \/: TsgiError: Content-Length "x" is malformed/);
+});
+
+test("fromNode: bytes that are written to the socket before the head are an error, not a request that hangs", async () => {
+  for (const write of [
+    (incoming) => incoming.socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    (incoming) => incoming.socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"),
+  ] satisfies NodeHandler[]) {
+    await assert.rejects(request(fromNode(write), "/"), { code: "TSGI_RAW_WRITE" });
+  }
+  const ended = fromNode((incoming) => incoming.socket.end());
+  await assert.rejects(request(ended, "/"), { code: "TSGI_RESPONSE_DESTROYED" });
+});
+
+test("fromNode: the socket counts the body, and knows where it is", async () => {
+  const told: unknown[] = [];
+  const app = fromNode(({ socket }, response) => {
+    const { localAddress, localPort, encrypted } = socket as typeof socket & { encrypted?: boolean };
+    told.push(localAddress, localPort, encrypted, (socket as { authorized?: boolean }).authorized);
+    response.write("ä");
+    told.push(socket.bytesWritten);
+    response.end("b");
+    told.push(socket.bytesWritten);
+  });
+  await (await request(app, "https://a/", { environ: { SERVER_NAME: "192.0.2.1" } })).text();
+  assert.deepEqual(told, ["192.0.2.1", 443, true, false, 2, 3]);
+});
+
+test("fromNode: a handler may say that its connection is encrypted", async () => {
+  const app = fromNode(({ socket }, response) => {
+    const { encrypted } = Object.assign(socket, { encrypted: true }) as { encrypted?: boolean };
+    response.end(`${encrypted} ${typeof (socket as { getPeerCertificate?: unknown }).getPeerCertificate}`);
+  });
+  assert.equal(await (await request(app, "/")).text(), "true function");
 });
 
 test("fromNode: next() goes to the fallback, else it is 404; whole apps answer for themselves", async () => {
@@ -454,7 +574,111 @@ test("fromNode: a body that is read after the response has ended fails, and the 
   assert.deepEqual(log, []);
 });
 
-test("fromNode: what is no handler is refused", () => {
+test('fromNode: url: "full" shows the handler the whole path below a mount', async () => {
+  const app = fromNode(
+    (incoming, response) => {
+      const { url, originalUrl, baseUrl } = incoming as IncomingMessage & { originalUrl?: string; baseUrl?: string };
+      response.end(JSON.stringify([url, originalUrl, baseUrl]));
+    },
+    { url: "full" },
+  );
+  const site = dispatcher(app, { "/a": app });
+  for (const [path, expected] of [
+    ["/?q", ["/?q", null, null]],
+    ["/a", ["/a", "/a", null]],
+    ["/a/b?q=1", ["/a/b?q=1", "/a/b?q=1", null]],
+  ] as const) {
+    assert.deepEqual(JSON.parse(await (await request(site, path)).text()), expected);
+  }
+});
+
+test("fromNode: fallback: false gives a handler with a third parameter no next", async () => {
+  const answer = (_request: IncomingMessage, response: ServerResponse, parsedUrl?: { pathname: string }) =>
+    response.end(String(parsedUrl?.pathname));
+  assert.equal(await (await request(fromNode(answer, { fallback: false }), "/")).text(), "undefined");
+});
+
+test("fromNode: an app of Next.js is prepared once, before its first request", async () => {
+  const told: string[] = [];
+  const next = {
+    async prepare() {
+      told.push("prepare");
+    },
+    getRequestHandler() {
+      told.push("handler");
+      return async (incoming: IncomingMessage, response: ServerResponse, parsedUrl?: object) =>
+        response.end(`${incoming.url} ${parsedUrl}`);
+    },
+  };
+  const site = dispatcher(notFound, { "/shop": fromNode(next, { url: "full" }) });
+  const bodies = await Promise.all(["/shop", "/shop/a?b"].map(async (path) => (await request(site, path)).text()));
+  assert.deepEqual(
+    [bodies, told],
+    [
+      ["/shop undefined", "/shop/a?b undefined"],
+      ["prepare", "handler"],
+    ],
+  );
+});
+
+test("fromNode: the path of an absolute-form target is the URL, its authority the host", async (t) => {
+  const { connect } = await start(
+    t,
+    fromNode((incoming, response) => response.end(`${incoming.url} ${incoming.headers.host}.`)),
+  );
+  const client = await connect();
+  client.send("GET http://b.example/x?y HTTP/1.1\r\nHost: a\r\n\r\n");
+  assert.match(await client.until("."), /\/x\?y b\.example\.$/);
+});
+
+test("fromNode: wrong options are refused", () => {
+  for (const options of [
+    { url: "outer" },
+    { fallback: true },
+    { fallback: "x" },
+    { falback: notFound },
+    null,
+    "full",
+  ]) {
+    assert.throws(() => fromNode(() => {}, options as object), { code: "TSGI_BAD_OPTION" });
+  }
+});
+
+for (const member of ["IncomingMessage.prototype._addHeaderLines", "OutgoingMessage.prototype._storeHeader"]) {
+  test(`fromNode: a version of Node without ${member} is refused`, () => {
+    const program = `
+      import http from "node:http";
+      import { fromNode } from "./src/adapters/from-node.ts";
+      delete http.${member};
+      try {
+        fromNode(() => {});
+      } catch (error) {
+        console.log(error.code, error.message);
+      }`;
+    const { stdout } = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    assert.match(stdout, /^TSGI_NODE_UNSUPPORTED this version of Node has no \w+\._\w+\. fromNode relies on it\. v/);
+  });
+}
+
+test("fromNode: a listener of the handler that throws is reported, and the response goes on", async (t) => {
+  const { log, connect } = await start(
+    t,
+    fromNode((_request, response) => {
+      response.on("finish", () => {
+        throw new Error("mine");
+      });
+      response.end("x");
+    }),
+  );
+  await (await connect()).get("/").until("\r\n\r\nx");
+  await eventually(() => log.length > 0);
+  assert.match(log.join(""), /^GET \/: Error: mine\n/);
+});
+
+test("fromNode: something that is not a handler is refused", () => {
   for (const wrong of [undefined, null, {}, "x", { handler: 1 }]) {
     assert.throws(() => fromNode(wrong as unknown as NodeHandler), { code: "TSGI_NO_APP" });
   }

@@ -10,6 +10,7 @@ import {
 } from "node:http";
 import type { HeaderList } from "../../gateway.ts";
 import { isHopByHop } from "../../http/field-rules.ts";
+import { removeHeaders } from "../../http/headers.ts";
 import type { GatewaySocket } from "./socket.ts";
 
 /** Who gets the response. Its chunks come through the socket. */
@@ -69,7 +70,9 @@ function emit(this: GatewayResponse, name: string | symbol, ...args: unknown[]):
 }
 
 function storeHeader(this: GatewayResponse, _statusLine: string, headers: unknown): void {
-  this[OWNER].head(this, sentHeadersOf(this, headers));
+  const list = sentHeadersOf(this, headers);
+  // Node sends a length with a 204 where it was given one; the contract has none (RFC 9110 §8.6).
+  this[OWNER].head(this, this.statusCode === 204 ? removeHeaders(list, "Content-Length") : list);
   this._header = SENT;
   this._headerSent = true;
 }
