@@ -85,6 +85,11 @@ export class GatewaySocket {
     return familyOf(this.localAddress);
   }
 
+  /** The server of the connection: handlers listen for its `close`, proxies for its `upgrade` too. */
+  get server(): object | undefined {
+    return this.#environ["tsgi.exchange"].server;
+  }
+
   get encrypted(): boolean | undefined {
     const isSecure = this.#environ["tsgi.url_scheme"] === "https" ? true : undefined;
     return this.#details?.encrypted ?? isSecure;
