@@ -1,17 +1,24 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import express from "express";
+import { cascade } from "../../middleware/cascade.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
 import { fromNode, type NodeHandler } from "../../src/adapters/from-node.ts";
+import { toNode } from "../../src/adapters/to-node.ts";
 import { notFound, text } from "../../src/apps.ts";
 import { TsgiError } from "../../src/errors.ts";
 import type { App } from "../../src/gateway.ts";
+import { serve } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
 import { both, GET, type Handler, type Told } from "../support/both.ts";
+import { fileTree } from "../support/file-tree.ts";
 import { eventually, start } from "../support/raw-client.ts";
 import { root } from "../support/session.ts";
 
@@ -371,6 +378,71 @@ test("fromNode: the socket counts the body, and knows where it is", async () => 
   });
   await (await request(app, "https://a/", { environ: { SERVER_NAME: "192.0.2.1" } })).text();
   assert.deepEqual(told, ["192.0.2.1", 443, true, false, 2, 3]);
+});
+
+test("fromNode: the socket knows its server, and a handler hears of its close", async () => {
+  const told: string[] = [];
+  const app = fromNode((incoming, response) => {
+    const { server } = incoming.socket as unknown as { server: Server };
+    server.once("close", () => told.push(incoming.url as string));
+    response.end("x");
+  });
+  const ours = await serve(app, { port: 0 });
+  const host = createServer(toNode(app));
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  await (await fetch(`${ours.url}/serve`)).text();
+  await (await fetch(`http://127.0.0.1:${(host.address() as AddressInfo).port}/toNode`)).text();
+  await ours.close({ grace: 0 });
+  host.closeAllConnections();
+  await new Promise((resolve) => host.close(resolve));
+  assert.deepEqual(told, ["/serve", "/toNode"]);
+});
+
+test("fromNode: a generator around a large file of Express gives all of it, within other layers too", async () => {
+  const folder = await fileTree({ "large.txt": "0123456789".repeat(100_000) });
+  const app = fromNode(express().use((_request, response) => response.sendFile("large.txt", { root: folder })));
+  const around: App = async function* around(environ, startResponse) {
+    const body = await app(environ, startResponse);
+    if (body) yield* typeof body === "string" || body instanceof Uint8Array ? [body] : body;
+  };
+  const shouting = transform(
+    around,
+    mapText("text/plain", (part) => part.replaceAll("9", "!")),
+  );
+  for (const [layered, last] of [
+    [around, "9"],
+    [transform(around, (response) => response), "9"],
+    [cascade([notFound, around]), "9"],
+    [shouting, "!"],
+  ] as const) {
+    const body = await (await request(layered, "/")).text();
+    assert.deepEqual([body.length, body.at(-1)], [1_000_000, last]);
+  }
+});
+
+test("fromNode: a response that Express cuts does not look whole over HTTP/2", async (t) => {
+  const app = express()
+    .set("env", "test")
+    .use((_request, response, next) => {
+      response.write("part");
+      setTimeout(() => next(new Error("mine")), 5);
+    });
+  const host = createHttp2Server(toNode(fromNode(app), { errors: { write() {} } }) as never);
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  const session = connectHttp2(`http://127.0.0.1:${(host.address() as AddressInfo).port}`);
+  t.after(() => {
+    session.destroy();
+    host.close();
+  });
+  const stream = session.request({ ":path": "/" });
+  let body = "";
+  const end = new Promise((resolve) =>
+    stream.on("end", () => resolve("end")).on("error", ({ code }: { code?: string }) => resolve(code)),
+  );
+  stream.on("data", (part) => {
+    body += part;
+  });
+  assert.deepEqual([await end, body], ["ERR_HTTP2_STREAM_ERROR", "part"]);
 });
 
 test("fromNode: a handler may say that its connection is encrypted", async () => {
