@@ -355,6 +355,26 @@ test("fromNode: early hints that the gateway refuses are reported, and the respo
   assert.match(log[0] as string, /^GET \/: TsgiError: Content-Length "x" is malformed/);
 });
 
+test("fromNode: a body longer than its length is cut there and reported once", async (t) => {
+  for (const delay of [undefined, 1]) {
+    const { log, connect } = await start(
+      t,
+      fromNode((_request, response) => {
+        const answer = () => {
+          response.writeHead(200, { "Content-Length": 2 });
+          for (const part of ["a", "bc", "d", "e"]) response.write(part);
+          response.end();
+        };
+        if (delay === undefined) answer();
+        else setTimeout(answer, delay);
+      }),
+    );
+    assert.match(await (await connect()).get("/", "Connection: close").all(), /\r\n\r\nab$/);
+    assert.equal(log.length, 1);
+    assert.match(log[0] as string, /longer than its Content-Length/);
+  }
+});
+
 test("fromNode: bytes that are written to the socket before the head are an error, not a request that hangs", async () => {
   for (const write of [
     (incoming) => incoming.socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),

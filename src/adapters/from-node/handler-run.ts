@@ -6,7 +6,13 @@ import { clientGone, TsgiError } from "../../errors.ts";
 import { reportError } from "../../exchange/report.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../../gateway.ts";
 import { isPromise } from "../../promise.ts";
-import { drainRequest, failRequest, makeIncomingMessage, type RequestOwner } from "./incoming-message.ts";
+import {
+  drainRequest,
+  failRequest,
+  guardListeners,
+  makeIncomingMessage,
+  type RequestOwner,
+} from "./incoming-message.ts";
 import { parseInformational } from "./informational.ts";
 import {
   closeResponse,
@@ -24,8 +30,19 @@ export type Next = (error?: unknown) => void;
 /** A listener of `http.createServer`, or a middleware of Connect and Express. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: Next) => unknown;
 
-/** How a run came out: with a body, or with an error. */
-type Outcome = { readonly body: Body | Promise<Body> } | { readonly error: unknown };
+/** A handler that answered, or passed the request on to the fallback. */
+interface Success {
+  readonly how: "answered" | "passed";
+  readonly value: Body | Promise<Body>;
+}
+
+/** A handler that failed, or whose client left. */
+interface Failure {
+  readonly how: "failed" | "left";
+  readonly value: unknown;
+}
+
+type Outcome = Success | Failure;
 
 interface Waiter {
   resolve(body: Body | Promise<Body>): void;
@@ -38,7 +55,7 @@ interface Waiter {
  * to `failed`: it is the outcome of the run where there is none yet, and is reported otherwise.
  */
 export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
-  readonly #environ: Environ;
+  readonly environ: Environ;
   readonly #startResponse: StartResponse;
   readonly #socket: GatewaySocket;
   readonly #request: IncomingMessage;
@@ -47,17 +64,15 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   #lastChunk: Chunk | undefined;
   #waiter: Waiter | undefined;
   #outcome: Outcome | undefined;
-  #hasPassed = false;
-  #clientLeft = false;
   ending = false;
   /** Bytes that were passed on before the last chunk. */
   #bytes = 0;
 
   constructor(environ: Environ, startResponse: StartResponse, isFullUrl: boolean) {
-    this.#environ = environ;
+    this.environ = environ;
     this.#startResponse = startResponse;
     this.#socket = new GatewaySocket(environ, this);
-    this.#request = makeIncomingMessage(environ, this.#socket, this, isFullUrl);
+    this.#request = makeIncomingMessage(this, this.#socket, isFullUrl);
     this.#response = makeServerResponse(this.#request, this.#socket, this);
   }
 
@@ -70,15 +85,17 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     } catch (error) {
       this.failed(error);
     }
-    if (this.#outcome === undefined) return this.#outcomeLater();
-    if ("error" in this.#outcome) throw this.#outcome.error;
-    return this.#outcome.body;
+    const outcome = this.#outcome;
+    if (outcome === undefined) return this.#outcomeLater();
+    if (isSuccess(outcome)) return outcome.value;
+    throw outcome.value;
   }
 
   #outcomeLater(): Promise<Body> {
+    guardListeners(this.#request);
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
-      this.#environ["tsgi.exchange"].onAbort?.(() => this.#abandon());
+      this.environ["tsgi.exchange"].onAbort?.(() => this.#abandon());
     });
   }
 
@@ -86,9 +103,8 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     // Routers of Express are left with these words.
     if (error && error !== "route" && error !== "router") this.failed(error);
     else if (this.#outcome === undefined && this.#write === undefined) {
-      this.#hasPassed = true;
       try {
-        this.#settle({ body: fallback(this.#environ, this.#startResponse) as Body | Promise<Body> });
+        this.#settle({ how: "passed", value: fallback(this.environ, this.#startResponse) as Body | Promise<Body> });
       } catch (thrown) {
         this.failed(thrown);
       }
@@ -98,15 +114,15 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   #settle(outcome: Outcome): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = outcome;
-    if ("error" in outcome) this.#waiter?.reject(outcome.error);
-    else this.#waiter?.resolve(outcome.body);
+    if (isSuccess(outcome)) this.#waiter?.resolve(outcome.value);
+    else this.#waiter?.reject(outcome.value);
   }
 
   failed(error: unknown): void {
     if (this.#outcome === undefined) {
-      this.#settle({ error });
+      this.#settle({ how: "failed", value: error });
       setImmediate(closeRun, this);
-    } else if (!this.#isKnown(error)) reportError(this.#environ, error);
+    } else if (!this.#isKnown(error)) reportError(this.environ, error);
   }
 
   inputFailed(error: unknown): void {
@@ -118,15 +134,14 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
 
   /** Whether an error tells nothing new: the outcome itself, or that the client has left. */
   #isKnown(error: unknown): boolean {
-    const outcome = this.#outcome as Outcome;
-    return ("error" in outcome && outcome.error === error) || (this.#clientLeft && SIGNS_OF_LEAVING.has(codeOf(error)));
+    const { how, value } = this.#outcome as Outcome;
+    return (how === "failed" && value === error) || (how === "left" && SIGNS_OF_LEAVING.has(codeOf(error)));
   }
 
   /** Ends the run: the response has nobody to go to. */
-  #abandon(): void {
+  #abandon(error: unknown = clientGone()): void {
     if (this.#outcome !== undefined) return;
-    this.#clientLeft = true;
-    this.#settle(this.#write === undefined ? { error: clientGone() } : { body: undefined });
+    this.#settle({ how: "left", value: error });
     this.close();
   }
 
@@ -134,6 +149,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   close(): void {
     this.#socket.shut();
     if (!isSent(this.#response)) {
+      guardListeners(this.#request);
       this.#request.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
       closeResponse(this.#response);
     }
@@ -142,7 +158,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
 
   head(response: ServerResponse, headers: HeaderList): void {
     if (this.#outcome !== undefined) {
-      if (this.#hasPassed) this.failed(answeredTwice());
+      if (this.#outcome.how === "passed") this.failed(answeredTwice());
       return;
     }
     const { statusCode, statusMessage } = response;
@@ -160,7 +176,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   #refused(error: unknown): void {
     const code = codeOf(error);
     // A response that is over has been cut, and the reason reported.
-    if (code === "TSGI_CLIENT_GONE" || code === "TSGI_RESPONSE_OVER") this.#abandon();
+    if (code === "TSGI_CLIENT_GONE" || code === "TSGI_RESPONSE_OVER") this.#abandon(error);
     else this.failed(error);
   }
 
@@ -170,16 +186,18 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
       return false;
     }
     const chunk = typeof data === "string" && data !== "" && !isUtf8(encoding) ? Buffer.from(data, encoding) : data;
-    let room: Promise<void> | undefined;
     if (this.ending && this.#write !== undefined) {
       if (chunk.length > 0) this.#lastChunk = chunk;
-    } else {
-      try {
-        room = this.#pass(chunk);
-      } catch (error) {
-        this.#refused(error);
-        return false;
-      }
+      // At the end it is Node's own.
+      if (callback) process.nextTick(callback);
+      return true;
+    }
+    let room: Promise<void> | undefined;
+    try {
+      room = this.#pass(chunk);
+    } catch (error) {
+      this.#refused(error);
+      return false;
     }
     if (room !== undefined) {
       this.#untilRoom(room, byteLength(chunk), callback);
@@ -191,7 +209,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
 
   #pass(chunk: Chunk): Promise<void> | undefined {
     if (this.#write === undefined) this.#inform(chunk);
-    else if (chunk.length === 0) this.#environ["tsgi.exchange"].flush?.();
+    else if (chunk.length === 0) this.environ["tsgi.exchange"].flush?.();
     else {
       this.#bytes += byteLength(chunk);
       return this.#write(chunk) ?? undefined;
@@ -215,15 +233,15 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     const information = parseInformational(data);
     if (information === undefined) throw rawWrite();
     try {
-      this.#environ["tsgi.exchange"].inform?.(information.status, information.headers);
+      this.environ["tsgi.exchange"].inform?.(information.status, information.headers);
     } catch (error) {
       // Nobody waits for a hint: the response goes on.
-      reportError(this.#environ, error);
+      reportError(this.environ, error);
     }
   }
 
   ended(): void {
-    this.#settle({ body: this.#lastChunk });
+    this.#settle({ how: "answered", value: this.#lastChunk });
   }
 
   finished(): void {
@@ -240,7 +258,8 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
   }
 
   destroyed(error: Error | undefined): void {
-    this.#settle({ error: error ?? responseDestroyed() });
+    guardListeners(this.#request);
+    this.#settle({ how: "failed", value: error ?? responseDestroyed() });
   }
 
   timedOut(): boolean {
@@ -248,6 +267,10 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     const byResponse = this.#response.emit("timeout", this.#socket);
     return byRequest || byResponse;
   }
+}
+
+function isSuccess(outcome: Outcome): outcome is Success {
+  return outcome.how === "answered" || outcome.how === "passed";
 }
 
 function closeRun(run: HandlerRun): void {

@@ -9,8 +9,9 @@ import type { Environ } from "../../gateway.ts";
 import { bodyRead } from "../body-read.ts";
 import type { GatewaySocket } from "./socket.ts";
 
-/** Who learns what goes wrong with a request. */
+/** Who a request belongs to. */
 export interface RequestOwner {
+  readonly environ: Environ;
   /** Takes what the input of the request fails with. */
   inputFailed(error: unknown): void;
   /** Takes what a listener throws. */
@@ -20,7 +21,6 @@ export interface RequestOwner {
 /** What is set on the instance: frameworks like Express swap its prototype. */
 interface GatewayRequest extends IncomingMessage {
   [OWNER]: RequestOwner;
-  [ENVIRON]: Environ;
   [INPUT]: AsyncIterator<Uint8Array> | undefined;
   [IS_READING]: boolean;
   /** Bytes of the body that have come, and its declared length, 0 where it has none. */
@@ -33,7 +33,6 @@ interface GatewayRequest extends IncomingMessage {
 }
 
 const OWNER: unique symbol = Symbol("tsgi.owner");
-const ENVIRON: unique symbol = Symbol("tsgi.environ");
 const INPUT: unique symbol = Symbol("tsgi.input");
 const IS_READING: unique symbol = Symbol("tsgi.isReading");
 const LENGTH: unique symbol = Symbol("tsgi.length");
@@ -43,21 +42,15 @@ const DECLARED: unique symbol = Symbol("tsgi.declared");
  * Makes the request of an environ. Its URL is the one below the mount, or the full one. The body is read from `tsgi.input`
  * when the handler reads it.
  */
-export function makeIncomingMessage(
-  environ: Environ,
-  socket: GatewaySocket,
-  owner: RequestOwner,
-  isFullUrl: boolean,
-): IncomingMessage {
+export function makeIncomingMessage(owner: RequestOwner, socket: GatewaySocket, isFullUrl: boolean): IncomingMessage {
+  const { environ } = owner;
   const request = new IncomingMessage(socket as unknown as Socket) as GatewayRequest;
   const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = environ;
   const query = QUERY_STRING === "" ? "" : `?${QUERY_STRING}`;
   request[OWNER] = owner;
-  request[ENVIRON] = environ;
   request[INPUT] = undefined;
   request[IS_READING] = false;
   request._read = readInput;
-  request.emit = emit;
   request.method = environ.REQUEST_METHOD;
   request.url = (PATH_INFO === "" ? "/" : PATH_INFO) + query;
   setVersion(request, environ.SERVER_PROTOCOL);
@@ -72,7 +65,14 @@ export function makeIncomingMessage(
   return request;
 }
 
-/** Calls listeners; what one of them throws is the owner's. */
+/**
+ * Makes what a listener throws the owner's. To be called before an event that the gateway causes: most requests have no
+ * listeners, and a method of their own is measurable.
+ */
+export function guardListeners(request: IncomingMessage): void {
+  request.emit = emit as typeof request.emit;
+}
+
 function emit(this: GatewayRequest, name: string | symbol, ...args: unknown[]): boolean {
   try {
     return EventEmitter.prototype.emit.call(this, name, ...args);
@@ -93,7 +93,9 @@ function setVersion(request: IncomingMessage, protocol: string): void {
 /** Reads until there is enough: Node does not ask again for every chunk of a request. */
 function readInput(this: GatewayRequest): void {
   if (this[IS_READING]) return;
-  const input = this[ENVIRON]["tsgi.input"];
+  guardListeners(this);
+  const { environ } = this[OWNER];
+  const input = environ["tsgi.input"];
   if (input === NO_INPUT) {
     this.push(null);
     return;
@@ -102,7 +104,7 @@ function readInput(this: GatewayRequest): void {
     if (this[INPUT] === undefined) {
       this[INPUT] = input[Symbol.asyncIterator]();
       this[LENGTH] = 0;
-      this[DECLARED] = Number(this[ENVIRON].CONTENT_LENGTH ?? 0);
+      this[DECLARED] = Number(environ.CONTENT_LENGTH ?? 0);
     }
     this[IS_READING] = true;
     readOn(this, this[INPUT]);
@@ -145,13 +147,14 @@ function endRequest(request: GatewayRequest): void {
     return;
   }
   request.complete = true;
-  const trailers = request[ENVIRON]["tsgi.exchange"].trailers?.flat() ?? [];
+  const trailers = request[OWNER].environ["tsgi.exchange"].trailers?.flat() ?? [];
   if (trailers.length > 0) request._addHeaderLines(trailers, trailers.length);
   request.push(null);
 }
 
 /** Destroys a request and not its socket: the handler may still answer. Tells whether a listener hears of the error. */
 export function failRequest(request: IncomingMessage, error: unknown): boolean {
+  guardListeners(request);
   const isHeard = request.listenerCount("error") > 0;
   request._destroy = (failure, callback) => process.nextTick(callback, isHeard ? failure : null);
   request.destroy(error as Error);

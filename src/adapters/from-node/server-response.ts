@@ -59,10 +59,12 @@ export function makeServerResponse(
   return response;
 }
 
+const nodeEmit = EventEmitter.prototype.emit;
+
 /** Calls listeners; what one of them throws, or an error that nobody listens for, is the owner's. */
 function emit(this: GatewayResponse, name: string | symbol, ...args: unknown[]): boolean {
   try {
-    return EventEmitter.prototype.emit.call(this, name, ...args);
+    return args.length === 0 ? nodeEmit.call(this, name) : nodeEmit.call(this, name, ...args);
   } catch (error) {
     this[OWNER].failed(error);
     return true;
