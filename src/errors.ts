@@ -78,6 +78,8 @@ export type TsgiErrorCode =
   | "TSGI_NO_MIDDLEWARE"
   /** There is no such program, or it cannot be run. */
   | "TSGI_NO_PROGRAM"
+  /** `fromNode` runs on a version of Node without the internals that it relies on. */
+  | "TSGI_NODE_UNSUPPORTED"
   /** An app sent a body, or ended, without calling `startResponse`. */
   | "TSGI_NOT_STARTED"
   /** As many requests run and queue as may: a 503. */
@@ -86,6 +88,8 @@ export type TsgiErrorCode =
   | "TSGI_PORT_DENIED"
   /** Another process listens on that address. */
   | "TSGI_PORT_IN_USE"
+  /** A Node handler wrote to its socket before the head of its response. */
+  | "TSGI_RAW_WRITE"
   /** A Node handler destroyed its response. */
   | "TSGI_RESPONSE_DESTROYED"
   /** Something was sent after the response had ended. */

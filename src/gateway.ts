@@ -114,6 +114,8 @@ export interface Exchange {
   flush?(): void;
   /** Sends an informational response: `inform("103 Early Hints", [["Link", "</a.css>; rel=preload"]])`. */
   readonly inform?: ((status: StatusLine, headers: HeaderList) => void) | undefined;
+  /** The server that took the request, where it is one of Node's: handlers listen for its `close`. */
+  readonly server?: object | undefined;
   /**
    * Reports an error that no response can tell of, as the server reports its own: one that comes after the end, or in a
    * callback. It must not throw.

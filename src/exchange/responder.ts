@@ -304,6 +304,10 @@ export class Responder implements Exchange {
     return this.#sink.requestTrailers;
   }
 
+  get server(): object | undefined {
+    return this.#sink.server;
+  }
+
   get inform(): Exchange["inform"] {
     return this.#sink.inform && ((status, headers) => this.#inform(status, headers));
   }

@@ -29,6 +29,8 @@ export interface Sink {
   readonly requestHeaders?: HeaderList;
   /** The request's trailer lines, if the server supports them: `trailers` of the `Exchange`. */
   readonly requestTrailers?: HeaderList;
+  /** The Node server that took the request, if it is one: `server` of the `Exchange`. */
+  readonly server?: object | undefined;
   /** Sends an informational response, if the server supports them: `inform` of the `Exchange`. */
   inform?(status: StatusLine, headers: HeaderList): void;
 }

@@ -68,8 +68,8 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
     this.#started = true;
     this.#onFirstRead?.();
     // What came while the app was busy with something else waits in the request's own buffer.
-    const early = this.#request.read();
-    if (early !== null) this.take(early);
+    // From Node 26 on, a read gives one chunk of it.
+    for (let early = this.#request.read(); early !== null; early = this.#request.read()) this.take(early);
     if (this.#request.complete) this.end();
     else if (this.isOpen) this.#request.flowTo(this);
   }

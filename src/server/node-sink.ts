@@ -123,6 +123,10 @@ export class NodeSink implements Sink {
     return headerPairs(this.#request.rawTrailers);
   }
 
+  get server(): object | undefined {
+    return (this.#connection.socket as { server?: object }).server;
+  }
+
   inform(status: StatusLine, headers: HeaderList): void {
     if (!/^1(?!01)\d\d [\t\x20-\x7e]*$/.test(status)) {
       throw new TsgiError("TSGI_BAD_STATUS", `${JSON.stringify(status)} is no informational response`, {

@@ -1,60 +1,26 @@
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { spawnSync } from "node:child_process";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream/promises";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import express from "express";
+import { cascade } from "../../middleware/cascade.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
 import { fromNode, type NodeHandler } from "../../src/adapters/from-node.ts";
+import { toNode } from "../../src/adapters/to-node.ts";
 import { notFound, text } from "../../src/apps.ts";
+import { TsgiError } from "../../src/errors.ts";
 import type { App } from "../../src/gateway.ts";
+import { serve } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
-import { RawClient, start } from "../support/raw-client.ts";
-
-type Told = (...what: unknown[]) => void;
-type Handler = (request: IncomingMessage, response: ServerResponse, told: Told) => unknown;
-
-/** What comes over the wire, without what differs from one moment to the next, and what the handler told meanwhile. */
-interface Seen {
-  wire: string;
-  told: unknown[];
-}
-
-const GET = "GET /path?query=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Two: a\r\nX-Two: b\r\n\r\n";
-
-async function seen(port: number, sent: string): Promise<string> {
-  const client = await RawClient.open(connect(port, "127.0.0.1"));
-  client.socket.write(sent, "latin1");
-  return sorted((await client.all()).replace(/^Date: .*\r\n/gm, ""));
-}
-
-/** Node sends the connection's own headers last, the gateway where they stand. */
-function sorted(response: string): string {
-  const end = response.indexOf("\r\n\r\n");
-  const [status, ...lines] = response.slice(0, end).split("\r\n");
-  return [status, ...lines.toSorted()].join("\r\n") + response.slice(end);
-}
-
-/** A handler on a plain Node server, and as an app on ours. */
-async function both(t: TestContext, handler: Handler, sent = GET): Promise<[plain: Seen, ours: Seen]> {
-  const told: [unknown[], unknown[]] = [[], []];
-  const plain = createServer((request, response) => {
-    void handler(request, response, (...what) => told[0].push(...what));
-  });
-  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
-  t.after(() => plain.close());
-  const { server } = await start(
-    t,
-    fromNode((request, response) => handler(request, response, (...what) => told[1].push(...what))),
-  );
-  const wires = [await seen((plain.address() as AddressInfo).port, sent), await seen(server.port, sent)] as const;
-  await sleep(20);
-  return [
-    { wire: wires[0], told: told[0] },
-    { wire: wires[1], told: told[1] },
-  ];
-}
+import { both, GET, type Handler, type Told } from "../support/both.ts";
+import { fileTree } from "../support/file-tree.ts";
+import { eventually, start } from "../support/raw-client.ts";
+import { root } from "../support/session.ts";
 
 const HEADERS = { "Content-Length": "2", "X-A": ["1", "2"], "Set-Cookie": ["a=1", "b=2"] };
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
@@ -292,16 +258,219 @@ test("fromNode: a response that is destroyed never looks whole", async (t) => {
   assert.match(log.join(""), /TSGI_RESPONSE_DESTROYED|destroyed its response/);
 });
 
-test("fromNode: an error after the answer is reported", async () => {
-  const response = await request(
-    fromNode(async (_request, response) => {
-      response.end("done");
+test("fromNode: an error after the answer is reported once", async (t) => {
+  for (const fail of [
+    async () => {
       throw new Error("too late");
+    },
+    () => {
+      throw new Error("too late");
+    },
+  ]) {
+    const { log, connect } = await start(
+      t,
+      fromNode((_request, response) => {
+        response.end("done");
+        return fail();
+      }),
+    );
+    assert.match(await (await connect()).get("/").until("done"), /^HTTP\/1\.1 200 OK\r\n/);
+    await eventually(() => log.length > 0);
+    assert.equal(log.length, 1);
+    assert.match(log[0] as string, /^GET \/: Error: too late\n/);
+  }
+});
+
+test("fromNode: a 204 has no Content-Length, whatever the handler says", async () => {
+  const app = fromNode((_request, response) => response.writeHead(204, { "Content-Length": "0", "X-A": "1" }).end());
+  const response = await request(app, "/");
+  assert.deepEqual([response.status, [...response.headers]], [204, [["x-a", "1"]]]);
+});
+
+test("fromNode: what Node itself throws at a handler reaches it, what the gateway refuses is the app's error", async () => {
+  const told: unknown[] = [];
+  const app = fromNode(async (incoming, response) => {
+    const head = JSON.parse(decodeURIComponent(incoming.url?.slice(1) as string)) as [number, ...never[]];
+    try {
+      response.writeHead(...head).end("sent");
+      told.push("taken");
+    } catch (error) {
+      told.push((error as { code: string }).code);
+      response.writeHead(500, "Mine", { "X-Page": "mine" }).end();
+    }
+  });
+  const outcomes: unknown[] = [];
+  for (const head of [
+    [200, { "bad name": "x" }],
+    [200, { "X-A": "a\nb" }],
+    [200, { "X-A": "\u4e00" }],
+    [1000],
+    [200, "bad\nreason"],
+    [200, { "Content-Length": "abc" }],
+    [199],
+    [600],
+  ]) {
+    const outcome = request(app, `/${encodeURIComponent(JSON.stringify(head))}`, { lint: false });
+    outcomes.push(
+      await outcome.then(
+        (response) => response.headers.get("X-Page"),
+        (error) => error.code,
+      ),
+    );
+  }
+  assert.deepEqual(told, [
+    "ERR_INVALID_HTTP_TOKEN",
+    "ERR_INVALID_CHAR",
+    "ERR_INVALID_CHAR",
+    "ERR_HTTP_INVALID_STATUS_CODE",
+    "ERR_INVALID_CHAR",
+    "taken",
+    "taken",
+    "taken",
+  ]);
+  assert.deepEqual(outcomes, [
+    "mine",
+    "mine",
+    "mine",
+    "mine",
+    "mine",
+    "TSGI_BAD_HEADER",
+    "TSGI_BAD_STATUS",
+    "TSGI_BAD_STATUS",
+  ]);
+});
+
+test("fromNode: early hints that the gateway refuses are reported, and the response goes on", async (t) => {
+  const { log, connect } = await start(
+    t,
+    fromNode((_request, response) => {
+      setTimeout(() => {
+        response.writeEarlyHints({ link: "</a.css>; rel=preload", "content-length": "x" });
+        response.end("x");
+      }, 1);
     }),
-    "/",
   );
-  assert.equal(await response.text(), "done");
-  assert.match(response.errors, /too late/);
+  assert.match(await (await connect()).get("/").until("\r\n\r\nx"), /^HTTP\/1\.1 200 OK\r\n/);
+  assert.equal(log.length, 1);
+  assert.match(log[0] as string, /^GET \/: TsgiError: Content-Length "x" is malformed/);
+});
+
+test("fromNode: a body longer than its length is cut there and reported once", async (t) => {
+  for (const delay of [undefined, 1]) {
+    const { log, connect } = await start(
+      t,
+      fromNode((_request, response) => {
+        const answer = () => {
+          response.writeHead(200, { "Content-Length": 2 });
+          for (const part of ["a", "bc", "d", "e"]) response.write(part);
+          response.end();
+        };
+        if (delay === undefined) answer();
+        else setTimeout(answer, delay);
+      }),
+    );
+    assert.match(await (await connect()).get("/", "Connection: close").all(), /\r\n\r\nab$/);
+    assert.equal(log.length, 1);
+    assert.match(log[0] as string, /longer than its Content-Length/);
+  }
+});
+
+test("fromNode: bytes that are written to the socket before the head are an error, not a request that hangs", async () => {
+  for (const write of [
+    (incoming) => incoming.socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    (incoming) => incoming.socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"),
+  ] satisfies NodeHandler[]) {
+    await assert.rejects(request(fromNode(write), "/"), { code: "TSGI_RAW_WRITE" });
+  }
+  const ended = fromNode((incoming) => incoming.socket.end());
+  await assert.rejects(request(ended, "/"), { code: "TSGI_RESPONSE_DESTROYED" });
+});
+
+test("fromNode: the socket counts the body, and knows where it is", async () => {
+  const told: unknown[] = [];
+  const app = fromNode(({ socket }, response) => {
+    const { localAddress, localPort, encrypted } = socket as typeof socket & { encrypted?: boolean };
+    told.push(localAddress, localPort, encrypted, (socket as { authorized?: boolean }).authorized);
+    response.write("ä");
+    told.push(socket.bytesWritten);
+    response.end("b");
+    told.push(socket.bytesWritten);
+  });
+  await (await request(app, "https://a/", { environ: { SERVER_NAME: "192.0.2.1" } })).text();
+  assert.deepEqual(told, ["192.0.2.1", 443, true, false, 2, 3]);
+});
+
+test("fromNode: the socket knows its server, and a handler hears of its close", async () => {
+  const told: string[] = [];
+  const app = fromNode((incoming, response) => {
+    const { server } = incoming.socket as unknown as { server: Server };
+    server.once("close", () => told.push(incoming.url as string));
+    response.end("x");
+  });
+  const ours = await serve(app, { port: 0 });
+  const host = createServer(toNode(app));
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  await (await fetch(`${ours.url}/serve`)).text();
+  await (await fetch(`http://127.0.0.1:${(host.address() as AddressInfo).port}/toNode`)).text();
+  await ours.close({ grace: 0 });
+  host.closeAllConnections();
+  await new Promise((resolve) => host.close(resolve));
+  assert.deepEqual(told, ["/serve", "/toNode"]);
+});
+
+test("fromNode: a generator around a large file of Express gives all of it, within other layers too", async () => {
+  const folder = await fileTree({ "large.txt": "0123456789".repeat(100_000) });
+  const app = fromNode(express().use((_request, response) => response.sendFile("large.txt", { root: folder })));
+  const around: App = async function* around(environ, startResponse) {
+    const body = await app(environ, startResponse);
+    if (body) yield* typeof body === "string" || body instanceof Uint8Array ? [body] : body;
+  };
+  const shouting = transform(
+    around,
+    mapText("text/plain", (part) => part.replaceAll("9", "!")),
+  );
+  for (const [layered, last] of [
+    [around, "9"],
+    [transform(around, (response) => response), "9"],
+    [cascade([notFound, around]), "9"],
+    [shouting, "!"],
+  ] as const) {
+    const body = await (await request(layered, "/")).text();
+    assert.deepEqual([body.length, body.at(-1)], [1_000_000, last]);
+  }
+});
+
+test("fromNode: a response that Express cuts does not look whole over HTTP/2", async (t) => {
+  const app = express()
+    .set("env", "test")
+    .use((_request, response, next) => {
+      response.write("part");
+      setTimeout(() => next(new Error("mine")), 5);
+    });
+  const host = createHttp2Server(toNode(fromNode(app), { errors: { write() {} } }) as never);
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  const session = connectHttp2(`http://127.0.0.1:${(host.address() as AddressInfo).port}`);
+  t.after(() => {
+    session.destroy();
+    host.close();
+  });
+  const stream = session.request({ ":path": "/" });
+  let body = "";
+  const end = new Promise((resolve) =>
+    stream.on("end", () => resolve("end")).on("error", ({ code }: { code?: string }) => resolve(code)),
+  );
+  stream.on("data", (part) => {
+    body += part;
+  });
+  assert.deepEqual([await end, body], ["ERR_HTTP2_STREAM_ERROR", "part"]);
+});
+
+test("fromNode: a handler may say that its connection is encrypted", async () => {
+  const app = fromNode(({ socket }, response) => {
+    const { encrypted } = Object.assign(socket, { encrypted: true }) as { encrypted?: boolean };
+    response.end(`${encrypted} ${typeof (socket as { getPeerCertificate?: unknown }).getPeerCertificate}`);
+  });
+  assert.equal(await (await request(app, "/")).text(), "true function");
 });
 
 test("fromNode: next() goes to the fallback, else it is 404; whole apps answer for themselves", async () => {
@@ -440,7 +609,168 @@ test("fromNode: a body that somebody has read rejects, and is not lost silently"
   assert.equal(outcome, "TSGI_BODY_READ");
 });
 
-test("fromNode: what is no handler is refused", () => {
+/** An app inside a layer whose input fails. */
+function withFailingInput(app: App): App {
+  return (environ, startResponse) => {
+    const input = (async function* () {
+      yield Buffer.from("part");
+      throw new TsgiError("TSGI_BODY_TOO_LARGE", "too large", { status: "413 Content Too Large" });
+    })();
+    return app({ ...environ, "tsgi.input": input }, startResponse);
+  };
+}
+
+test("fromNode: a handler that listens for the error of its request answers it", async () => {
+  const app = fromNode((incoming, response) => {
+    incoming.on("error", (error: Error & { code?: string }) => response.writeHead(418).end(error.code)).resume();
+  });
+  const response = await request(withFailingInput(app), "/", { method: "POST", body: "hello" });
+  assert.deepEqual([response.status, await response.text()], [418, "TSGI_BODY_TOO_LARGE"]);
+});
+
+test("fromNode: the error of a request that no listener hears of is the app's", async () => {
+  for (const read of [
+    (incoming) => incoming.resume(),
+    async (incoming, response) => {
+      for await (const _chunk of incoming);
+      response.end("whole");
+    },
+  ] satisfies NodeHandler[]) {
+    const response = await request(withFailingInput(fromNode(read)), "/", { method: "POST", body: "hello" });
+    assert.equal(response.status, 413);
+  }
+  const piped = fromNode((incoming, response) => incoming.pipe(response));
+  const response = await request(withFailingInput(piped), "/", { method: "POST", body: "hello" });
+  await assert.rejects(response.text(), { code: "TSGI_BODY_TOO_LARGE" });
+});
+
+test("fromNode: a body that is read after the response has ended fails, and the process lives on", async (t) => {
+  const told: unknown[] = [];
+  const { log, connect } = await start(
+    t,
+    fromNode((incoming, response) => {
+      response.end("first");
+      setTimeout(() => {
+        incoming
+          .on("error", (error: Error & { code?: string }) => told.push(error.code))
+          .on("close", () => told.push("close"))
+          .resume();
+      }, 10);
+    }),
+  );
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+  await client.until("first");
+  await eventually(() => told.length === 2);
+  assert.deepEqual(told, ["TSGI_RESPONSE_OVER", "close"]);
+  assert.deepEqual(log, []);
+});
+
+test('fromNode: url: "full" shows the handler the whole path below a mount', async () => {
+  const app = fromNode(
+    (incoming, response) => {
+      const { url, originalUrl, baseUrl } = incoming as IncomingMessage & { originalUrl?: string; baseUrl?: string };
+      response.end(JSON.stringify([url, originalUrl, baseUrl]));
+    },
+    { url: "full" },
+  );
+  const site = dispatcher(app, { "/a": app });
+  for (const [path, expected] of [
+    ["/?q", ["/?q", null, null]],
+    ["/a", ["/a", "/a", null]],
+    ["/a/b?q=1", ["/a/b?q=1", "/a/b?q=1", null]],
+  ] as const) {
+    assert.deepEqual(JSON.parse(await (await request(site, path)).text()), expected);
+  }
+});
+
+test("fromNode: fallback: false gives a handler with a third parameter no next", async () => {
+  const answer = (_request: IncomingMessage, response: ServerResponse, parsedUrl?: { pathname: string }) =>
+    response.end(String(parsedUrl?.pathname));
+  assert.equal(await (await request(fromNode(answer, { fallback: false }), "/")).text(), "undefined");
+});
+
+test("fromNode: an app of Next.js is prepared once, before its first request", async () => {
+  const told: string[] = [];
+  const next = {
+    async prepare() {
+      told.push("prepare");
+    },
+    getRequestHandler() {
+      told.push("handler");
+      return async (incoming: IncomingMessage, response: ServerResponse, parsedUrl?: object) =>
+        response.end(`${incoming.url} ${parsedUrl}`);
+    },
+  };
+  const site = dispatcher(notFound, { "/shop": fromNode(next, { url: "full" }) });
+  const bodies = await Promise.all(["/shop", "/shop/a?b"].map(async (path) => (await request(site, path)).text()));
+  assert.deepEqual(
+    [bodies, told],
+    [
+      ["/shop undefined", "/shop/a?b undefined"],
+      ["prepare", "handler"],
+    ],
+  );
+});
+
+test("fromNode: the path of an absolute-form target is the URL, its authority the host", async (t) => {
+  const { connect } = await start(
+    t,
+    fromNode((incoming, response) => response.end(`${incoming.url} ${incoming.headers.host}.`)),
+  );
+  const client = await connect();
+  client.send("GET http://b.example/x?y HTTP/1.1\r\nHost: a\r\n\r\n");
+  assert.match(await client.until("."), /\/x\?y b\.example\.$/);
+});
+
+test("fromNode: wrong options are refused", () => {
+  for (const options of [
+    { url: "outer" },
+    { fallback: true },
+    { fallback: "x" },
+    { falback: notFound },
+    null,
+    "full",
+  ]) {
+    assert.throws(() => fromNode(() => {}, options as object), { code: "TSGI_BAD_OPTION" });
+  }
+});
+
+for (const member of ["IncomingMessage.prototype._addHeaderLines", "OutgoingMessage.prototype._storeHeader"]) {
+  test(`fromNode: a version of Node without ${member} is refused`, () => {
+    const program = `
+      import http from "node:http";
+      import { fromNode } from "./src/adapters/from-node.ts";
+      delete http.${member};
+      try {
+        fromNode(() => {});
+      } catch (error) {
+        console.log(error.code, error.message);
+      }`;
+    const { stdout } = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    assert.match(stdout, /^TSGI_NODE_UNSUPPORTED this version of Node has no \w+\._\w+\. fromNode relies on it\. v/);
+  });
+}
+
+test("fromNode: a listener of the handler that throws is reported, and the response goes on", async (t) => {
+  const { log, connect } = await start(
+    t,
+    fromNode((_request, response) => {
+      response.on("finish", () => {
+        throw new Error("mine");
+      });
+      response.end("x");
+    }),
+  );
+  await (await connect()).get("/").until("\r\n\r\nx");
+  await eventually(() => log.length > 0);
+  assert.match(log.join(""), /^GET \/: Error: mine\n/);
+});
+
+test("fromNode: something that is not a handler is refused", () => {
   for (const wrong of [undefined, null, {}, "x", { handler: 1 }]) {
     assert.throws(() => fromNode(wrong as unknown as NodeHandler), { code: "TSGI_NO_APP" });
   }

@@ -40,6 +40,19 @@ test("requests: a body that comes in pieces is one body", async (t) => {
   assert.equal(await client.send("def").until("abcdef"), echoed("abcdef"));
 });
 
+test("requests: a body that came in pieces before it is read is whole", async (t) => {
+  const client = await (
+    await start(t, async (environ, startResponse) => {
+      await aWhile();
+      return echo(environ, startResponse);
+    })
+  ).connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nab");
+  setTimeout(() => client.send("cd"), 10);
+  setTimeout(() => client.send("ef"), 20);
+  assert.equal(await client.until("abcdef"), echoed("abcdef"));
+});
+
 test("requests: a chunked body, with chunk extensions, ends by itself", async (t) => {
   const client = await (await start(t, echo)).connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n");

@@ -1,5 +1,6 @@
-/** Frameworks whose apps are objects, known by their shape, and the Node handler that lies in each. */
+/** Frameworks whose apps are objects, detected from their shape, and the Node handler of each. */
 
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NodeHandler } from "./handler-run.ts";
 
 /** An app of Koa. */
@@ -14,13 +15,20 @@ export interface FastifyApp {
   routing: NodeHandler;
 }
 
-/** An app of Polka, or of what is built as it is. */
+/** An app of Next.js, as `next({ dev })` makes it. */
+export interface NextApp {
+  prepare(): PromiseLike<unknown>;
+  getRequestHandler(): (request: IncomingMessage, response: ServerResponse) => unknown;
+}
+
+/** An app of Polka, or of a framework built like it. */
 export interface PolkaApp {
   handler: NodeHandler;
   listen(...args: never[]): unknown;
 }
 
-export type FrameworkApp = KoaApp | FastifyApp | PolkaApp;
+/** An app that is an object with a Node handler in it. */
+export type FrameworkApp = KoaApp | FastifyApp | NextApp | PolkaApp;
 
 /** Whether an object has functions, or lists, of these names. */
 function has(value: object, ...names: string[]): boolean {
@@ -33,7 +41,22 @@ function has(value: object, ...names: string[]): boolean {
 /** The name of the framework whose app a value is, and its handler; undefined for anything else. */
 export function frameworkOf(value: unknown): { readonly name: string; readonly handler: NodeHandler } | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if (has(value, "ready", "routing")) return { name: "Fastify", handler: whenReady(value as FastifyApp) };
+  if (has(value, "ready", "routing")) {
+    const app = value as FastifyApp;
+    const handler = whenReady(
+      () => app.ready(),
+      () => (request, response) => app.routing(request, response),
+    );
+    return { name: "Fastify", handler };
+  }
+  if (has(value, "prepare", "getRequestHandler")) {
+    const app = value as NextApp;
+    const handler = whenReady(
+      () => app.prepare(),
+      () => app.getRequestHandler(),
+    );
+    return { name: "Next.js", handler };
+  }
   if (has(value, "callback", "middleware")) return { name: "Koa", handler: (value as KoaApp).callback() };
   // Its handler takes something else than `next` as its third argument.
   if (has(value, "handler", "listen")) {
@@ -43,16 +66,16 @@ export function frameworkOf(value: unknown): { readonly name: string; readonly h
   return undefined;
 }
 
-/** Plugins are loaded with the first request, as `listen` would have done: routes may come until then. */
-function whenReady(app: FastifyApp): NodeHandler {
-  let loading: PromiseLike<unknown> | undefined;
-  let isReady = false;
-  return function fastify(request, response) {
-    if (isReady) return app.routing(request, response);
-    loading ??= app.ready();
-    return loading.then(() => {
-      isReady = true;
-      return app.routing(request, response);
+/** A handler that is loaded with the first request, as `listen` would have done: routes may be added until then. */
+function whenReady(load: () => PromiseLike<unknown>, handlerOf: () => NodeHandler): NodeHandler {
+  let loading: PromiseLike<NodeHandler> | undefined;
+  let handler: NodeHandler | undefined;
+  return function whenReady(request, response) {
+    if (handler !== undefined) return handler(request, response);
+    loading ??= load().then(() => {
+      handler = handlerOf();
+      return handler;
     });
+    return loading.then((loaded) => loaded(request, response));
   };
 }

@@ -2,7 +2,7 @@
 
 import type { HeaderList, StatusLine } from "../../gateway.ts";
 
-/** Takes one apart; undefined for what is none. */
+/** Parses one; undefined for anything else. */
 export function parseInformational(
   data: string | Uint8Array,
 ): { readonly status: StatusLine; readonly headers: HeaderList } | undefined {

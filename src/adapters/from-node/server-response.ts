@@ -1,22 +1,32 @@
-/** Makes Node's `ServerResponse` whose head and chunks go to somebody else than a connection. */
+/** Makes Node's `ServerResponse` whose head and chunks go to an owner instead of a connection. */
 
-import { type IncomingMessage, OutgoingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { EventEmitter } from "node:events";
+import {
+  type IncomingMessage,
+  OutgoingMessage,
+  ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from "node:http";
 import type { HeaderList } from "../../gateway.ts";
 import { isHopByHop } from "../../http/field-rules.ts";
+import { removeHeaders } from "../../http/headers.ts";
 import type { GatewaySocket } from "./socket.ts";
 
 /** Who gets the response. Its chunks come through the socket. */
 export interface ResponseOwner {
+  /** Takes the head. Throws only what Node itself would throw at the handler. */
   head(response: ServerResponse, headers: HeaderList): void;
-  /** What is written from here on is the last chunk. */
+  /** Whether what is written now is the last chunk. */
   ending: boolean;
   ended(): void;
   finished(): void;
+  /** Takes what a listener throws. */
+  failed(error: unknown): void;
 }
 
 /**
- * Node's own methods and fields, behind `writeHead` and `end` of every version since 0.x. They are set on the instance:
+ * Node's own methods and fields, under `writeHead` and `end` in every version since 0.x. They are set on the instance:
  * frameworks like Express swap its prototype.
  */
 interface GatewayResponse extends ServerResponse {
@@ -32,7 +42,7 @@ const OWNER: unique symbol = Symbol("tsgi.owner");
 /** What makes `headersSent` true. */
 const SENT = "sent";
 
-/** A response that tells its owner its head, and that it has ended. */
+/** Makes a response that hands its head and its end to its owner. */
 export function makeServerResponse(
   request: IncomingMessage,
   socket: GatewaySocket,
@@ -41,24 +51,39 @@ export function makeServerResponse(
   const response = new ServerResponse(request) as GatewayResponse;
   response[OWNER] = owner;
   response._storeHeader = storeHeader;
-  response.end = end as GatewayResponse["end"];
+  response.end = endResponse as GatewayResponse["end"];
+  response.emit = emit;
   // As `assignSocket`, without its event and its listener.
   socket._httpMessage = response;
   (response as { socket: unknown }).socket = socket;
   return response;
 }
 
+const nodeEmit = EventEmitter.prototype.emit;
+
+/** Calls listeners; what one of them throws, or an error that nobody listens for, is the owner's. */
+function emit(this: GatewayResponse, name: string | symbol, ...args: unknown[]): boolean {
+  try {
+    return args.length === 0 ? nodeEmit.call(this, name) : nodeEmit.call(this, name, ...args);
+  } catch (error) {
+    this[OWNER].failed(error);
+    return true;
+  }
+}
+
 function storeHeader(this: GatewayResponse, _statusLine: string, headers: unknown): void {
-  this[OWNER].head(this, sentHeadersOf(this, headers));
+  const list = sentHeadersOf(this, headers);
+  // Node sends a length with a 204 where it was given one; the contract has none (RFC 9110 §8.6).
+  this[OWNER].head(this, this.statusCode === 204 ? removeHeaders(list, "Content-Length") : list);
   this._header = SENT;
   this._headerSent = true;
 }
 
 const nodeEnd = ServerResponse.prototype.end as (this: ServerResponse, ...args: unknown[]) => ServerResponse;
 
-function end(this: GatewayResponse, ...args: unknown[]): ServerResponse {
+function endResponse(this: GatewayResponse, ...args: unknown[]): ServerResponse {
   const owner = this[OWNER];
-  if (this.writableEnded) return nodeEnd.apply(this, args);
+  if (this.writableEnded || this.destroyed) return nodeEnd.apply(this, args);
   owner.ending = true;
   try {
     nodeEnd.apply(this, args);
@@ -67,27 +92,30 @@ function end(this: GatewayResponse, ...args: unknown[]): ServerResponse {
   }
   owner.ended();
   // "finish" has been scheduled before.
-  process.nextTick(finish, this);
+  process.nextTick(finishResponse, this);
   return this;
 }
 
-function finish(response: GatewayResponse): void {
+/** Takes the socket off a response that has been sent, as Node does. */
+function finishResponse(response: GatewayResponse): void {
+  if (response._closed) return;
   process.nextTick(emitClose, response);
-  detach(response);
-}
-
-/** To be called when the client is gone. */
-export function close(response: ServerResponse): void {
-  detach(response as GatewayResponse);
-  emitClose(response as GatewayResponse);
-}
-
-/** A response that is over has no socket. */
-function detach(response: GatewayResponse): void {
   const { socket } = response;
   if (socket !== null) (socket as unknown as GatewaySocket)._httpMessage = null;
-  (response as { socket: Socket | null }).socket = null;
+  (response as { socket: unknown }).socket = null;
   response[OWNER].finished();
+}
+
+/** Whether a response was handed over as a whole. */
+export function isSent(response: ServerResponse): boolean {
+  return response.socket === null;
+}
+
+/** Closes a response that has not been sent. Its socket stays: frameworks ask it whether they may still write. */
+export function closeResponse(response: ServerResponse): void {
+  if ((response as GatewayResponse)._closed) return;
+  (response as GatewayResponse)[OWNER].finished();
+  emitClose(response as GatewayResponse);
 }
 
 function emitClose(response: GatewayResponse): void {
@@ -95,6 +123,14 @@ function emitClose(response: GatewayResponse): void {
   response.destroyed = true;
   response._closed = true;
   response.emit("close");
+}
+
+/** Throws what Node throws at the handler for headers that it would not send either. */
+export function throwAsNode(headers: HeaderList): void {
+  for (const [name, value] of headers) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
 }
 
 /** The headers as they were set, or else as `writeHead` was given them: an object, pairs, or names and values in turn. */
@@ -116,9 +152,10 @@ function sentHeadersOf(response: ServerResponse, given: unknown): HeaderList {
   return list;
 }
 
-/** What is the server's own is left to it: the framework does not know which connection it is on. */
+/** Adds a header, except one that belongs to the connection: the framework does not know which one it is on. */
 function addHeader(list: [name: string, value: string][], name: string, value: unknown): void {
   if (isHopByHop(name)) return;
+  if (value === undefined) validateHeaderValue(name, value as unknown as string);
   if (Array.isArray(value)) for (const each of value) list.push([name, String(each)]);
   else list.push([name, String(value)]);
 }
@@ -127,7 +164,7 @@ function addHeader(list: [name: string, value: string][], name: string, value: u
 const OUT_HEADERS = nodeField("kOutHeaders");
 const NEEDS_DRAIN = nodeField("kNeedDrain");
 
-/** A field of responses that has no public name. */
+/** The symbol of a field that has no public name. */
 function nodeField(name: string): keyof ServerResponse | undefined {
   const symbols = Object.getOwnPropertySymbols(new OutgoingMessage());
   return symbols.find(({ description }) => description === name) as keyof ServerResponse | undefined;
@@ -139,7 +176,7 @@ function hasHeaders(response: ServerResponse): boolean {
 }
 
 /** Tells a response that there is room again. */
-export function drained(response: ServerResponse): void {
+export function emitDrain(response: ServerResponse): void {
   if (response.writableEnded || response.destroyed) return;
   if (NEEDS_DRAIN !== undefined)
     (response as { -readonly [Key in keyof ServerResponse]: unknown })[NEEDS_DRAIN] = false;

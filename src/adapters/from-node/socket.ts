@@ -1,18 +1,39 @@
 /** The socket of a request that came through the gateway: what Node handlers look at and call, without a connection. */
 
 import { EventEmitter } from "node:events";
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import type { Environ } from "../../gateway.ts";
 
-/** Who gets what is written, and learns that the socket is destroyed. */
+export type WriteCallback = (error?: Error | null) => void;
+
+/** Who gets what is written, and learns what happens to the socket. */
 export interface SocketOwner {
   /** As `Writable.write`: false asks to wait for `drain`. */
-  write(data: string | Uint8Array, encoding: BufferEncoding | undefined, callback?: (error?: Error) => void): boolean;
+  write(data: string | Uint8Array, encoding: BufferEncoding | undefined, callback?: WriteCallback): boolean;
+  /** The handler destroyed the socket, or ended it. */
   destroyed(error: Error | undefined): void;
+  /** Closes request, response and socket. */
+  close(): void;
+  /** The time that the handler set has passed without activity. Tells whether anybody listens for it. */
+  timedOut(): boolean;
+  /** Takes what a listener throws. */
+  failed(error: unknown): void;
+  /** Whether nothing of the response is still to come. */
+  readonly isOver: boolean;
+  readonly bytesWritten: number;
 }
 
 /** Nothing is ever held back here; Node counts in it when it corks. */
 const WRITABLE_STATE = { corked: 0 };
+
+/** What few handlers ask for. */
+interface SocketDetails {
+  isClosed: boolean;
+  errored: Error | null;
+  timeout: number | undefined;
+  timer: NodeJS.Timeout | undefined;
+  encrypted: boolean | undefined;
+}
 
 // An emitter whose constructor is not called: its methods make what they need, and hardly anybody listens here.
 export interface GatewaySocket extends EventEmitter {}
@@ -27,10 +48,16 @@ export class GatewaySocket {
   _httpMessage: unknown = null;
   readonly #environ: Environ;
   readonly #owner: SocketOwner;
+  #details: SocketDetails | undefined;
 
   constructor(environ: Environ, owner: SocketOwner) {
     this.#environ = environ;
     this.#owner = owner;
+  }
+
+  get #own(): SocketDetails {
+    this.#details ??= { isClosed: false, errored: null, timeout: undefined, timer: undefined, encrypted: undefined };
+    return this.#details;
   }
 
   get remoteAddress(): string | undefined {
@@ -42,17 +69,49 @@ export class GatewaySocket {
   }
 
   get remoteFamily(): "IPv4" | "IPv6" | undefined {
-    const { remoteAddress } = this;
-    if (remoteAddress === undefined) return undefined;
-    return isIPv6(remoteAddress) ? "IPv6" : "IPv4";
+    return familyOf(this.remoteAddress);
+  }
+
+  get localAddress(): string | undefined {
+    const { SERVER_NAME: name } = this.#environ;
+    return isIP(name) > 0 ? name : undefined;
   }
 
   get localPort(): number {
     return Number(this.#environ.SERVER_PORT);
   }
 
-  get encrypted(): true | undefined {
-    return this.#environ["tsgi.url_scheme"] === "https" ? true : undefined;
+  get localFamily(): "IPv4" | "IPv6" | undefined {
+    return familyOf(this.localAddress);
+  }
+
+  /** The server of the connection: handlers listen for its `close`, proxies for its `upgrade` too. */
+  get server(): object | undefined {
+    return this.#environ["tsgi.exchange"].server;
+  }
+
+  get encrypted(): boolean | undefined {
+    const isSecure = this.#environ["tsgi.url_scheme"] === "https" ? true : undefined;
+    return this.#details?.encrypted ?? isSecure;
+  }
+
+  /** Set where a handler knows better: a proxy in front may have taken TLS off. */
+  set encrypted(value: boolean | undefined) {
+    this.#own.encrypted = value ?? false;
+  }
+
+  /** As on a TLS socket whose client sent no certificate; undefined on a plain one. */
+  get getPeerCertificate(): (() => object) | undefined {
+    return this.encrypted ? noCertificate : undefined;
+  }
+
+  get authorized(): false | undefined {
+    return this.encrypted ? false : undefined;
+  }
+
+  /** Bytes of the body of this response. */
+  get bytesWritten(): number {
+    return this.#owner.bytesWritten;
   }
 
   get writableHighWaterMark(): number {
@@ -76,23 +135,47 @@ export class GatewaySocket {
     return false;
   }
 
-  get timeout(): number {
-    return 0;
+  get timeout(): number | undefined {
+    return this.#details?.timeout;
+  }
+
+  get closed(): boolean {
+    return this.#details?.isClosed ?? false;
+  }
+
+  get errored(): Error | null {
+    return this.#details?.errored ?? null;
   }
 
   get readyState(): "open" | "closed" {
     return this.destroyed ? "closed" : "open";
   }
 
-  write(data: string | Uint8Array, encoding?: BufferEncoding, callback?: (error?: Error) => void): boolean {
+  /** Calls listeners; what one of them throws is the owner's. An error that nobody listens for is not thrown either. */
+  emit(name: string | symbol, ...args: unknown[]): boolean {
+    if (name === "error" && this.listenerCount("error") === 0) return false;
+    try {
+      return EventEmitter.prototype.emit.call(this, name, ...args);
+    } catch (error) {
+      this.#owner.failed(error);
+      return true;
+    }
+  }
+
+  write(data: string | Uint8Array, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
+    if (this.#details !== undefined) this.isActive();
+    if (typeof encoding === "function") return this.#owner.write(data, undefined, encoding);
     return this.#owner.write(data, encoding, callback);
   }
 
-  /** Ends the exchange, so that a response that is under way does not look whole. */
+  /** Destroys the exchange: a response that is under way does not look whole. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
-    this.close();
-    this.#owner.destroyed(error);
+    this.shut();
+    if (error) this.#own.errored = error;
+    this.#owner.destroyed(error ?? undefined);
+    if (error) process.nextTick(emitError, this, error);
+    setImmediate(closeOwner, this.#owner);
     return this;
   }
 
@@ -100,28 +183,67 @@ export class GatewaySocket {
     this.destroy();
   }
 
-  /** The exchange is over for other reasons. */
-  close(): void {
+  /** Ends the exchange, as the end of a connection would: a response that has not ended by then does not look whole. */
+  end(data?: unknown, encoding?: BufferEncoding): this {
+    if (typeof data === "string" || data instanceof Uint8Array) this.write(data, encoding);
+    return this.#owner.isOver ? this : this.destroy();
+  }
+
+  /** Takes nothing any more. */
+  shut(): void {
     if (this.destroyed) return;
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
-    this.emit("close", false);
+    this.setTimeout(0);
+  }
+
+  /** Emits `close`, once. */
+  emitClose(): void {
+    if (this.closed) return;
+    this.#own.isClosed = true;
+    this.emit("close", this.errored !== null);
   }
 
   address(): object {
-    return { port: this.localPort };
+    const { localAddress: address, localFamily: family, localPort: port } = this;
+    return { address, family, port };
   }
 
-  // The connection is the server's: its limits hold, and what is set here says nothing.
-
-  end(): this {
+  /**
+   * Emits `timeout` on request, response and socket after so many milliseconds without activity; 0 turns it off. Where
+   * neither request nor response has a listener for it, the socket is destroyed, as on a Node server.
+   */
+  setTimeout(milliseconds: number, callback?: () => void): this {
+    if (milliseconds === 0 && this.#details === undefined) return this;
+    const own = this.#own;
+    clearTimeout(own.timer);
+    own.timeout = milliseconds;
+    if (callback !== undefined) {
+      if (milliseconds === 0) this.off("timeout", callback);
+      else this.once("timeout", callback);
+    }
+    own.timer = milliseconds === 0 ? undefined : setTimeout(() => this.#timedOut(), milliseconds).unref();
     return this;
   }
 
-  setTimeout(): this {
-    return this;
+  #timedOut(): void {
+    const isHeard = this.#owner.timedOut();
+    this.emit("timeout");
+    if (!isHeard) this.destroy();
   }
+
+  /** Something was read or written: the time starts again. */
+  isActive(): void {
+    this.#details?.timer?.refresh();
+  }
+
+  /** Nothing comes through here: the body of the request is in the request. */
+  pipe<Destination>(destination: Destination): Destination {
+    return destination;
+  }
+
+  // The connection is the server's: what is set here says nothing.
 
   setNoDelay(): this {
     return this;
@@ -151,5 +273,22 @@ export class GatewaySocket {
     return this;
   }
 }
+
+// A connection emits its error first, and closes when the event loop comes to that.
+
+function emitError(socket: GatewaySocket, error: Error): void {
+  socket.emit("error", error);
+}
+
+function closeOwner(owner: SocketOwner): void {
+  owner.close();
+}
+
+function familyOf(address: string | undefined): "IPv4" | "IPv6" | undefined {
+  if (address === undefined) return undefined;
+  return isIPv6(address) ? "IPv6" : "IPv4";
+}
+
+const noCertificate = (): object => ({});
 
 Object.setPrototypeOf(GatewaySocket.prototype, EventEmitter.prototype);

@@ -242,6 +242,10 @@ export class ResponseSink implements Sink {
   get requestTrailers(): HeaderList {
     return headerPairs(this.#request.rawTrailers);
   }
+
+  get server(): object | undefined {
+    return (this.#request.socket as { server?: object }).server;
+  }
 }
 
 function reset(socket: Socket): void {
