@@ -110,10 +110,8 @@ test("request: aborting the signal is the client going away", async () => {
   const controller = new AbortController();
   let aborted = false;
   const app: App = async (environ, startResponse) => {
-    environ["tsgi.exchange"].onAbort?.(() => {
-      aborted = true;
-    });
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    aborted = true;
     startResponse("200 OK", []);
   };
   const pending = request(app, "/", { signal: controller.signal });

@@ -31,10 +31,11 @@ export interface FromFetchOptions {
   url?: "inner" | "full";
   /**
    * Whether the globals `Response`, `Request` and `fetch` are replaced, for the whole process and for good, by ones that make
-   * the platform's objects only when something needs them. A small response then costs a third of the CPU time. Classes that
-   * extended `Request` before (`class X extends Request`) do not take the lazy requests that handlers get then, so set it before
-   * such modules are loaded. `false`: handlers get requests of the platform. Default: nothing is replaced, and handlers get lazy
-   * requests only where something else has replaced the globals, as the command `tsgi` does before it loads a module.
+   * the platform's objects only when something needs them. A small exchange then costs a fifth to a third of the CPU time.
+   * Classes that extended `Request` before (`class X extends Request`) do not take the lazy requests that handlers get then, so
+   * set it before such modules are loaded. `false`: handlers get requests of the platform. Default: nothing is replaced, and
+   * handlers get lazy requests only where something else has replaced the globals, as the command `tsgi` does before it loads a
+   * module.
    */
   globals?: boolean;
   /**

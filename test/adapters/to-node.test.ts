@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import * as http2 from "node:http2";
 import * as https from "node:https";
 import { type AddressInfo, connect, type Server } from "node:net";
@@ -583,3 +583,57 @@ test("toNode: unknown options are refused", () => {
   assert.throws(() => toNode(echo, { next: true } as ToNodeOptions), { code: "TSGI_BAD_OPTION" });
   assert.throws(() => toNode(echo, { fallthrough: 1 as unknown as boolean }), { code: "TSGI_BAD_OPTION" });
 });
+
+test("toNode: on a response that is not of a server, as Fastify's inject has it", async (t) => {
+  for (const app of [echo, late]) {
+    const { log, listener: guest } = listener(app);
+    const host = Fastify();
+    host.get("/a/*", (incoming, reply) => {
+      reply.hijack();
+      guest(incoming.raw, reply.raw);
+    });
+    t.after(() => host.close());
+    const response = await host.inject("/a/x?b");
+    assert.equal(response.statusCode, 200);
+    assert.equal(response.body, app === late ? "late" : JSON.stringify(["GET", "", "/a/x", "b", "/a/x?b", ""]));
+    assert.deepEqual(log, []);
+  }
+});
+
+for (const [what, make, leave] of [
+  [
+    "HTTP/1",
+    createServer,
+    async (port) => {
+      const client = await RawClient.open(connect(port, "127.0.0.1"));
+      client.get("/");
+      await aWhile();
+      client.socket.destroy();
+    },
+  ],
+  [
+    "HTTP/2",
+    http2.createServer,
+    async (port) => {
+      const session = http2.connect(`http://127.0.0.1:${port}`).on("error", () => {});
+      session.request({ ":path": "/" }).on("error", () => {});
+      await aWhile();
+      session.destroy();
+    },
+  ],
+] as [string, (listener: never) => unknown, (port: number) => Promise<void>][]) {
+  test(`toNode: a host that calls it for a client that has left hears nothing of it, over ${what}`, async (t) => {
+    let runs = 0;
+    let isCalled = false;
+    const guest = toNode(() => void runs++);
+    const host = async (request: IncomingMessage, response: ServerResponse) => {
+      await new Promise((resolve) => response.once("close", resolve));
+      await aWhile();
+      guest(request, response, failing);
+      isCalled = true;
+    };
+    await leave(await listen(t, make(host as never) as Server));
+    await eventually(() => isCalled);
+    assert.equal(runs, 0);
+  });
+}
