@@ -897,11 +897,11 @@ test("mapDocument: reading ends when the client leaves, and the body is closed",
   assert.ok(read < 10, String(read));
 });
 
-test("mapChunks: a million chunks that are dropped keep no promise each", async () => {
+test("mapChunks: a hundred thousand chunks that are dropped keep no promise each", async () => {
   let mapped = 0;
   const app: App = async function* (_environ, startResponse) {
     startResponse("200 OK", [["Content-Type", "text/plain"]]);
-    for (let index = 0; index < 1_000_000; index++) yield "x";
+    for (let index = 0; index < 100_000; index++) yield "x";
   };
   const counting = mapChunks("text/plain", () => ({
     chunk() {
@@ -910,5 +910,5 @@ test("mapChunks: a million chunks that are dropped keep no promise each", async 
     },
     end: () => String(mapped),
   }));
-  assert.equal(await bodyOf(transform(app, counting), "/", { lint: false }), "1000000");
+  assert.equal(await bodyOf(transform(app, counting), "/", { lint: false }), "100000");
 });
