@@ -253,13 +253,14 @@ test("responses: informational ones come first, as they were given", async (t) =
       ["X-Any", "1"],
     ]);
     inform("102 Processing", []);
-    for (const [status, value] of [
-      ["200 OK", "a"],
-      ["101 Switching Protocols", "a"],
-      ["103 Early Hints", "a\r\nX-Injected: 1"],
+    for (const [status, name, value] of [
+      ["200 OK", "X", "a"],
+      ["101 Switching Protocols", "X", "a"],
+      ["103 Early Hints", "X", "a\r\nX-Injected: 1"],
+      ["103 Early Hints", "Content-Length", "1"],
     ] as const) {
       try {
-        inform(status, [["X", value]]);
+        inform(status, [[name, value]]);
       } catch (error) {
         errors.push((error as { code: string }).code);
       }
@@ -277,7 +278,7 @@ HTTP/1.1 102 Processing
 
 `;
   assert.equal(await client.get("/").until("hello"), wire(expected) + HELLO);
-  assert.deepEqual(errors, ["TSGI_BAD_STATUS", "TSGI_BAD_STATUS", "TSGI_BAD_HEADER"]);
+  assert.deepEqual(errors, ["TSGI_BAD_STATUS", "TSGI_BAD_STATUS", "TSGI_BAD_HEADER", "TSGI_BAD_HEADER"]);
   client.clear();
   client.send("GET / HTTP/1.0\r\n\r\n");
   assert.match(await client.all(), /^HTTP\/1\.1 200 OK\r\n/);
