@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Command } from "../support/command.ts";
+import { install } from "../support/installation.ts";
 import { cli, root } from "../support/session.ts";
 
 const modules = fileURLToPath(new URL("modules", import.meta.url));
@@ -39,11 +40,11 @@ for (const [what, args, message] of [
   ],
   ["an unknown option", ["--prot", "1"], "Unknown option '--prot'; see tsgi --help"],
   ["an argument too many", ["site.mjs", "x"], '"x" is one argument too many; see tsgi --help'],
-  ["a port that is none", ["site.mjs", "--port", "99999"], "--port 99999 is no port; choose 0 to 65535"],
+  ["a port that is none", ["site.mjs", "--port", "99999"], "--port 99999 is not a port; choose 0 to 65535"],
   [
     "a socket and a port",
     ["site.mjs", "--unix", "s", "--port", "1"],
-    "--unix stands instead of --host and --port; leave those out",
+    "--unix replaces --host and --port; leave those out",
   ],
   ["a key without its certificate", ["site.mjs", "--tls-key", "k"], "https needs both --tls-key and --tls-cert"],
   ["a key that is not there", ["site.mjs", "--tls-key", "k", "--tls-cert", "c"], "--tls-key k cannot be read: ENOENT"],
@@ -65,12 +66,12 @@ for (const [what, args, message] of [
 }
 
 for (const [file, message] of [
-  ["throws.mjs", /^tsgi: throws\.mjs cannot be loaded: Error: at the top \(at .*throws\.mjs:1:7\)\n$/],
+  ["throws.mjs", /^tsgi: throws\.mjs cannot be loaded: Error: at the top \(throws\.mjs:1:7\)\n$/],
   [
     "missing-import.mjs",
     /^tsgi: missing-import\.mjs cannot be loaded: Error: Cannot find module '.*not-there\.mjs'.*\n$/,
   ],
-  ["syntax.mjs", /^tsgi: syntax\.mjs cannot be loaded: SyntaxError: .*\n$/],
+  ["syntax.mjs", /^tsgi: syntax\.mjs cannot be loaded: SyntaxError: Unexpected token ';' \(\S*syntax\.mjs:1\)\n$/],
 ] as const) {
   test(`tsgi: ${file} is one line that says where`, () => {
     // A file that is no JavaScript would fail the linter, so it is written here.
@@ -88,7 +89,10 @@ test("tsgi: a port in use is one line and exit code 1", async () => {
   const { code, error } = ended("site.mjs", "--port", String(port));
   server.close();
   assert.equal(code, 1);
-  assert.match(error, /^tsgi: 127\.0\.0\.1:\d+ is in use\. Stop what runs there or choose another port; .*\n$/);
+  assert.match(
+    error,
+    /^tsgi: 127\.0\.0\.1:\d+ is in use\. Stop the program that listens there, or choose another port; .*\n$/,
+  );
 });
 
 test("tsgi: --help and --version", () => {
@@ -103,20 +107,9 @@ test("tsgi: --help and --version", () => {
 test("tsgi: without tsx, a Node that runs no TypeScript says what to install", {
   skip: "typescript" in process.features && !!process.features.typescript && "this Node runs TypeScript",
 }, () => {
-  // A copy of the package outside of this repository, where no tsx is in reach.
-  cpSync(join(root, "dist"), join(scratch, "dist"), { recursive: true });
-  cpSync(join(root, "package.json"), join(scratch, "package.json"));
-  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-    packages: Record<string, { dev?: boolean }>;
-  };
-  for (const [path, { dev }] of Object.entries(lock.packages)) {
-    if (path !== "" && !dev) cpSync(join(root, path), join(scratch, path), { recursive: true });
-  }
+  const cli = install(scratch);
   writeFileSync(join(scratch, "site.ts"), "export const app = 1;\n");
-  const { status, stderr } = spawnSync(process.execPath, ["dist/src/cli.js", "site.ts"], {
-    cwd: scratch,
-    encoding: "utf8",
-  });
+  const { status, stderr } = spawnSync(process.execPath, [cli, "site.ts"], { cwd: scratch, encoding: "utf8" });
   assert.equal(status, 2);
   assert.equal(
     stderr,
