@@ -92,9 +92,16 @@ export class Command {
   };
 }
 
-/** Resolves once a condition holds; the test's own time limit applies. */
+/** How long a test waits for a condition, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** Resolves once a condition holds; rejects where that takes too long. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const deadline = Date.now() + PATIENCE;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** A response as `curl` shows it, its headers by name, without those that depend on the time and on the connection. */
