@@ -3,8 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { isUserFrame } from "../server/error-page.ts";
+import { pathToFileURL } from "node:url";
+import { pathOf, userPlace } from "../server/stack.ts";
 
 /** Where something went wrong: a path, a line and perhaps a column. */
 interface Place {
@@ -74,9 +74,8 @@ function placeOfHeading({ stack = "" }: Error): Place | undefined {
 
 /** The innermost frame of the user's own code. */
 function placeOfFrame({ stack = "" }: Error): Place | undefined {
-  const frame = stack.split("\n").find(isUserFrame) ?? "";
-  const parts = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:\\).*?):(\d+:\d+)\)?$/.exec(frame);
-  return parts === null ? undefined : { path: pathOf(parts[1] as string), position: parts[2] as string };
+  const place = userPlace(stack);
+  return place && { path: place.path, position: `${place.line}:${place.column}` };
 }
 
 /**
@@ -93,10 +92,6 @@ function locate(error: Error, module: string, execArgv: readonly string[]): Plac
   });
   const parts = /^((?:file:\/\/|\/|[A-Za-z]:\\).*):(\d+)\n(?:.*\n){0,4}\nSyntaxError/m.exec(stderr);
   return parts === null ? undefined : { path: pathOf(parts[1] as string), position: parts[2] as string };
-}
-
-function pathOf(location: string): string {
-  return location.startsWith("file://") ? fileURLToPath(location) : location;
 }
 
 /** Messages of Node for an ES module that is loaded as CommonJS. */

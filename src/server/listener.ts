@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BuildEnviron } from "../exchange/environ.ts";
+import { traceInnermost } from "../exchange/innermost.ts";
 import { Responder } from "../exchange/responder.ts";
 import type { ResponderOptions } from "../exchange/sink.ts";
 import type { App, Environ, StatusLine } from "../gateway.ts";
@@ -29,6 +30,8 @@ export function requestListener(
   options: ResponderOptions,
   { requestsPerConnection, headersCount }: RequestLimits,
 ): RequestListener {
+  // Only an error page shows which environ it was.
+  const isTraced = options.errorPage !== undefined;
   const mostLines = headersCount === 0 ? Number.POSITIVE_INFINITY : 2 * headersCount;
   return function listener(request, response, expectsContinue) {
     const connection = Connection.of(request.socket);
@@ -68,6 +71,7 @@ export function requestListener(
       );
       environ["tsgi.input"] = connection.input;
     }
+    if (isTraced) traceInnermost(environ);
     responder.run(app, environ);
   };
 }

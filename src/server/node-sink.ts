@@ -2,10 +2,9 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { TsgiError } from "../errors.ts";
 import type { Sink } from "../exchange/sink.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
-import { checkHeaders, isBeyondAscii, preparedHeaders } from "../http/field-rules.ts";
+import { isBeyondAscii, preparedHeaders } from "../http/field-rules.ts";
 import { getHeader, headerPairs } from "../http/headers.ts";
 import type { Status } from "../http/status.ts";
 import type { Connection, Watcher } from "./connection.ts";
@@ -157,17 +156,6 @@ export class NodeSink implements Sink, Watcher {
   }
 
   inform(status: StatusLine, headers: HeaderList): void {
-    if (!/^1(?!01)\d\d [\t\x20-\x7e]*$/.test(status)) {
-      throw new TsgiError("TSGI_BAD_STATUS", `${JSON.stringify(status)} is not an informational response`, {
-        hint: 'Send "103 Early Hints", "102 Processing" or "100 Continue".',
-      });
-    }
-    // RFC 9110 §8.6: a 1xx has no Content-Length.
-    if (checkHeaders(headers) >= 0) {
-      throw new TsgiError("TSGI_BAD_HEADER", "an informational response has no Content-Length", {
-        hint: "Leave it out: only the final response has a body.",
-      });
-    }
     const response = this.#response;
     // HTTP/1.0 has no informational responses, and a response that is not first on the connection has to wait its turn.
     if (response.headersSent || response.socket === null || this.closed || this.#request.httpVersion === "1.0") return;
