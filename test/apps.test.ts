@@ -94,7 +94,6 @@ test("text: headers that are changed after it was built change nothing", async (
 for (const [what, make, code] of [
   ["text: a status that is not one", () => text("", { status: "OK" as StatusLine }), "TSGI_BAD_STATUS"],
   ["text: a header that is not one", () => text("", { headers: [["X", "\n"]] }), "TSGI_BAD_HEADER"],
-  ["redirect: a location beyond ASCII", () => redirect("/日本"), "TSGI_BAD_HEADER"],
   ["checkApp: null", () => checkApp(null), "TSGI_NO_APP"],
   ["checkApp: a body", () => checkApp("hi"), "TSGI_NO_APP"],
 ] as const) {
