@@ -323,6 +323,15 @@ test("tsgi check: asks every mount, also those within mounts", () => {
   assert.equal(ended("check", "mounts.mjs:fine").code, 0);
 });
 
+test("tsgi check: sees through middleware that says what it wraps, and asks routes", () => {
+  const { code, out } = ended("check", "mounts.mjs:wrapped");
+  assert.equal(code, 0);
+  assert.deepEqual(
+    [...out.matchAll(/^ok {6}GET (\/(?:fine|users)\S*) +(\d+)/gm)].map(([, path, status]) => `${path} ${status}`),
+    ["/fine 200", "/fine/tsgi-check 200", "/users/x 404", "/users/x/tsgi-check 404"],
+  );
+});
+
 test("tsgi check: asks the paths that it is given", () => {
   const { code, out } = ended("check", "mounts.mjs", "/fine", "/users/1/tab/broken?x=1");
   assert.equal(code, 1);
