@@ -1,4 +1,4 @@
-/** A stream that never ends: the body of an app is asked for its next chunk for as long as somebody reads. */
+/** A stream that never ends: the body of an app is asked for its next chunk for as long as the client reads. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { type App, notFound, pathTo } from "tsgi";

@@ -47,7 +47,7 @@ const FUNCTIONS: readonly AppShape[] = [
   { what: "a tsgi app", interface: "tsgi", is: (value) => isCallable(value) },
 ];
 
-/** What a function is that somebody says to be of an interface. */
+/** How a function is called whose interface was named. */
 const NAMED = { tsgi: "a tsgi app", node: "a Node handler", fetch: "a Fetch handler" } as const;
 
 /** An export as an app: of the interface that it is said to have, or else of the one detected. Undefined where it is none. */

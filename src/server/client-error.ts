@@ -10,7 +10,7 @@ import { Connection } from "./connection.ts";
 export interface Refusal {
   readonly socket: Socket;
   readonly status: StatusLine;
-  /** What the client sent, as far as it is known. */
+  /** What the client sent; undefined where that is not known. */
   readonly received: Uint8Array | undefined;
 }
 

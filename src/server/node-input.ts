@@ -11,7 +11,7 @@ const DONE: Step = Object.freeze({ done: true, value: undefined });
 
 /**
  * NodeInput reads the body of one request. What has arrived stays readable, also when the client has left and after the
- * response; what had not arrived by then rejects. A read that nobody waits for never ends the process.
+ * response; what had not arrived by then rejects. A read that is never awaited does not end the process.
  */
 export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsumer {
   readonly #request: LeanRequest;
