@@ -79,7 +79,7 @@ export class LeanRequest extends IncomingMessage {
 
   /** Node calls this after a response to have the rest of the body discarded. What has arrived stays readable. */
   _dump(): void {
-    if (this.consumer === undefined && this.readableLength > 0) this.arrived = [...this.takeArrived()];
+    if (this.consumer === undefined && this.readableLength > 0) this.arrived = this.takeArrived();
     this.ended = this.endPending && !this.#isListenedTo;
     if (this.ended) return;
     if (this.endPending) this.#emitEnd();
@@ -87,7 +87,7 @@ export class LeanRequest extends IncomingMessage {
   }
 
   /** Gives what has arrived unread, once; also after the client has left. From Node 26 on, a read gives one chunk of it. */
-  takeArrived(): readonly Uint8Array[] {
+  takeArrived(): Uint8Array[] {
     const chunks = this.arrived ?? [];
     this.arrived = undefined;
     for (let chunk = this.read(); chunk !== null; chunk = this.read()) chunks.push(chunk as Uint8Array);
