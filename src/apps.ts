@@ -8,6 +8,7 @@ import { TsgiError } from "./errors.ts";
 import type { App, Chunk, HeaderList, StatusLine } from "./gateway.ts";
 import { prepareHeaders } from "./http/field-rules.ts";
 import { hasHeader } from "./http/headers.ts";
+import { escapeNonAscii } from "./http/path.ts";
 import { parseStatus } from "./http/status.ts";
 
 /** What a ready-made response may change. */
@@ -53,12 +54,17 @@ function encodeJson(value: unknown): string {
 }
 
 /**
- * `redirect("/login")` sends the client elsewhere. The location is sent as it is: build one below a mount with `pathTo`.
- * Default status `"302 Found"`; `"303 See Other"` after a POST, `"308 Permanent Redirect"` for good (RFC 9110 §15.4).
+ * `redirect("/login")` sends the client elsewhere. Characters beyond ASCII are percent-encoded as UTF-8; the rest of the
+ * location is sent as it is: build one below a mount with `pathTo`. Default status `"302 Found"`; `"303 See Other"` after a
+ * POST, `"308 Permanent Redirect"` for good (RFC 9110 §15.4). Throws `TSGI_BAD_HEADER` for half of a surrogate pair, and
+ * for a control character.
  */
 export function redirect(location: string, options: ResponseOptions = {}): App {
   const { status = "302 Found", headers = [] } = options;
-  return response("", "text/plain; charset=utf-8", { status, headers: [["Location", location], ...headers] });
+  return response("", "text/plain; charset=utf-8", {
+    status,
+    headers: [["Location", escapeNonAscii(location) ?? location], ...headers],
+  });
 }
 
 /** Answers 404. */

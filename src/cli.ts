@@ -7,7 +7,7 @@ import { check } from "./cli/check.ts";
 import { CommandError } from "./cli/command-error.ts";
 import { loadApp, loadOptions } from "./cli/load-app.ts";
 import { precompress, precompressOptions } from "./cli/precompress.ts";
-import { runOptions, serveUntilSignal } from "./cli/serve-command.ts";
+import { serveCommandOptions, serveUntilSignal, withInterfaceHint } from "./cli/serve-command.ts";
 import { staticApp } from "./cli/static.ts";
 import { USAGE } from "./cli/usage.ts";
 
@@ -18,12 +18,20 @@ async function main(args: string[]): Promise<number> {
   return run(parsed);
 }
 
-async function run({ action, target, flags }: Arguments): Promise<number> {
+async function run({ action, target, paths, flags }: Arguments): Promise<number> {
   if (action === "precompress") return precompress(target, precompressOptions(flags));
-  const options = runOptions(flags);
+  if (action === "check") {
+    const { app, name } = await loadApp(target, loadOptions(flags));
+    return check(app, name, paths);
+  }
+  const options = serveCommandOptions(flags);
   if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);
-  const { app, name } = await loadApp(target, loadOptions(flags));
-  return action === "check" ? check(app, name) : serveUntilSignal(app, name, options);
+  const loaded = await loadApp(target, loadOptions(flags));
+  return serveUntilSignal(
+    loaded.app,
+    loaded.title,
+    loaded.isGuessed ? withInterfaceHint(options, loaded.name) : options,
+  );
 }
 
 function print(text: string): number {

@@ -161,10 +161,16 @@ export function describeError(error: unknown): string {
 function stackOf(error: unknown, seen: readonly unknown[]): string {
   if (!(error instanceof Error)) return textOf(error);
   const text = error.stack ?? `${error.name}: ${error.message}`;
+  const path = [...seen, error];
+  const parts =
+    error instanceof AggregateError ? error.errors.map((part) => `\nOne of these: ${partOf(part, path)}`) : [];
   const { cause } = error;
-  return cause === undefined || cause === error || seen.includes(cause)
-    ? text
-    : `${text}\nCaused by: ${stackOf(cause, [...seen, error])}`;
+  if (cause !== undefined && !path.includes(cause)) parts.push(`\nCaused by: ${stackOf(cause, path)}`);
+  return text + parts.join("");
+}
+
+function partOf(part: unknown, seen: readonly unknown[]): string {
+  return seen.includes(part) ? "the same error" : stackOf(part, seen);
 }
 
 /** A value that is no error may have no text: an object without prototype, a failing `toString`. */

@@ -9,4 +9,4 @@ export {
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
 export * from "./fetch.ts";
-export { type ServeOptions, type Server, serve } from "./server/serve.ts";
+export { type CloseOptions, type ServeOptions, type Server, serve, type TlsOptions } from "./server/serve.ts";

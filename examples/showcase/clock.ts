@@ -1,4 +1,4 @@
-/** A stream that never ends: the body of an app is asked for its next chunk for as long as somebody reads. */
+/** A stream that never ends: the body of an app is asked for its next chunk for as long as the client reads. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { type App, notFound, pathTo } from "tsgi";
@@ -7,8 +7,8 @@ import { page } from "./layout.ts";
 
 const face: App = (environ, startResponse) => {
   const content = `<h1>Clock</h1>
-<p class="lead">One response that goes on: an async generator yields a chunk each second, and its <code>finally</code> runs
-when you leave.</p>
+<p class="lead">One response that goes on: an async generator yields a chunk each second, and <code>exchange.signal</code>
+ends its wait when you leave.</p>
 <p class="time"><time id="time" data-events="${pathTo(environ, "/events")}">··:··:··</time></p>
 <script type="module" src="/static/clock.js"></script>`;
   return page("Clock", content)(environ, startResponse);

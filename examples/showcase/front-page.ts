@@ -7,10 +7,10 @@ import { page } from "./layout.ts";
 export function frontPage(source: string): App {
   const composition = source.slice(source.indexOf("const mounts"), source.length).trim();
   const overview = page("Overview", content(composition));
-  const missing = page("Not found", "<h1>Nothing here</h1><p>No mount takes this path, and there is no such file.</p>");
+  const nothing = "<h1>Nothing here</h1><p>No mount takes this path, and there is no such file.</p>";
+  const missing = page("Not found", nothing, "404 Not Found");
   return function frontPage(environ, startResponse) {
-    if (environ.PATH_INFO === "/") return overview(environ, startResponse);
-    return missing(environ, (_status, headers, error) => startResponse("404 Not Found", headers, error));
+    return (environ.PATH_INFO === "/" ? overview : missing)(environ, startResponse);
   };
 }
 

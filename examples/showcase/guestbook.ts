@@ -31,5 +31,6 @@ ${form}
     return redirect(pathTo(environ, "/"), { status: "303 See Other" })(environ, startResponse);
   };
 
-  return router(page("Not found", "<h1>No such page in the guestbook</h1>"), { "GET /": show, "POST /": add });
+  const missing = page("Not found", "<h1>No such page in the guestbook</h1>", "404 Not Found");
+  return router(missing, { "GET /": show, "POST /": add });
 }

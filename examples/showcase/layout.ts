@@ -1,10 +1,10 @@
 /** The frame that the pages of the showcase share. */
 
-import { type App, html } from "tsgi";
+import { type App, html, type StatusLine } from "tsgi";
 
 /** A page as an app. `content` is HTML already. */
-export function page(title: string, content: string): App {
-  return html(`<!doctype html>
+export function page(title: string, content: string, status: StatusLine = "200 OK"): App {
+  const text = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -27,5 +27,6 @@ ${content}
 </main>
 </body>
 </html>
-`);
+`;
+  return html(text, { status });
 }

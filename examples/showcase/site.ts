@@ -1,5 +1,5 @@
 /**
- * The showcase: two apps, a folder and a transformer, composed. Run it: npm start
+ * The showcase: three apps, a folder and a transformer, composed. Run it: npm start
  */
 
 import { readFileSync } from "node:fs";

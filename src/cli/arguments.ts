@@ -1,20 +1,24 @@
-/** The command line, taken apart. */
+/** Parses the command line. */
 
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { nearestTo } from "../options.ts";
 import { CommandError } from "./command-error.ts";
 
-/** What the command can do. */
+/** What the command does. */
 export type Action = "serve" | "static" | "precompress" | "check";
 
-/** What the command is to do. */
+/** What the command is asked to do. */
 export interface Arguments {
   readonly action: Action;
   /** The module with its export, or the folder. */
   readonly target: string;
+  /** The request paths that `check` is given. */
+  readonly paths: readonly string[];
   readonly flags: Flags;
 }
 
-/** The options as they were given; each part of the command checks the values of its own. */
+/** The options as given; each part of the command checks the values of its own. */
 export interface Flags {
   readonly interface?: string | undefined;
   readonly factory?: boolean | undefined;
@@ -42,7 +46,7 @@ const LOADING = { interface: { type: "string" }, factory: { type: "boolean" } } 
 
 const SERVING = {
   host: { type: "string" },
-  port: { type: "string" },
+  port: { type: "string", short: "p" },
   unix: { type: "string" },
   "tls-key": { type: "string" },
   "tls-cert": { type: "string" },
@@ -64,27 +68,54 @@ const STATIC = {
 
 const PRECOMPRESS = { only: { type: "string" }, quiet: { type: "boolean" } } as const;
 
-/** What each action is called and which options it takes. */
-const ACTIONS: readonly { readonly action: Action; readonly called: string; readonly takes: object }[] = [
-  { action: "serve", called: "tsgi <module>", takes: { ...LOADING, ...SERVING } },
-  { action: "static", called: "tsgi static", takes: STATIC },
-  { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS },
-  { action: "check", called: "tsgi check", takes: LOADING },
+interface ActionRule {
+  readonly action: Action;
+  /** How messages call it. */
+  readonly called: string;
+  /** Its options. */
+  readonly takes: object;
+  /** How many arguments it takes, its own name included. */
+  readonly most: number;
+}
+
+const SERVE: ActionRule = { action: "serve", called: "tsgi <module>", takes: { ...LOADING, ...SERVING }, most: 1 };
+
+/** The actions that are called by their name. */
+const NAMED: readonly ActionRule[] = [
+  { action: "static", called: "tsgi static", takes: STATIC, most: 2 },
+  { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS, most: 2 },
+  { action: "check", called: "tsgi check", takes: LOADING, most: Number.POSITIVE_INFINITY },
 ];
 
-/** Takes the command line apart. Throws a `CommandError` that says what is wrong with it. */
+/** Parses the command line. Throws a `CommandError` that says what is wrong with it. */
 export function parseArguments(args: string[]): Arguments {
   const { flags, positionals } = parse(args);
-  const [first, second] = positionals;
-  const action = ACTIONS.find((each) => each.action === first && first !== "serve")?.action ?? "serve";
-  const target = action === "serve" ? first : second;
-  if (flags.help || flags.version) return { action, target: "", flags };
-  const expected = action === "serve" ? 1 : 2;
-  if (positionals.length > expected) {
-    throw new CommandError(`${JSON.stringify(positionals[expected])} is one argument too many; see tsgi --help`);
+  const rule = NAMED.find(({ action }) => action === positionals[0]) ?? SERVE;
+  const { action } = rule;
+  const [target, ...paths] = action === "serve" ? positionals : positionals.slice(1);
+  if (flags.help || flags.version) return { action, target: "", paths, flags };
+  if (action === "serve") checkMistyped(positionals);
+  if (positionals.length > rule.most) {
+    throw new CommandError(`${JSON.stringify(positionals[rule.most])} is one argument too many; see tsgi --help`);
   }
-  checkTakes(action, flags);
-  return { action, target: target ?? defaultTarget(action), flags };
+  checkTakes(rule, flags);
+  return { action, target: target ?? defaultTarget(action), paths: paths.map(checkPath), flags };
+}
+
+/** A module of that name does not exist: `statik` was meant to be `static`. */
+function checkMistyped([first, ...rest]: string[]): void {
+  if (first === undefined || existsSync(first)) return;
+  const meant = nearestTo(
+    first,
+    NAMED.map(({ action }) => action),
+  );
+  if (meant === undefined) return;
+  throw new CommandError(`there is no command ${first}; did you mean: ${["tsgi", meant, ...rest].join(" ")}`);
+}
+
+function checkPath(path: string): string {
+  if (path.startsWith("/")) return path;
+  throw new CommandError(`${JSON.stringify(path)} is not a path of the app; it starts with a slash`);
 }
 
 function parse(args: string[]): { flags: Flags; positionals: string[] } {
@@ -104,10 +135,10 @@ function parse(args: string[]): { flags: Flags; positionals: string[] } {
   }
 }
 
-function checkTakes(action: Action, flags: Flags): void {
+function checkTakes(rule: ActionRule, flags: Flags): void {
   for (const flag of Object.keys(flags)) {
-    const takers = ACTIONS.filter(({ takes }) => flag in takes);
-    if (takers.some((each) => each.action === action)) continue;
+    if (flag in rule.takes) continue;
+    const takers = [SERVE, ...NAMED].filter(({ takes }) => flag in takes);
     const names = takers.map(({ called }) => called).join(" and ");
     throw new CommandError(`--${flag} is an option of ${names}; see tsgi --help`);
   }

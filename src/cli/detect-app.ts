@@ -1,4 +1,4 @@
-/** What a module may export as its app, and how it is told. */
+/** Detects what kind of app a module exports. */
 
 import { type FetchApp, type FetchHandler, fromFetch } from "../adapters/from-fetch.ts";
 import { type FastifyApp, frameworkOf } from "../adapters/from-node/frameworks.ts";
@@ -13,6 +13,8 @@ export interface DetectedApp {
   readonly app: App;
   /** `"an Express app"`. */
   readonly what: string;
+  /** Whether only the number of its parameters told. */
+  readonly isGuessed: boolean;
 }
 
 interface AppShape {
@@ -21,8 +23,8 @@ interface AppShape {
   readonly is: (value: object) => boolean;
 }
 
-/** The first that fits. What has a `fetch` comes first: routers of itty have every other name as well. */
-const SHAPES: readonly AppShape[] = [
+/** Objects, and functions with methods. What has a `fetch` comes first: routers of itty have every other name as well. */
+const OBJECTS: readonly AppShape[] = [
   { what: "a Hono app", interface: "fetch", is: (value) => hasFetch(value) && isOfClass(value, "Hono") },
   { what: "an h3 app", interface: "fetch", is: (value) => hasFetch(value) && isOfClass(value, "H3") },
   { what: "an Elysia app", interface: "fetch", is: (value) => hasFetch(value) && isOfClass(value, "Elysia") },
@@ -32,27 +34,41 @@ const SHAPES: readonly AppShape[] = [
   { what: "a Polka app", interface: "node", is: (value) => frameworkOf(value)?.name === "Polka" },
   { what: "an Express app", interface: "node", is: (value) => isCallable(value, "handle", "listen", "set") },
   { what: "a Connect app", interface: "node", is: (value) => isCallable(value, "handle", "listen") },
-  {
-    what: "a Node listener",
-    interface: "node",
-    is: (value) => takes(value, /^_?(?:req|incoming)/i, /^_?(?:res|reply|out)/i),
-  },
-  { what: "a Fetch handler", interface: "fetch", is: (value) => takes(value, /^_?req/i) },
+];
+
+/**
+ * Plain functions, by the number of their parameters, which minifiers keep; their names would not say. An app of tsgi has
+ * two, and so has a Node listener, which therefore has to be named: `--interface node`.
+ */
+const FUNCTIONS: readonly AppShape[] = [
+  { what: "a tsgi app", interface: "tsgi", is: (value) => isCallable(value) && isGenerator(value) },
+  { what: "a Node handler", interface: "node", is: (value) => isCallable(value) && value.length === 3 },
+  { what: "a Fetch handler", interface: "fetch", is: (value) => isCallable(value) && value.length < 2 },
   { what: "a tsgi app", interface: "tsgi", is: (value) => isCallable(value) },
 ];
 
-/** An export as an app, by its shape or as what it is said to be; undefined where it can be none. */
+/** How a function is called whose interface was named. */
+const NAMED = { tsgi: "a tsgi app", node: "a Node handler", fetch: "a Fetch handler" } as const;
+
+/** An export as an app: of the interface that it is said to have, or else of the one detected. Undefined where it is none. */
 export async function detectApp(value: unknown, wanted: Interface | undefined): Promise<DetectedApp | undefined> {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
-  const shape = SHAPES.find(({ interface: own, is }) => (wanted === undefined || own === wanted) && is(value));
+  const object = OBJECTS.find(({ interface: own, is }) => (wanted === undefined || own === wanted) && is(value));
+  const shape = object ?? (wanted === undefined ? FUNCTIONS.find(({ is }) => is(value)) : undefined);
   const kind = shape?.interface ?? wanted;
   if (kind === undefined || (shape === undefined && typeof value !== "function")) return undefined;
-  const what = shape?.what ?? { tsgi: "a tsgi app", node: "a Node listener", fetch: "a Fetch handler" }[kind];
-  if (kind === "tsgi") return { app: value as App, what };
-  if (kind === "fetch") return { app: fromFetch(value as FetchApp | FetchHandler), what };
+  const what = shape?.what ?? NAMED[kind];
+  const isGuessed = object === undefined && wanted === undefined;
+  if (kind === "tsgi") return { app: value as App, what, isGuessed };
+  if (kind === "fetch") return { app: fromFetch(value as FetchApp | FetchHandler), what, isGuessed };
   // What is wrong with a plugin is to be known before a server listens.
   if (what === "a Fastify app") await (value as FastifyApp).ready();
-  return { app: fromNode(value as FrameworkApp | NodeHandler), what };
+  return { app: fromNode(value as FrameworkApp | NodeHandler), what, isGuessed };
+}
+
+/** Whether an object is an app of a framework, so that its members are not exports of a module. */
+export function isServable(value: object): boolean {
+  return OBJECTS.some(({ is }) => is(value));
 }
 
 function hasFetch(value: object): boolean {
@@ -63,18 +79,13 @@ function isOfClass(value: object, name: string): boolean {
   return new RegExp(`^_?${name}\\d*$`).test(value.constructor?.name ?? "");
 }
 
-function isCallable(value: object, ...methods: string[]): boolean {
+// biome-ignore lint/complexity/noBannedTypes: any function may be an app.
+function isCallable(value: object, ...methods: string[]): value is Function {
   const members = value as Record<string, unknown>;
   return typeof value === "function" && methods.every((name) => typeof members[name] === "function");
 }
 
-/** Whether a function's first parameters are called so. */
-function takes(value: object, ...names: RegExp[]): boolean {
-  if (typeof value !== "function") return false;
-  const source = Function.prototype.toString.call(value);
-  const list = /^(?:async\s*)?(?:function\s*\*?\s*[\w$]*\s*|[\w$]+\s*)?\(([^)]*)\)|^(?:async\s+)?([\w$]+)\s*=>/.exec(
-    source,
-  );
-  const parameters = (list?.[1] ?? list?.[2] ?? "").split(",").map((parameter) => parameter.trim());
-  return names.every((name, index) => name.test(parameters[index] ?? ""));
+/** Only an app of tsgi may be a generator: the other interfaces have no use for what it gives. */
+function isGenerator(value: object): boolean {
+  return /^(?:Async)?GeneratorFunction$/.test((value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "");
 }

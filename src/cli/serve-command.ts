@@ -2,16 +2,17 @@
 
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
-import { type ServeOptions, type Server, serve } from "../server/serve.ts";
+import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
 import { addressesOf } from "./addresses.ts";
 import type { Flags } from "./arguments.ts";
 import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
 import { serveOptions } from "./serve-options.ts";
+import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
 import { printExchanges } from "./verbose.ts";
 
 /** How an app is served. */
-export interface RunOptions {
+export interface ServeCommandOptions {
   readonly serve: ServeOptions;
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -21,38 +22,70 @@ export interface RunOptions {
 /** Exit codes of a process that a signal ended. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
+/** How long an app may keep the process alive after the server has closed, in milliseconds. */
+const EXIT_TIMEOUT = 1_000;
+
 /** Throws a `CommandError` for values that are wrong, and for options that exclude each other. */
-export function runOptions(flags: Flags): RunOptions {
+export function serveCommandOptions(flags: Flags): ServeCommandOptions {
   const { verbose = false, quiet = false, open = false } = flags;
   if (verbose && quiet) throw new CommandError("--verbose and --quiet exclude each other; leave one out");
   if (open && flags.unix !== undefined) throw new CommandError("a browser cannot --open a Unix socket; leave one out");
   return { serve: serveOptions(flags), verbose, quiet, open };
 }
 
-/** Serves until SIGINT or SIGTERM, which let running exchanges finish; a second one ends the process at once. */
-export async function serveUntilSignal(app: App, name: string, options: RunOptions): Promise<number> {
+/** What an app fails with that was taken for something else. */
+const MISTAKEN: ReadonlySet<string> = new Set(["TSGI_NOT_STARTED", "TSGI_BAD_BODY", "TSGI_BAD_RESPONSE"]);
+
+/** The options for an app whose interface was guessed: the first error that looks like a wrong guess prints how to name it. */
+export function withInterfaceHint(options: ServeCommandOptions, name: string): ServeCommandOptions {
+  let isSaid = false;
+  const onError = (error: unknown) => {
+    if (isSaid || !(error instanceof TypeError || (error instanceof TsgiError && MISTAKEN.has(error.code)))) return;
+    isSaid = true;
+    process.stderr.write(
+      `tsgi: what ${name} is was detected from the number of its parameters; ` +
+        "if it is something else, name it: --interface tsgi, node or fetch\n",
+    );
+  };
+  return { ...options, serve: { ...options.serve, onError } };
+}
+
+/**
+ * Serves until SIGINT or SIGTERM, which let running exchanges finish; a second signal ends the process at once. Errors that
+ * nobody handles are reported and do not end it.
+ */
+export async function serveUntilSignal(app: App, title: string, options: ServeCommandOptions): Promise<number> {
   const { verbose, quiet, open } = options;
   if (verbose) printExchanges(process.stdout);
-  const server = await start(app, options.serve);
+  const server = await start(options.serve.development || verbose ? traceRequests(app) : app, options.serve);
+  reportStrayErrors(process.stderr, () => openRequests(server));
   const [local, ...network] = addressesOf(server.url);
-  const lines = [`serving ${name} on ${local}`, ...network.map((address) => `on the network: ${address}`)];
+  const lines = [`serving ${title} on ${local}`, ...network.map((address) => `on the network: ${address}`)];
   print(...lines);
   if (open) openBrowser(`${local}/`);
-  return new Promise((resolve) => {
-    let closing = false;
-    for (const [signal, code] of Object.entries(SIGNALS)) {
-      process.on(signal, () => {
-        if (closing) process.exit(code);
-        closing = true;
-        print(`closing; ${signal} again ends at once`);
-        server.close().then(() => resolve(0));
-      });
-    }
-  });
+  await closeOnSignal(server, (signal) => print(`closing; ${signal} again ends at once`));
+  // What an app still does, in an interval for example, is not to keep the process alive.
+  setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
+  return 0;
 
   function print(...texts: string[]): void {
     if (!quiet) process.stdout.write(texts.map((text) => `tsgi: ${text}\n`).join(""));
   }
+}
+
+/** Closes the server on the first signal and ends the process on the second; resolves once the server has closed. */
+function closeOnSignal(server: Server, onClose: (signal: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isClosing = false;
+    for (const [signal, code] of Object.entries(SIGNALS)) {
+      process.on(signal, () => {
+        if (isClosing) process.exit(code);
+        isClosing = true;
+        onClose(signal);
+        server.close().then(resolve, reject);
+      });
+    }
+  });
 }
 
 async function start(app: App, options: ServeOptions): Promise<Server> {
@@ -60,9 +93,9 @@ async function start(app: App, options: ServeOptions): Promise<Server> {
     return await serve(app, options);
   } catch (error) {
     if (!(error instanceof TsgiError)) throw error;
-    const isCall = error.code === "TSGI_BAD_OPTION" || error.code === "TSGI_BAD_TLS";
+    const isMistake = error.code === "TSGI_BAD_OPTION" || error.code === "TSGI_BAD_TLS";
     const advice =
       error.code === "TSGI_PORT_IN_USE" && options.unix === undefined ? "; for example --port 0 picks a free one" : "";
-    throw new CommandError(error.message.replace(/\.$/, "") + advice, isCall ? 2 : 1);
+    throw new CommandError(error.message.replace(/\.$/, "") + advice, isMistake ? 2 : 1);
   }
 }

@@ -1,21 +1,24 @@
 /** What `tsgi --help` prints. */
 
-export const USAGE = `Usage: tsgi <module>[:<export>]          serve an app
-       tsgi static [directory]           serve a folder
-       tsgi precompress <directory>      compress the files of a folder
-       tsgi check <module>[:<export>]    run an app through lint
+export const USAGE = `Usage: tsgi <module>[:<export>]                  serve an app
+       tsgi static [directory]                   serve a folder
+       tsgi precompress <directory>              compress a folder's files
+       tsgi check <module>[:<export>] [path...]  run an app through lint
 
 A module is a .js, .mjs or .ts file. Without an export, the one named app
-is served, or else the default one: an app of tsgi, Express, Connect, Koa,
-Fastify, Polka, Hono, h3, Elysia, or any Node or Fetch handler.
+is served, or else the default one. It is detected what it is: an app of
+Express, Connect, Koa, Fastify, Polka, Hono, h3 or Elysia, anything with a
+fetch method, or a function, told apart by the number of its parameters:
+(environ, startResponse) is an app of tsgi, (request) a Fetch handler and
+(req, res, next) a Node handler. Name all else, (req, res) too: --interface.
 
 Options for apps:
-  --interface <name>   tsgi, node or fetch         (default: told by its shape)
+  --interface <name>   tsgi, node or fetch         (default: detected)
   --factory            the export is a function that gives the app
 
 Options for apps and folders:
-  --host <address>     address to listen on        (default 127.0.0.1)
-  --port <number>      port, 0 picks a free one    (default 8000)
+  --host <address>     address to listen on        (default $HOST or 127.0.0.1)
+  -p, --port <number>  port, 0 picks a free one    (default $PORT or 8000)
   --unix <path>        Unix socket to listen on instead
   --tls-key <file>     private key in PEM; with --tls-cert: https
   --tls-cert <file>    certificate in PEM
@@ -37,5 +40,9 @@ Options of precompress:
   --quiet              print nothing but errors
 
   --version            print the version
-  --help               print this
+  -h, --help           print this
+
+An error that nobody handles, a rejected promise or a throw in a timer, is
+reported and ends nothing. SIGINT and SIGTERM let running requests finish;
+event streams end at once, and a second signal ends everything.
 `;

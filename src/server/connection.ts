@@ -1,4 +1,4 @@
-/** What the server keeps for each connection: its peer, the exchanges under way on it, and who waits for its end. */
+/** The state of a connection: its peer, its open exchanges and its watchers. */
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -9,34 +9,43 @@ import type { NodeInput } from "./node-input.ts";
 /** How long a client that still sends may take to read its last answer, in milliseconds. */
 const LINGER = 2000;
 
-/** How much of a request body that nobody reads is taken off the wire before the connection is closed instead, in bytes. */
-const DISCARDED = 1024 * 1024;
+/** How much of an unread request body is read and discarded, in bytes, before the connection is closed instead. */
+const DISCARD_LIMIT = 1024 * 1024;
 
-/** A property of the socket, since a look-up in a `WeakMap` for each request is measurably slower. */
+/** A property of the socket: a look-up in a `WeakMap` for each request is measurably slower. */
 const CONNECTION: unique symbol = Symbol("tsgi.connection");
 
 interface KnownSocket extends Socket {
   [CONNECTION]?: Connection;
 }
 
+/** An object that is told how its connection ends. */
+export interface Watcher {
+  /** The client went away, or the connection was closed. */
+  connectionClosed(): void;
+  /** The server is closing; the connection still works. */
+  serverCloses?(): void;
+}
+
+/** Connection keeps what the server knows of one socket. */
 export class Connection implements Peer {
   readonly address: string;
   readonly port: string;
   readonly socket: Socket;
-  /** Exchanges whose response has not been handed over yet. */
+  /** How many exchanges have not handed their response over yet. */
   pending = 0;
-  /** Requests that it has carried. */
+  /** How many requests it has carried. */
   count = 0;
-  /** The response and the input of the latest request, as long as there is something to come of them. */
+  /** The response and the input of the latest request, while one of them is unfinished. */
   response: ServerResponse | undefined;
   input: NodeInput | undefined;
   #lastWait: unknown;
-  #farewell: ((socket: Socket) => void) | undefined;
-  #lingersAtEnd = false;
-  #lingers = false;
-  /** Nearly always there is one at most. */
-  #watcher: (() => void) | undefined;
-  #moreWatchers: Set<() => void> | undefined;
+  #lastAnswer: ((socket: Socket) => void) | undefined;
+  #lingersOnClose = false;
+  #isLingering = false;
+  /** Usually at most one, so no set is allocated. */
+  #watcher: Watcher | undefined;
+  #moreWatchers: Set<Watcher> | undefined;
 
   /** The connection of a socket; made on its first request. */
   static of(socket: KnownSocket): Connection {
@@ -50,10 +59,10 @@ export class Connection implements Peer {
     this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
     socket.once("close", () => {
       this.input?.fail(clientGone());
-      const watchers = [this.#watcher, ...(this.#moreWatchers ?? [])];
+      const watchers = this.#watchers();
       this.#watcher = undefined;
       this.#moreWatchers = undefined;
-      for (const watcher of watchers) watcher?.();
+      for (const watcher of watchers) watcher.connectionClosed();
     });
   }
 
@@ -61,9 +70,13 @@ export class Connection implements Peer {
     return this.socket.destroyed;
   }
 
-  /** Calls back once when the connection ends; at once if it has. */
-  watch(watcher: () => void): void {
-    if (this.closed) watcher();
+  #watchers(): Watcher[] {
+    return this.#watcher === undefined ? [] : [this.#watcher, ...(this.#moreWatchers ?? [])];
+  }
+
+  /** Tells a watcher once when the connection ends; at once if it has ended. */
+  watch(watcher: Watcher): void {
+    if (this.closed) watcher.connectionClosed();
     else if (this.#watcher === undefined) this.#watcher = watcher;
     else {
       this.#moreWatchers ??= new Set();
@@ -71,97 +84,111 @@ export class Connection implements Peer {
     }
   }
 
-  unwatch(watcher: () => void): void {
-    if (this.#watcher === watcher) this.#watcher = undefined;
-    else this.#moreWatchers?.delete(watcher);
+  /** Stops telling a watcher. */
+  unwatch(watcher: Watcher): void {
+    if (this.#watcher === watcher) {
+      const [next] = this.#moreWatchers ?? [];
+      this.#watcher = next;
+      if (next !== undefined) this.#moreWatchers?.delete(next);
+    } else this.#moreWatchers?.delete(watcher);
   }
 
-  /** Whether the app still waits for the piece of a body that it waited for when this was last asked. */
-  get standsStill(): boolean {
+  /** Whether the app is still waiting for the same chunk of a request body as at the call before. */
+  checkStalled(): boolean {
     const before = this.#lastWait;
     this.#lastWait = this.input?.wait;
     return before !== undefined && this.#lastWait === before;
   }
 
-  /** Whether bytes of a response wait for the client to read. */
+  /** Whether bytes of a response are waiting for the client to read them. */
   get isStalled(): boolean {
     return this.socket.writableLength > 0;
   }
 
-  /** Whether no more requests are taken on the connection. */
-  get leaving(): boolean {
-    return this.#farewell !== undefined;
+  /** Whether the connection accepts no further requests. */
+  get isClosing(): boolean {
+    return this.#lastAnswer !== undefined;
   }
 
   /**
-   * Whether the connection ends with this response. It does where more of the request is known to come than would be taken
-   * off the wire: a client that keeps connections has to be told, or its next request would find this one closed.
+   * Whether the unread part of the request is too long to be discarded. The connection then has to end with this response,
+   * and the client has to be told, or its next request would find the connection closed.
    */
-  endsWith(response: ServerResponse): boolean {
-    if (this.response === response && this.input?.exceeds(DISCARDED)) this.leave();
-    return this.#farewell === close && this.response === response;
+  hasExcessiveInput(response: ServerResponse): boolean {
+    return this.response === response && this.input !== undefined && this.input.exceeds(DISCARD_LIMIT);
   }
 
-  /** An exchange begins. */
-  begin(response: ServerResponse): void {
+  /** Whether this response is the last one on the connection. */
+  closesAfter(response: ServerResponse): boolean {
+    return this.#lastAnswer === closeSocket && this.response === response;
+  }
+
+  /** Counts an exchange that begins. */
+  beginExchange(response: ServerResponse): void {
     this.pending++;
     this.count++;
     this.response = response;
     this.input = undefined;
   }
 
-  /** A response has left for the network. */
-  sent(response: ServerResponse): void {
+  /** Forgets a response that Node has written to the socket. */
+  releaseResponse(response: ServerResponse): void {
     if (this.response !== response) return;
     this.response = undefined;
     if (!this.input?.isOpen) this.input = undefined;
   }
 
-  /** An exchange handed its response over. */
-  finished(): void {
+  /** Counts an exchange that has handed its response over. */
+  endExchange(): void {
     this.pending--;
-    if (this.#farewell !== undefined) this.#leaveOnceSent();
+    if (this.#lastAnswer !== undefined) this.#closeOnceSent();
   }
 
   /**
-   * Takes no more requests, and once no response is pending on the connection, ends it: after a last answer, where that is
-   * written by `farewell`. The first way asked for holds.
+   * Accepts no further requests, and closes the connection once no response is pending. `lastAnswer` may write an answer
+   * before it closes. Only the first call counts.
    */
-  leave(farewell: (socket: Socket) => void = close): void {
-    if (this.#farewell !== undefined) return;
-    this.#farewell = farewell;
-    this.#leaveOnceSent();
+  closeWhenIdle(lastAnswer: (socket: Socket) => void = closeSocket): void {
+    if (this.#lastAnswer !== undefined) return;
+    this.#lastAnswer = lastAnswer;
+    this.#closeOnceSent();
   }
 
-  #leaveOnceSent(): void {
+  #closeOnceSent(): void {
     if (this.pending > 0) return;
-    const leave = () => this.#farewell?.(this.socket);
+    const close = () => this.#lastAnswer?.(this.socket);
     // Node ends the connection of a last response between its "finish" and its "close".
-    if (this.response === undefined || this.response.destroyed) leave();
-    else this.response.once("close", leave);
+    if (this.response === undefined || this.response.destroyed) close();
+    else this.response.once("close", close);
   }
 
-  /** The latest request is answered before it was there as a whole: what is still to come is taken off the wire. */
-  dropRequest(): void {
+  /** Tells the exchanges that the server is closing, and closes the connection when they have ended. */
+  closeWithServer(): void {
+    this.closeWhenIdle();
+    for (const watcher of this.#watchers()) watcher.serverCloses?.();
+  }
+
+  /** Discards the rest of a request body that the app has not read before it answered. */
+  discardInput(): void {
     const { input } = this;
     if (input === undefined || !input.isOpen) return;
-    this.lingerAtEnd();
-    input.discard(DISCARDED, () => this.leave());
+    this.lingerOnClose();
+    input.discard(DISCARD_LIMIT, () => this.closeWhenIdle());
   }
 
   /**
-   * Whoever closes the connection, Node included, gives the client time to read: closing at once would reset a client that
-   * still sends, and it would never see the answer.
+   * Gives the client time to read when the connection is closed, also when Node closes it. Closing at once would reset a
+   * client that is still sending, and it would never see the answer.
    */
-  lingerAtEnd(): void {
-    if (this.#lingersAtEnd) return;
-    this.#lingersAtEnd = true;
+  lingerOnClose(): void {
+    if (this.#lingersOnClose) return;
+    this.#lingersOnClose = true;
     this.socket.destroySoon = () => this.#linger();
   }
 
   #linger(): void {
-    if (this.#lingers) return;
-    this.#lingers = true;
+    if (this.#isLingering) return;
+    this.#isLingering = true;
     const { socket } = this;
     socket.end(() => {
       const timer = setTimeout(() => socket.destroy(), LINGER);
@@ -171,6 +198,6 @@ export class Connection implements Peer {
   }
 }
 
-function close(socket: Socket): void {
+function closeSocket(socket: Socket): void {
   socket.destroySoon();
 }

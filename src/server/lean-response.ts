@@ -1,4 +1,8 @@
-/** A Node response that its connection lets go of as soon as it is sent, so that one that waits keeps nothing of it. */
+/**
+ * A Node response that its connection forgets as soon as it has been sent. Node keeps the last response until the
+ * connection's next request. With many idle connections those responses get promoted to the old generation together with
+ * everything they reference; dropping them at once keeps them short-lived.
+ */
 
 import { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -7,6 +11,6 @@ import { Connection } from "./connection.ts";
 export class LeanResponse extends ServerResponse {
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket);
-    Connection.of(socket).sent(this);
+    Connection.of(socket).releaseResponse(this);
   }
 }

@@ -1,7 +1,8 @@
-/** Runs an app for Node's `(req, res)`. */
+/** Runs an app for each request of a Node server. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BuildEnviron } from "../exchange/environ.ts";
+import { traceInnermost } from "../exchange/innermost.ts";
 import { Responder } from "../exchange/responder.ts";
 import type { ResponderOptions } from "../exchange/sink.ts";
 import type { App, Environ, StatusLine } from "../gateway.ts";
@@ -11,22 +12,38 @@ import type { LeanRequest } from "./lean-request.ts";
 import { NodeInput } from "./node-input.ts";
 import { NodeSink } from "./node-sink.ts";
 
-/** A Node listener; `expectsContinue` is set for a request that waits for `100 Continue` before it sends its body. */
+/** A request listener; `expectsContinue` is set for a client that waits for `100 Continue` before it sends its body. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse, expectsContinue?: boolean) => void;
 
-export function nodeListener(
+/** Limits of a connection and a request; 0 means "no limit". */
+export interface RequestLimits {
+  /** How many requests a connection may carry. */
+  readonly requestsPerConnection: number;
+  /** How many header lines a request may have. */
+  readonly headersCount: number;
+}
+
+/** requestListener makes the listener that runs `app` for each request. */
+export function requestListener(
   app: App,
   buildEnviron: BuildEnviron,
-  edge: ResponderOptions,
-  maxRequests = 0,
+  options: ResponderOptions,
+  { requestsPerConnection, headersCount }: RequestLimits,
 ): RequestListener {
+  // Only an error page shows which environ it was.
+  const isTraced = options.errorPage !== undefined;
+  const mostLines = headersCount === 0 ? Number.POSITIVE_INFINITY : 2 * headersCount;
   return function listener(request, response, expectsContinue) {
     const connection = Connection.of(request.socket);
-    // What comes behind a request that ends its connection is never answered (RFC 9112 §9.6).
-    if (connection.leaving) return;
+    // Whatever follows a request that ends its connection is never answered (RFC 9112 §9.6).
+    if (connection.isClosing) return;
     const sink = new NodeSink(request, response, connection);
-    if (connection.count === maxRequests) connection.leave();
-    const responder = new Responder(sink, edge);
+    if (connection.count === requestsPerConnection) connection.closeWhenIdle();
+    if (request.rawHeaders.length > mostLines) {
+      answerLast(sink, connection, "431 Request Header Fields Too Large");
+      return;
+    }
+    const responder = new Responder(sink, options);
     const environ = buildEnviron(
       request.method as string,
       request.url as string,
@@ -36,20 +53,16 @@ export function nodeListener(
       responder,
     );
     if (environ === undefined || (environ.SERVER_PROTOCOL === "HTTP/1.1" && !hasHost(environ, request))) {
-      answer(sink, connection, "400 Bad Request");
+      answerLast(sink, connection, "400 Bad Request");
+      return;
+    }
+    const refusal = codingRefusal(environ);
+    if (refusal !== undefined) {
+      answerLast(sink, connection, refusal);
       return;
     }
     const length = environ.CONTENT_LENGTH;
-    const coding = environ.HTTP_TRANSFER_ENCODING;
-    if (coding !== undefined) {
-      // Where the body ends is anybody's guess (RFC 9112 §6.1), or what it says.
-      const isChunked = coding.toLowerCase() === "chunked";
-      if (!isChunked || environ.SERVER_PROTOCOL !== "HTTP/1.1") {
-        answer(sink, connection, isChunked ? "400 Bad Request" : "501 Not Implemented");
-        return;
-      }
-    }
-    if (length === undefined ? coding !== undefined : length !== "0") {
+    if (length === undefined ? environ.HTTP_TRANSFER_ENCODING !== undefined : length !== "0") {
       const onFirstRead = expectsContinue ? () => response.headersSent || response.writeContinue() : undefined;
       connection.input = new NodeInput(
         request as LeanRequest,
@@ -58,19 +71,27 @@ export function nodeListener(
       );
       environ["tsgi.input"] = connection.input;
     }
+    if (isTraced) traceInnermost(environ);
     responder.run(app, environ);
   };
 }
 
-/** Answers a request that no app gets to see, and ends the connection after it. */
-export function refuseRequest(request: IncomingMessage, response: ServerResponse, status: StatusLine): void {
-  const connection = Connection.of(request.socket);
-  if (!connection.leaving) answer(new NodeSink(request, response, connection), connection, status);
+/** The refusal of a transfer coding: of one that is unknown, and of any in HTTP/1.0, where its end is unclear (RFC 9112 §6.1). */
+function codingRefusal({ HTTP_TRANSFER_ENCODING: coding, SERVER_PROTOCOL: protocol }: Environ): StatusLine | undefined {
+  if (coding === undefined) return undefined;
+  if (coding.toLowerCase() !== "chunked") return "501 Not Implemented";
+  return protocol === "HTTP/1.1" ? undefined : "400 Bad Request";
 }
 
-function answer(sink: NodeSink, connection: Connection, status: StatusLine): void {
-  connection.lingerAtEnd();
-  connection.leave();
+/** Answers a request that no app gets to see, and closes the connection after it. */
+export function refuseRequest(request: IncomingMessage, response: ServerResponse, status: StatusLine): void {
+  const connection = Connection.of(request.socket);
+  if (!connection.isClosing) answerLast(new NodeSink(request, response, connection), connection, status);
+}
+
+function answerLast(sink: NodeSink, connection: Connection, status: StatusLine): void {
+  connection.lingerOnClose();
+  connection.closeWhenIdle();
   const body = `${status}\n`;
   sink.writeHead(parseStatus(status), [["Content-Type", "text/plain; charset=utf-8"]], body.length);
   sink.end(body);

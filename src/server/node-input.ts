@@ -1,6 +1,7 @@
-/** The body of a Node request as `tsgi.input`: nothing is read before it is asked for, and never more than fits. */
+/** The body of a Node request as `tsgi.input`: read on demand, with back-pressure. */
 
-import { clientGone, TsgiError } from "../errors.ts";
+import { TsgiError } from "../errors.ts";
+import { mayBeDropped } from "../promise.ts";
 import type { BodyConsumer, LeanRequest } from "./lean-request.ts";
 
 type Step = IteratorResult<Uint8Array, undefined>;
@@ -8,6 +9,10 @@ type Waiter = { resolve(step: Step): void; reject(error: unknown): void };
 
 const DONE: Step = Object.freeze({ done: true, value: undefined });
 
+/**
+ * NodeInput reads the body of one request. What has arrived stays readable, also when the client has left and after the
+ * response; what had not arrived by then rejects. A read that is never awaited does not end the process.
+ */
 export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsumer {
   readonly #request: LeanRequest;
   readonly #onFirstRead: (() => void) | undefined;
@@ -15,10 +20,12 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   #waiter: Waiter | undefined;
   #promise: Promise<Step> | undefined;
   #error: TsgiError | undefined;
-  /** Bytes still to come; infinite for a body without a declared length. */
+  /** How many bytes are still to come; infinite for a body without a declared length. */
   #left: number;
   #started = false;
-  /** The app wants no more of it. */
+  /** Whether bytes were discarded, so that the end does not look like the end of the body. */
+  #isIncomplete = false;
+  /** Whether the app has stopped reading. */
   #dropped = false;
   #discard: { left: number; onExcess: () => void } | undefined;
 
@@ -35,18 +42,17 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   next(): Promise<Step> {
     if (this.#waiter !== undefined) {
       const again = () => this.next();
-      return (this.#promise as Promise<Step>).then(again, again);
+      return mayBeDropped((this.#promise as Promise<Step>).then(again, again));
     }
-    if (!this.#started && !this.#dropped && this.#discard === undefined) this.#start();
+    if (!this.#started && !this.#dropped) this.#start();
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
-      if (this.#queue.length === 0 && this.isOpen && this.#error === undefined) this.#request.flowTo(this);
+      if (this.#queue.length === 0 && this.#isReading) this.#request.pipeTo(this);
       return Promise.resolve({ done: false, value: chunk });
     }
-    if (this.#dropped) return Promise.resolve(DONE);
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#discard !== undefined) return Promise.reject(responseOver());
-    if (this.#left === 0) return Promise.resolve(DONE);
+    if (this.#dropped || (this.#left === 0 && !this.#isIncomplete)) return Promise.resolve(DONE);
+    if (this.#error !== undefined) return mayBeDropped(Promise.reject(this.#error));
+    if (this.#discard !== undefined) return mayBeDropped(Promise.reject(responseOver()));
     this.#promise = new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });
@@ -62,21 +68,27 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   }
 
   #start(): void {
-    // A body that came whole, but was not read before the client left, is gone with the request.
-    if (this.#error === undefined && this.#request.destroyed) this.fail(clientGone());
-    if (this.#error !== undefined) return;
     this.#started = true;
-    this.#onFirstRead?.();
-    // What came while the app was busy with something else waits in the request's own buffer.
-    // From Node 26 on, a read gives one chunk of it.
-    for (let early = this.#request.read(); early !== null; early = this.#request.read()) this.take(early);
+    const isReading = this.#isReading;
+    if (isReading) this.#onFirstRead?.();
+    // What arrived before the first read waits in the request's own buffer.
+    for (const chunk of this.#request.takeArrived()) {
+      this.#left -= chunk.length;
+      this.#queue.push(chunk);
+    }
+    if (this.#left === 0) this.#request.endConsumed();
     if (this.#request.complete) this.end();
-    else if (this.isOpen) this.#request.flowTo(this);
+    else if (isReading && this.isOpen) this.#request.pipeTo(this);
+  }
+
+  /** Whether more of the body may arrive and is wanted. */
+  get #isReading(): boolean {
+    return this.isOpen && this.#error === undefined && this.#discard === undefined;
   }
 
   take(chunk: Uint8Array): boolean {
     this.#left -= chunk.length;
-    if (this.#left === 0) this.#request.finish();
+    if (this.#left === 0) this.#request.endConsumed();
     if (this.#discard !== undefined) return this.#drop(chunk, this.#discard);
     if (this.#dropped || this.#error !== undefined) return false;
     const waiter = this.#settle();
@@ -86,6 +98,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   }
 
   #drop(chunk: Uint8Array, discard: { left: number; onExcess: () => void }): boolean {
+    this.#isIncomplete = true;
     discard.left -= chunk.length;
     if (discard.left >= 0) return true;
     discard.onExcess();
@@ -97,35 +110,43 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
     this.#settle()?.resolve(DONE);
   }
 
-  /** Takes what is left off the wire and drops it; calls back, and takes no more, when that is more than `limit` bytes. */
+  /** Reads what is still to come and discards it; if that is more than `limit` bytes, stops and calls back. */
   discard(limit: number, onExcess: () => void): void {
     if (this.#discard !== undefined) return;
     this.#discard = { left: limit, onExcess };
-    this.#queue.length = 0;
-    this.#settle()?.reject(responseOver());
-    this.#request.flowTo(this);
+    this.#reject(responseOver());
+    // Reading on discards; what has arrived by now stays.
+    if (!this.#started) this.#start();
+    this.#request.pipeTo(this);
   }
 
-  /** What the app waits for, as something to compare; undefined while it waits for nothing. */
+  /** The identity of the pending read; undefined where none is pending. */
   get wait(): unknown {
     return this.#waiter;
   }
 
-  /** Whether a part of the body is still to come. */
+  /** Whether part of the body is still to come. */
   get isOpen(): boolean {
     return this.#left > 0 && !this.#request.complete;
   }
 
-  /** Whether more than so many bytes are known to come. */
+  /** Whether more bytes than `limit` are known to come. */
   exceeds(limit: number): boolean {
     return this.#left > limit && this.#left !== Number.POSITIVE_INFINITY;
   }
 
-  /** Makes this and every later read reject: what is left of the body will not come. */
+  /** Makes the pending read and later ones reject, once what has arrived is read: the rest of the body will not arrive. */
   fail(error: TsgiError): void {
     if (this.#left === 0) return;
     this.#error ??= error;
-    this.#settle()?.reject(this.#error);
+    this.#reject(this.#error);
+  }
+
+  #reject(error: TsgiError): void {
+    const waiter = this.#settle();
+    if (waiter === undefined) return;
+    mayBeDropped(this.#promise as Promise<Step>);
+    waiter.reject(error);
   }
 
   #settle(): Waiter | undefined {

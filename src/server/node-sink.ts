@@ -2,25 +2,29 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { TsgiError } from "../errors.ts";
 import type { Sink } from "../exchange/sink.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
-import { checkHeaders, isBeyondAscii, preparedHeaders } from "../http/field-rules.ts";
-import { headerPairs } from "../http/headers.ts";
+import { isBeyondAscii, preparedHeaders } from "../http/field-rules.ts";
+import { getHeader, headerPairs } from "../http/headers.ts";
 import type { Status } from "../http/status.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Watcher } from "./connection.ts";
 
 /**
- * How many bytes of a response wait for the client before its body is asked to wait, too. Node's own mark of 16 KiB makes a
- * small stream wait between its chunks: twice the CPU time for 64 KiB in 16 chunks.
+ * How many bytes of a response may be buffered before its body has to wait. Node's own mark of 16 KiB makes a small stream
+ * wait between its chunks: twice the CPU time for 64 KiB in 16 chunks.
  */
-const BUFFERED = 128 * 1024;
+const HIGH_WATER_MARK = 128 * 1024;
 
-export class NodeSink implements Sink {
+const NO_HEADERS: HeaderList = [];
+const EVENT_STREAM = "text/event-stream";
+
+/** NodeSink sends one response through Node's `ServerResponse`. */
+export class NodeSink implements Sink, Watcher {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #connection: Connection;
-  #watcher: (() => void) | undefined;
+  #headers: HeaderList = NO_HEADERS;
+  #onClose: (() => void) | undefined;
   /** Whether the head holds a character beyond ASCII. */
   #isLatin1 = false;
   #room: Promise<void> | undefined;
@@ -29,7 +33,7 @@ export class NodeSink implements Sink {
     this.#request = request;
     this.#response = response;
     this.#connection = connection;
-    connection.begin(response);
+    connection.beginExchange(response);
   }
 
   get closed(): boolean {
@@ -37,7 +41,9 @@ export class NodeSink implements Sink {
   }
 
   writeHead(status: Status, headers: HeaderList, length: number): void {
-    const closes = this.#connection.endsWith(this.#response);
+    this.#headers = headers;
+    if (this.#connection.hasExcessiveInput(this.#response)) this.#connection.closeWhenIdle();
+    const closes = this.#connection.closesAfter(this.#response);
     const ready = preparedHeaders(headers);
     if (ready !== undefined && length < 0 && !closes) {
       this.#isLatin1 = ready.isLatin1;
@@ -62,26 +68,27 @@ export class NodeSink implements Sink {
 
   write(chunk: Chunk): void | Promise<void> {
     const hasRoom = this.#response.write(this.#apartFromHead(chunk));
-    if (hasRoom || this.#response.writableLength < BUFFERED) return;
+    if (hasRoom || this.#response.writableLength < HIGH_WATER_MARK) return;
     this.#room ??= this.#untilRoom();
     return this.#room;
   }
 
   #untilRoom(): Promise<void> {
     return new Promise((resolve) => {
-      const go = () => {
+      const resume = () => {
         this.#room = undefined;
-        this.#connection.unwatch(go);
-        this.#response.off("drain", go);
+        this.#connection.unwatch(watcher);
+        this.#response.off("drain", resume);
         resolve();
       };
-      this.#response.on("drain", go);
-      this.#connection.watch(go);
+      const watcher: Watcher = { connectionClosed: resume };
+      this.#response.on("drain", resume);
+      this.#connection.watch(watcher);
     });
   }
 
   end(chunk?: Chunk): void {
-    if (!this.#request.complete) this.#connection.dropRequest();
+    if (!this.#request.complete) this.#connection.discardInput();
     if (chunk === undefined) this.#response.end();
     else this.#response.end(this.#apartFromHead(chunk));
     this.#finished();
@@ -97,7 +104,7 @@ export class NodeSink implements Sink {
     const { socket } = this.#connection;
     // From Node 26 on, the chunks of this turn are still in the response.
     if (response.writableCorked > 0) response.uncork();
-    // Without a length and without chunks, only a reset tells the end of the body from its loss.
+    // Without a length and without chunks, only a reset tells a lost body from a complete one.
     const cut = () => (this.#request.httpVersion === "1.0" ? reset(socket) : socket.destroySoon());
     if (response.socket !== null || socket.destroyed) cut();
     // Earlier responses on the connection come first.
@@ -106,13 +113,34 @@ export class NodeSink implements Sink {
   }
 
   onClose(callback: () => void): void {
-    this.#watcher = callback;
-    this.#connection.watch(callback);
+    this.#onClose = callback;
+    this.#connection.watch(this);
+  }
+
+  connectionClosed(): void {
+    this.#onClose?.();
+  }
+
+  /**
+   * Ends an event stream when its server closes: it would never end by itself, and its client connects again. Other
+   * responses are sent to their end.
+   */
+  serverCloses(): void {
+    if (!this.#isEventStream) return;
+    this.#onClose?.();
+    if (this.#response.headersSent) this.end();
+    else this.abort();
+  }
+
+  get #isEventStream(): boolean {
+    return this.#response.headersSent
+      ? (getHeader(this.#headers, "Content-Type") ?? "").toLowerCase().startsWith(EVENT_STREAM)
+      : getHeader(this.requestHeaders, "Accept") === EVENT_STREAM;
   }
 
   #finished(): void {
-    if (this.#watcher !== undefined) this.#connection.unwatch(this.#watcher);
-    this.#connection.finished();
+    if (this.#onClose !== undefined) this.#connection.unwatch(this);
+    this.#connection.endExchange();
   }
 
   get requestHeaders(): HeaderList {
@@ -128,14 +156,8 @@ export class NodeSink implements Sink {
   }
 
   inform(status: StatusLine, headers: HeaderList): void {
-    if (!/^1(?!01)\d\d [\t\x20-\x7e]*$/.test(status)) {
-      throw new TsgiError("TSGI_BAD_STATUS", `${JSON.stringify(status)} is no informational response`, {
-        hint: 'Send "103 Early Hints", "102 Processing" or "100 Continue".',
-      });
-    }
-    checkHeaders(headers);
     const response = this.#response;
-    // HTTP/1.0 has none of these, and a response that waits for its turn on the connection cannot be announced yet.
+    // HTTP/1.0 has no informational responses, and a response that is not first on the connection has to wait its turn.
     if (response.headersSent || response.socket === null || this.closed || this.#request.httpVersion === "1.0") return;
     if (status.startsWith("100 ")) response.writeContinue();
     else {
@@ -149,7 +171,7 @@ function reset(socket: Socket): void {
   try {
     socket.resetAndDestroy();
   } catch {
-    // Only plain TCP can be reset; TLS tells a lost connection from its end by itself.
+    // Only plain TCP can be reset; TLS itself tells a lost connection from a closed one.
     socket.destroy();
   }
 }

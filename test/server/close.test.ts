@@ -165,3 +165,62 @@ test("close: a client that was refused and stays is cut after the grace", async 
   await aWhile();
   await server.close({ grace: 50 });
 });
+
+/** An event stream of one event; `events` says what happens to it. */
+function eventStream(events: string[], type = "text/event-stream"): App {
+  return async function* eventStream(environ, startResponse) {
+    const { signal } = environ["tsgi.exchange"];
+    signal?.addEventListener("abort", () => events.push("aborted"));
+    startResponse("200 OK", [["Content-Type", type]]);
+    try {
+      yield "data: 1\n\n";
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    } finally {
+      events.push("finished");
+    }
+  };
+}
+
+test("close: an event stream ends at once, whole, and its signal is aborted", async (t) => {
+  const events: string[] = [];
+  const { server, log, connect } = await start(t, eventStream(events, "text/event-stream; charset=utf-8"));
+  const client = await connect();
+  await client.get("/").until("data: 1");
+  await server.close({ grace: 60_000 });
+  assert.match(await client.all(), /\r\n\r\n9\r\ndata: 1\n\n\r\n0\r\n\r\n$/);
+  assert.deepEqual(events, ["aborted", "finished"]);
+  assert.deepEqual(log, []);
+});
+
+test("close: an event stream that has not sent anything is cut at once", async (t) => {
+  let waiting = 0;
+  const { server, connect } = await start(t, async function* (environ, startResponse) {
+    const { signal } = environ["tsgi.exchange"];
+    startResponse("200 OK", [["Content-Type", "text/event-stream"]]);
+    waiting++;
+    await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    yield "";
+  });
+  const client = await connect();
+  client.get("/", "Accept: text/event-stream");
+  await eventually(() => waiting === 1);
+  await server.close({ grace: 60_000 });
+  assert.equal(await client.all(), "");
+});
+
+test("close: any other stream goes on", async (t) => {
+  const events: string[] = [];
+  const { server, connect } = await start(t, eventStream(events, "text/plain"));
+  const client = await connect();
+  await client.get("/").until("data: 1");
+  const closed = server.close({ grace: 100 });
+  assert.deepEqual(events, []);
+  await closed;
+  assert.doesNotMatch(await client.all(), /\r\n0\r\n\r\n$/);
+});
+
+test("close: options are checked", async (t) => {
+  const { server } = await start(t, hello);
+  assert.throws(() => server.close({ grace: -1 }), { code: "TSGI_BAD_OPTION" });
+  assert.throws(() => server.close({ gracee: 1 } as never), { code: "TSGI_BAD_OPTION", hint: "Did you mean grace?" });
+});

@@ -148,7 +148,7 @@ for (const [how, go] of leave) {
   }
 }
 
-test("departures: a whole body that was not read before the client left does not pass for an empty one", async (t) => {
+test("departures: a body that arrived whole is readable after the client has left", async (t) => {
   const codes: string[] = [];
   const { connect } = await start(t, async (environ) => {
     codes.push("waiting");
@@ -165,7 +165,7 @@ test("departures: a whole body that was not read before the client left does not
   await eventually(() => codes.length === 2);
   client.socket.destroy();
   await eventually(() => codes.length === 4);
-  assert.deepEqual(codes, ["waiting", "waiting", "TSGI_CLIENT_GONE", "TSGI_CLIENT_GONE"]);
+  assert.deepEqual(codes, ["waiting", "waiting", "3 bytes", "3 bytes"]);
 });
 
 test("departures: a read that goes on behind the response is told, not given half a body", async (t) => {
@@ -208,20 +208,17 @@ test("departures: write throws once the client is gone", async (t) => {
   assert.deepEqual(log, []);
 });
 
-test("departures: an error of an app that lost its client is not reported", async (t) => {
-  let over = false;
+test("departures: an error of an app that lost its client is reported", async (t) => {
   const { log, connect } = await start(t, async (environ) => {
     await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
-    over = true;
     throw new Error("upstream aborted");
   });
   const client = await connect();
   client.get("/");
   await aWhile();
   client.socket.destroy();
-  await eventually(() => over);
-  await aWhile();
-  assert.deepEqual(log, []);
+  await eventually(() => log.length === 1);
+  assert.match(log[0] ?? "", /^GET \/: Error: upstream aborted\n/);
 });
 
 test("departures: onAbort and the signal stay silent once the response was handed over", async (t) => {
@@ -278,3 +275,74 @@ test("departures: an iterator that never settles does not keep its exchange", as
     return exchanges.filter((exchange) => exchange.deref() !== undefined).length <= 1;
   });
 });
+
+test("departures: what arrived of a body is readable after the client has left, then the read rejects", async (t) => {
+  const read: string[] = [];
+  const { connect } = await start(t, async (environ) => {
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    try {
+      for await (const chunk of environ["tsgi.input"]) read.push(Buffer.from(chunk).toString());
+    } catch (error) {
+      read.push((error as { code: string }).code);
+    }
+  });
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  await aWhile();
+  client.socket.destroy();
+  await eventually(() => read.length === 2);
+  assert.deepEqual(read, ["abc", "TSGI_CLIENT_GONE"]);
+});
+
+test("departures: a read that nobody waits for ends nothing when the client leaves", async (t) => {
+  const unhandled: unknown[] = [];
+  const collect = (error: unknown) => unhandled.push(error);
+  process.on("unhandledRejection", collect);
+  t.after(() => process.off("unhandledRejection", collect));
+  let left = 0;
+  const { log, connect } = await start(t, async (environ) => {
+    const input = environ["tsgi.input"][Symbol.asyncIterator]();
+    void input.next();
+    void input.next();
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    void input.next();
+    left++;
+  });
+  for (const framing of ["Content-Length: 6", "Transfer-Encoding: chunked"]) {
+    const client = await connect();
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`);
+    await aWhile();
+    client.socket.destroy();
+  }
+  await eventually(() => left === 2);
+  await aWhile();
+  assert.deepEqual(unhandled, []);
+  assert.deepEqual(log, []);
+});
+
+for (const [when, isLate, expected] of [
+  ["before the response", false, "abc"],
+  ["after the response", true, "TSGI_RESPONSE_OVER"],
+] as const) {
+  test(`departures: a body that arrived ${when}, and is read later, reads as ${expected}`, async (t) => {
+    const read: string[] = [];
+    const { connect } = await start(t, async (environ, startResponse) => {
+      if (environ.REQUEST_METHOD === "GET") return hello(environ, startResponse);
+      if (!isLate) await aWhile();
+      setTimeout(() => {
+        readBytes(environ).then(
+          (bytes) => read.push(Buffer.from(bytes).toString()),
+          (error) => read.push(error.code),
+        );
+      }, 20);
+      return hello(environ, startResponse);
+    });
+    const client = await connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+    if (isLate) await client.until(HELLO);
+    client.send("abc").get("/");
+    await client.until(HELLO + HELLO);
+    await eventually(() => read.length === 1);
+    assert.deepEqual(read, [expected]);
+  });
+}

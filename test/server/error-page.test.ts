@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { enter } from "../../src/exchange/innermost.ts";
 import type { App } from "../../src/gateway.ts";
-import { isUserFrame } from "../../src/server/error-page.ts";
+import { isUserFrame } from "../../src/server/stack.ts";
 import { aWhile, start, wire } from "../support/raw-client.ts";
 
 const HOSTILE = `<script>alert("1")</script>&'`;
@@ -37,10 +38,11 @@ test("error page: a browser gets HTML in which nothing hostile stands as it is",
 test("error page: the user's own frames are marked, and no others", async (t) => {
   const { connect } = await start(t, failing, { development: true });
   const { html } = await pageOf((await connect()).get("/", "Accept: text/html"));
-  const marked = [...html.matchAll(/<mark>(.*?)<\/mark>/g)].map(([, frame]) => frame as string);
+  const [source = "", ...marked] = [...html.matchAll(/<mark>(.*?)<\/mark>/g)].map(([, line]) => line as string);
+  assert.match(source, /^ *\d+ {4}throw new Error\(HOSTILE, /);
   assert.ok(marked.length >= 1);
   for (const frame of marked) assert.match(frame, /^ +at failingApp \(.*error-page\.test\.ts:\d+:\d+\)$/);
-  assert.match(html, /^ +at Responder\.run /m);
+  assert.match(html, /^ +at Responder\./m);
 });
 
 for (const [frame, isUsers] of [
@@ -59,6 +61,51 @@ for (const [frame, isUsers] of [
     assert.equal(isUserFrame(frame), isUsers);
   });
 }
+
+test("error page: the source around the first of the user's own frames is shown, as text", async (t) => {
+  const { connect } = await start(t, failing, { development: true });
+  const { html } = await pageOf((await connect()).get("/", "Accept: text/html"));
+  const [, place, source] =
+    /<h2>(.*error-page\.test\.ts:\d+:\d+)<\/h2>\n<pre class="source">([\s\S]*?)<\/pre>/.exec(html) ?? [];
+  assert.notEqual(place, undefined);
+  assert.equal(source?.split("\n").length, 11);
+  assert.match(source ?? "", /const HOSTILE = `&lt;script&gt;/);
+});
+
+test("error page: an error from elsewhere has no source", async (t) => {
+  const { connect } = await start(
+    t,
+    () => {
+      throw Object.assign(new Error("foreign"), { stack: "Error: foreign\n    at /nowhere/at/all.js:1:2" });
+    },
+    { development: true },
+  );
+  const { html } = await pageOf((await connect()).get("/", "Accept: text/html"));
+  assert.doesNotMatch(html, /class="source"/);
+});
+
+test("error page: the parts of an AggregateError and their causes are shown", async (t) => {
+  const { connect } = await start(
+    t,
+    () => {
+      throw new AggregateError([new Error("part one"), new Error("part two", { cause: "a wire" })], "all failed");
+    },
+    { development: true },
+  );
+  const { html } = await pageOf((await connect()).get("/", "Accept: text/html"));
+  for (const text of ["AggregateError: all failed", "Error: part one", "Error: part two", "Caused by: a wire"]) {
+    assert.ok(html.includes(text), text);
+  }
+});
+
+test("error page: the environ is that of the innermost mount", async (t) => {
+  const mount: App = (environ, startResponse) =>
+    failing(enter({ ...environ, SCRIPT_NAME: "/shop", PATH_INFO: "/cart" }), startResponse);
+  const { connect } = await start(t, mount, { development: true });
+  const { html } = await pageOf((await connect()).get("/shop/cart", "Accept: text/html"));
+  assert.match(html, /<th>SCRIPT_NAME<td>\/shop\n/);
+  assert.match(html, /<th>PATH_INFO<td>\/cart/);
+});
 
 test("error page: everybody else gets plain text", async (t) => {
   const { connect } = await start(t, failing, { development: true });

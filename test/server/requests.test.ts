@@ -108,16 +108,31 @@ test("requests: the environ tells the peer, the server and the request", async (
   ]);
 });
 
-test("requests: a head of very many lines reaches the app whole", async (t) => {
-  let environ: Environ | undefined;
-  const { connect } = await start(t, (given, startResponse) => {
-    environ = given;
-    return hello(given, startResponse);
-  });
+/** A request with this many header lines. */
+function withLines(count: number): string {
+  return `GET / HTTP/1.1\r\n${"a:\r\n".repeat(count - 1)}Host: a\r\n\r\n`;
+}
+
+test("requests: a hundred header lines are answered, one more is a 431", async (t) => {
+  const { connect } = await start(t, hello);
   const client = await connect();
-  client.send(`GET / HTTP/1.1\r\n${"a:\r\n".repeat(3000)}X-Last: 1\r\nHost: a\r\n\r\n`);
-  await client.until("hello");
-  assert.equal(environ?.HTTP_X_LAST, "1");
+  await client.send(withLines(100)).until(HELLO);
+  client.clear();
+  assert.equal(await client.send(withLines(101)).all(), lastResponse("431 Request Header Fields Too Large"));
+});
+
+test("requests: maxHeadersCount 0 is no limit, and the app gets every line", async (t) => {
+  let environ: Environ | undefined;
+  const { connect } = await start(
+    t,
+    (given, startResponse) => {
+      environ = given;
+      return hello(given, startResponse);
+    },
+    { maxHeadersCount: 0 },
+  );
+  const client = await connect();
+  await client.send(withLines(3000)).until(HELLO);
   assert.equal(environ?.HTTP_HOST, "a");
 });
 

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { get } from "node:https";
 import { connect as connectTo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect as connectSecurely } from "node:tls";
 import type { App, Environ } from "../../src/gateway.ts";
@@ -96,7 +96,7 @@ test("serve: the socket of a server that lives is not replaced", async (t) => {
   assert.equal(await (await connect()).get("/").until("hello"), HELLO);
 });
 
-test("serve: a file that is no socket stays", async (t) => {
+test("serve: a file that is not a socket stays", async (t) => {
   const unix = await socketPath(t);
   await writeFile(unix, "precious");
   await assert.rejects(serve(hello, { unix }), { code: "TSGI_PORT_IN_USE" });
@@ -174,6 +174,14 @@ for (const [options, code] of [
   [{ keepAliveTimeout: Number.POSITIVE_INFINITY }, "TSGI_BAD_OPTION"],
   [{ maxHeaderSize: 0.5 }, "TSGI_BAD_OPTION"],
   [{ maxRequestsPerConnection: "1" as never }, "TSGI_BAD_OPTION"],
+  [{ maxHeadersCount: -1 }, "TSGI_BAD_OPTION"],
+  [{ handshakeTimeout: -1 }, "TSGI_BAD_OPTION"],
+  [{ host: "" }, "TSGI_BAD_OPTION"],
+  [{ unix: "" }, "TSGI_BAD_OPTION"],
+  [{ development: "yes" as never }, "TSGI_BAD_OPTION"],
+  [{ errors: {} as never }, "TSGI_BAD_OPTION"],
+  [{ tls: {} as never }, "TSGI_BAD_OPTION"],
+  [{ tls: { key: "a key alone" } as never }, "TSGI_BAD_OPTION"],
   [{ tls: { key: "no key", cert: "no certificate" } }, "TSGI_BAD_TLS"],
 ] as [ServeOptions, string][]) {
   test(`serve: ${JSON.stringify(options)} is ${code}`, async () => {
@@ -181,7 +189,38 @@ for (const [options, code] of [
   });
 }
 
-test("serve: what is no app is TSGI_NO_APP", async () => {
+test("serve: an option that it does not know is refused with the nearest one", async () => {
+  await assert.rejects(serve(hello, { hosts: "::" } as never), { code: "TSGI_BAD_OPTION", hint: "Did you mean host?" });
+});
+
+test("serve: tls without a certificate says what to give", async () => {
+  await assert.rejects(serve(hello, { port: 0, tls: {} as never }), {
+    message: "tls has no key. Give { key, cert }: the contents of a PEM private key and of its certificate.",
+  });
+});
+
+test("serve: a client that does not make its TLS handshake is disconnected", async (t) => {
+  const { server } = await start(t, hello, { tls: await certificate(), handshakeTimeout: 50 });
+  const client = await RawClient.open(connectTo(server.port));
+  t.after(() => client.socket.destroy());
+  assert.equal(await client.all(), "");
+});
+
+test("serve: a socket in a folder that does not exist", async (t) => {
+  const unix = join(await socketPath(t), "socket");
+  await assert.rejects(serve(hello, { unix }), {
+    code: "TSGI_CANNOT_LISTEN",
+    message: `cannot listen on ${unix}: there is no folder ${dirname(unix)}. Make the folder, or choose another path.`,
+  });
+});
+
+test("serve: a socket in a folder that is not this user's", {
+  skip: process.getuid?.() === 0 && "root may write everywhere",
+}, async () => {
+  await assert.rejects(serve(hello, { unix: "/proc/socket" }), { code: "TSGI_PORT_DENIED" });
+});
+
+test("serve: what is not an app is TSGI_NO_APP", async () => {
   for (const app of [undefined, null, {}, "app"]) {
     await assert.rejects(serve(app as never, { port: 0 }), { code: "TSGI_NO_APP" });
   }

@@ -3,7 +3,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { after } from "node:test";
 import { promisify } from "node:util";
-import { cli } from "./session.ts";
+import { cli as ownCli } from "./session.ts";
 
 const run = promisify(execFile);
 const children = new Set<ChildProcess>();
@@ -26,24 +26,41 @@ export interface Running {
   printed(): string;
 }
 
+/** What runs the command. */
+export interface CommandOptions {
+  /** Default: the Node that runs the test. */
+  readonly node?: string;
+  /** Default: the command of this repository. */
+  readonly cli?: string;
+}
+
 /** Runs the command in a folder. */
 export class Command {
   readonly #folder: string;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #program: readonly [node: string, cli: string];
 
-  constructor(folder: string, environment: NodeJS.ProcessEnv = {}) {
+  constructor(
+    folder: string,
+    environment: NodeJS.ProcessEnv = {},
+    { node = process.execPath, cli = ownCli }: CommandOptions = {},
+  ) {
     this.#folder = folder;
-    this.#environment = { ...process.env, ...environment };
+    // Variables of whoever runs the tests must not say where to listen.
+    this.#environment = { ...process.env, HOST: "", PORT: "", ...environment };
+    this.#program = [node, cli];
   }
 
   readonly ended = (...args: string[]): Ended => {
     const options = { cwd: this.#folder, env: this.#environment, encoding: "utf8", timeout: 40_000 } as const;
-    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], options);
+    const [node, cli] = this.#program;
+    const { status, stdout, stderr } = spawnSync(node, [cli, ...args], options);
     return { code: status, out: stdout, error: stderr };
   };
 
   readonly started = (...args: string[]): Running => {
-    const child = spawn(process.execPath, [cli, ...args], {
+    const [node, cli] = this.#program;
+    const child = spawn(node, [cli, ...args], {
       cwd: this.#folder,
       env: this.#environment,
       stdio: ["ignore", "pipe", "pipe"],
@@ -75,9 +92,16 @@ export class Command {
   };
 }
 
-/** Resolves once something is so; whoever runs the test decides for how long it may take. */
+/** How long a test waits for a condition, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** Resolves once a condition holds; rejects where that takes too long. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const deadline = Date.now() + PATIENCE;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** A response as `curl` shows it, its headers by name, without those that depend on the time and on the connection. */

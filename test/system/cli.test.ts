@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Command } from "../support/command.ts";
+import { Command, until } from "../support/command.ts";
+import { install } from "../support/installation.ts";
 import { cli, root } from "../support/session.ts";
 
 const modules = fileURLToPath(new URL("modules", import.meta.url));
@@ -39,15 +40,18 @@ for (const [what, args, message] of [
   ],
   ["an unknown option", ["--prot", "1"], "Unknown option '--prot'; see tsgi --help"],
   ["an argument too many", ["site.mjs", "x"], '"x" is one argument too many; see tsgi --help'],
-  ["a port that is none", ["site.mjs", "--port", "99999"], "--port 99999 is no port; choose 0 to 65535"],
+  ["a port that is none", ["site.mjs", "--port", "99999"], "--port 99999 is not a port; choose 0 to 65535"],
   [
     "a socket and a port",
     ["site.mjs", "--unix", "s", "--port", "1"],
-    "--unix stands instead of --host and --port; leave those out",
+    "--unix replaces --host and --port; leave those out",
   ],
   ["a key without its certificate", ["site.mjs", "--tls-key", "k"], "https needs both --tls-key and --tls-cert"],
   ["a key that is not there", ["site.mjs", "--tls-key", "k", "--tls-cert", "c"], "--tls-key k cannot be read: ENOENT"],
   ["an empty address", ["site.mjs", "--host", ""], "--host is empty; for every interface give 0.0.0.0 or ::"],
+  ["a mistyped command", ["statik", "public"], "there is no command statik; did you mean: tsgi static public"],
+  ["a mistyped command alone", ["chek"], "there is no command chek; did you mean: tsgi check"],
+  ["a path that is none", ["check", "site.mjs", "x"], '"x" is not a path of the app; it starts with a slash'],
   [
     "an option of static for an app",
     ["site.mjs", "--listing"],
@@ -65,12 +69,12 @@ for (const [what, args, message] of [
 }
 
 for (const [file, message] of [
-  ["throws.mjs", /^tsgi: throws\.mjs cannot be loaded: Error: at the top \(at .*throws\.mjs:1:7\)\n$/],
+  ["throws.mjs", /^tsgi: throws\.mjs cannot be loaded: Error: at the top \(throws\.mjs:1:7\)\n$/],
   [
     "missing-import.mjs",
     /^tsgi: missing-import\.mjs cannot be loaded: Error: Cannot find module '.*not-there\.mjs'.*\n$/,
   ],
-  ["syntax.mjs", /^tsgi: syntax\.mjs cannot be loaded: SyntaxError: .*\n$/],
+  ["syntax.mjs", /^tsgi: syntax\.mjs cannot be loaded: SyntaxError: Unexpected token ';' \(\S*syntax\.mjs:1\)\n$/],
 ] as const) {
   test(`tsgi: ${file} is one line that says where`, () => {
     // A file that is no JavaScript would fail the linter, so it is written here.
@@ -88,7 +92,10 @@ test("tsgi: a port in use is one line and exit code 1", async () => {
   const { code, error } = ended("site.mjs", "--port", String(port));
   server.close();
   assert.equal(code, 1);
-  assert.match(error, /^tsgi: 127\.0\.0\.1:\d+ is in use\. Stop what runs there or choose another port; .*\n$/);
+  assert.match(
+    error,
+    /^tsgi: 127\.0\.0\.1:\d+ is in use\. Stop the program that listens there, or choose another port; .*\n$/,
+  );
 });
 
 test("tsgi: --help and --version", () => {
@@ -103,20 +110,9 @@ test("tsgi: --help and --version", () => {
 test("tsgi: without tsx, a Node that runs no TypeScript says what to install", {
   skip: "typescript" in process.features && !!process.features.typescript && "this Node runs TypeScript",
 }, () => {
-  // A copy of the package outside of this repository, where no tsx is in reach.
-  cpSync(join(root, "dist"), join(scratch, "dist"), { recursive: true });
-  cpSync(join(root, "package.json"), join(scratch, "package.json"));
-  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-    packages: Record<string, { dev?: boolean }>;
-  };
-  for (const [path, { dev }] of Object.entries(lock.packages)) {
-    if (path !== "" && !dev) cpSync(join(root, path), join(scratch, path), { recursive: true });
-  }
+  const cli = install(scratch);
   writeFileSync(join(scratch, "site.ts"), "export const app = 1;\n");
-  const { status, stderr } = spawnSync(process.execPath, ["dist/src/cli.js", "site.ts"], {
-    cwd: scratch,
-    encoding: "utf8",
-  });
+  const { status, stderr } = spawnSync(process.execPath, [cli, "site.ts"], { cwd: scratch, encoding: "utf8" });
   assert.equal(status, 2);
   assert.equal(
     stderr,
@@ -192,6 +188,86 @@ test("tsgi: --verbose prints what came and what went", async () => {
   );
 });
 
+test("tsgi: --verbose prints what was no request, and what was cut", async () => {
+  const { url, printed } = await running("strays.mjs:events", "--port", "0", "--verbose");
+  const port = Number(new URL(url).port);
+  const malformed = connect(port, "127.0.0.1", () =>
+    malformed.write("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"),
+  );
+  await once(malformed.resume(), "close");
+  const leaving = connect(port, "127.0.0.1", () => leaving.write("GET /left HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await once(leaving, "data");
+  leaving.destroy();
+  await until(() => printed().includes("* the connection ended"));
+  const exchanges = printed()
+    .slice(printed().indexOf("*"))
+    .replace(/^> Date: .*\n/m, "");
+  assert.equal(
+    exchanges,
+    `* exchange 1 with 127.0.0.1
+< GET / HTTP/1.1
+< Host: a
+< Content-Length: x
+<${" "}
+<${" "}
+> HTTP/1.1 400 Bad Request
+>
+* exchange 2 with 127.0.0.1
+< GET /left HTTP/1.1
+< Host: a
+<
+> HTTP/1.1 200 OK
+> Content-Type: text/event-stream
+> Connection: keep-alive
+> Keep-Alive: timeout=5
+> Transfer-Encoding: chunked
+>
+* the connection ended before the response was complete
+`,
+  );
+});
+
+for (const [what, environment, args, expected] of [
+  ["HOST and PORT of the environment", { HOST: "localhost", PORT: "0" }, [], /^http:\/\/localhost:\d+$/],
+  [
+    "options before the environment",
+    { HOST: "192.0.2.1", PORT: "1" },
+    ["--host", "127.0.0.1", "-p", "0"],
+    /^http:\/\/127\.0\.0\.1:\d+$/,
+  ],
+  ["an empty HOST as none", { HOST: "", PORT: "0" }, [], /^http:\/\/127\.0\.0\.1:\d+$/],
+] as const) {
+  test(`tsgi: takes ${what}`, async () => {
+    assert.match((await new Command(modules, environment).running("site.mjs", ...args)).url, expected);
+  });
+}
+
+test("tsgi: a PORT of the environment that is none is one line", () => {
+  assert.deepEqual(new Command(modules, { PORT: "http" }).ended("site.mjs"), {
+    code: 2,
+    out: "",
+    error: "tsgi: PORT in the environment: http is not a port; choose 0 to 65535\n",
+  });
+});
+
+test("tsgi: a socket in a folder that is not there is one line and exit code 1", () => {
+  assert.deepEqual(ended("site.mjs", "--unix", "nowhere/socket"), {
+    code: 1,
+    out: "",
+    error: `tsgi: cannot listen on nowhere/socket: there is no folder ${join(modules, "nowhere")}. Make the folder, or choose another path\n`,
+  });
+});
+
+test("tsgi: a listener that passes for an app of tsgi says once how to name it", async () => {
+  const { url, printed } = await running("strays.mjs:listener", "--port", "0");
+  for (let count = 0; count < 2; count++) assert.equal(await page(url), "500 Internal Server Error\n");
+  const hint =
+    "tsgi: what strays.mjs:listener is was detected from the number of its parameters; " +
+    "if it is something else, name it: --interface tsgi, node or fetch\n";
+  await until(() => printed().split("is not a function").length === 3);
+  assert.equal(printed().split(hint).length, 2);
+});
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`tsgi: ${signal} lets what runs finish`, async () => {
     const { child, url } = await running("site.mjs:slow", "--port", "0");
@@ -228,6 +304,48 @@ test("tsgi check: reports each request, exit code 0 or 1", () => {
   assert.match(bad.out, /^FAILED {2}GET \/ +TSGI_LINT_RESPONSE: the app answered without startResponse, .*\n/);
   assert.match(bad.out, /site\.mjs:broken failed in 13 of 13 requests\n$/);
   assert.equal(ended("check", "nope.mjs").code, 2);
+});
+
+test("tsgi check: asks every mount, also those within mounts", () => {
+  const { code, out } = ended("check", "mounts.mjs");
+  assert.equal(code, 1);
+  const lines = out.split("\n").map((line) => line.replace(/ {2,}/g, " "));
+  for (const line of [
+    "ok GET /fine 200 OK, 4 bytes",
+    "ok GET /below 200 OK, 5 bytes",
+    "ok GET /users/x/x 404 Not Found, 10 bytes",
+    "FAILED GET /users/x/x/broken Error: no database",
+    "ok HEAD /fine/ 200 OK, 0 bytes",
+  ]) {
+    assert.ok(lines.includes(line), `${line}\n${out}`);
+  }
+  assert.match(out, /mounts\.mjs:app failed in 4 of 29 requests\n$/);
+  assert.equal(ended("check", "mounts.mjs:fine").code, 0);
+});
+
+test("tsgi check: sees through middleware that says what it wraps, and asks routes", () => {
+  const { code, out } = ended("check", "mounts.mjs:wrapped");
+  assert.equal(code, 0);
+  assert.deepEqual(
+    [...out.matchAll(/^ok {6}GET (\/(?:fine|users)\S*) +(\d+)/gm)].map(([, path, status]) => `${path} ${status}`),
+    ["/fine 200", "/fine/tsgi-check 200", "/users/x 404", "/users/x/tsgi-check 404"],
+  );
+});
+
+test("tsgi check: asks the paths that it is given", () => {
+  const { code, out } = ended("check", "mounts.mjs", "/fine", "/users/1/tab/broken?x=1");
+  assert.equal(code, 1);
+  assert.match(
+    out,
+    /^ok {6}GET \/fine +200 OK, 4 bytes\n(?:ok .*\n){7}FAILED {2}GET \/users\/1\/tab\/broken\?x=1 +Error: no/,
+  );
+  assert.match(out, /failed in 8 of 16 requests\n$/);
+});
+
+test("tsgi check: an error that nobody handles is a failure", () => {
+  const { code, out } = ended("check", "mounts.mjs:strays", "/stray");
+  assert.equal(code, 1);
+  assert.match(out, /^FAILED {2}GET \/stray +200 OK, and an error that nobody handles: Error: nobody waits\n/);
 });
 
 test("tsgi: the command is executable from the package", () => {

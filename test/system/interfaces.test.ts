@@ -16,10 +16,12 @@ for (const [name, what, body, ...options] of [
   ["ofH3", "an h3 app", "h3 /path"],
   ["ofElysia", "an Elysia app", "elysia /path"],
   ["ofItty", "a Fetch app", "itty /path"],
-  ["listener", "a Node listener", "listener /path"],
+  ["listener", "a Node handler", "listener /path", "--interface", "node"],
+  ["handlerWithNext", "a Node handler", "next /path"],
+  ["requestParameters", undefined, "tsgi of req /path"],
   ["handler", "a Fetch handler", "handler /path"],
   ["worker", "a Fetch app", "worker /path"],
-  ["unnamed", "a Node listener", "unnamed /path", "--interface", "node"],
+  ["unnamed", "a Node handler", "unnamed /path", "--interface", "node"],
   ["factory", "a Hono app", "hono /path", "--factory"],
 ] as const) {
   test(`interfaces: the command serves ${name}, and says that it is ${what ?? "an app of tsgi"}`, async () => {
@@ -35,7 +37,7 @@ for (const [name, what, body, ...options] of [
 }
 
 for (const [args, message] of [
-  [["ofKoa", "--interface", "wsgi"], "--interface wsgi is none; choose from tsgi, node, fetch"],
+  [["ofKoa", "--interface", "wsgi"], "--interface wsgi is not an interface; choose from tsgi, node, fetch"],
   [["ofKoa", "--factory"], "frameworks.mjs:ofKoa is an object, not a factory of an app"],
   [["failing", "--factory"], "the factory frameworks.mjs:failing failed: no database"],
   [["broken"], "frameworks.mjs:broken cannot be served: no plugin"],

@@ -97,4 +97,21 @@ test("showcase: an unknown path is a 404 in the same frame", { skip }, async () 
   assert.match(await response.text(), /<body data-mount="\/">/);
 });
 
+test("showcase: an unknown page of the guestbook is a 404 of its own", { skip }, async () => {
+  const response = await fetch(`${site.url}/guestbook/x`);
+  assert.equal(response.status, 404);
+  assert.match(await response.text(), /<body data-mount="\/guestbook">[\s\S]*<h1>No such page in the guestbook<\/h1>/);
+});
+
+for (const width of [320, 360, 387]) {
+  for (const path of ["/", "/guestbook", "/clock", "/no/such/page"]) {
+    test(`showcase: ${path} does not scroll sideways at ${width} pixels`, { skip }, async () => {
+      const page = await browser.newPage({ viewport: { width, height: 700 } });
+      await page.goto(site.url + path);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+      await page.close();
+    });
+  }
+}
+
 test("showcase: no page complained", { skip }, () => assert.deepEqual(complaints, []));

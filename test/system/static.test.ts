@@ -257,7 +257,7 @@ for (const [what, args, message] of [
   ["an option of precompress", ["--only", "br"], "--only is an option of tsgi precompress; see tsgi --help"],
   ["both ways of printing", ["--quiet", "--verbose"], "--verbose and --quiet exclude each other; leave one out"],
   ["a socket to open", ["--open", "--unix", "s"], "a browser cannot --open a Unix socket; leave one out"],
-  ["a port that is none", ["--port", "x"], "--port x is no port; choose 0 to 65535"],
+  ["a port that is none", ["--port", "x"], "--port x is not a port; choose 0 to 65535"],
 ] as [string, string[], string][]) {
   test(`tsgi static: ${what} is one line and exit code 2`, () => {
     assert.deepEqual(ended("static", ...args), { code: 2, out: "", error: `tsgi: ${message}\n` });

@@ -31,6 +31,12 @@ export async function handler(request) {
   return new Response(`handler ${new URL(request.url).pathname}`);
 }
 export const worker = { fetch: (request) => new Response(`worker ${new URL(request.url).pathname}`) };
+export const handlerWithNext = (a, b, _c) => b.end(`next ${a.url}`);
+// An app of tsgi, whatever its parameters are called.
+export const requestParameters = (req, res) => {
+  res("200 OK", [["Content-Type", "text/plain"]]);
+  return `tsgi of req ${req.PATH_INFO}`;
+};
 export const unnamed = (a, b) => b.end(`unnamed ${a.url}`);
 export const factory = async () => ofHono;
 export const failing = () => {

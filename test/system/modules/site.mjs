@@ -9,5 +9,5 @@ export const slow = async (_environ, startResponse) => {
   return "slow\n";
 };
 export const number = 1;
-export const broken = () => "no startResponse";
+export const broken = (_environ, _startResponse) => "no startResponse";
 export default app;

@@ -1,0 +1,72 @@
+/** Loads a module by its path, TypeScript included. */
+
+import { existsSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { CommandError } from "./command-error.ts";
+import { isServable } from "./detect-app.ts";
+import { describeLoadError } from "./load-error.ts";
+
+/** What a module exports, by name. */
+export type Exports = Readonly<Record<string, unknown>>;
+
+/** loadModule gives what a module exports. Throws a `CommandError` for a missing file, and for one that does not load. */
+export async function loadModule(file: string): Promise<Exports> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new CommandError(`there is no module ${file}; check the path`);
+  if (statSync(path).isDirectory()) {
+    throw new CommandError(`${file} is a folder; name a file, or serve it: tsgi static ${file}`);
+  }
+  const loader = /^\.[mc]?tsx?$/.test(extname(path)) ? typeScriptLoader(file, path) : undefined;
+  try {
+    if (loader !== undefined) await import(loader);
+    return exportsOf((await import(pathToFileURL(path).href)) as Exports);
+  } catch (error) {
+    const execArgv = loader === undefined ? [] : ["--import", loader];
+    throw new CommandError(`${file} cannot be loaded: ${describeLoadError(error, path, execArgv)}`);
+  }
+}
+
+/**
+ * The URL of what runs TypeScript; undefined where Node does. A `tsx` that the user has installed comes first: it knows
+ * more of the language than Node, which only strips types, and finds `lib.ts` under the name `./lib.js`. The one beside
+ * tsgi is for a Node that runs no TypeScript.
+ */
+function typeScriptLoader(file: string, path: string): string | undefined {
+  const own = resolveTsx(path);
+  if (own !== undefined) return own;
+  if ((process.features as { typescript?: unknown }).typescript) return undefined;
+  const found = resolveTsx(import.meta.url);
+  if (found !== undefined) return found;
+  throw new CommandError(
+    `Node ${process.versions.node} needs tsx to run ${basename(file)}; install it: npm install --save-dev tsx`,
+  );
+}
+
+function resolveTsx(from: string): string | undefined {
+  try {
+    return pathToFileURL(createRequire(from).resolve("tsx")).href;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The exports of a module. Those of a CommonJS one may all be members of its default: Node finds the names of simple
+ * assignments only.
+ */
+function exportsOf(module: Exports): Exports {
+  const inner = module.default;
+  if (!isPlainObject(inner) || isServable(inner)) return module;
+  const isCommonJs = Object.keys(module).every(
+    (name) => name === "default" || name === "module.exports" || name in inner,
+  );
+  return isCommonJs ? inner : module;
+}
+
+function isPlainObject(value: unknown): value is Exports {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

@@ -1,0 +1,67 @@
+/** Where a site mounts its apps. */
+
+import { parse, type Token } from "path-to-regexp";
+import type { App } from "../gateway.ts";
+
+/** By what an app tells which apps it wraps, a list of `Inner`. */
+const WRAPS: unique symbol = Symbol.for("tsgi.wraps") as never;
+
+/** An app inside another one. */
+interface Inner {
+  readonly app: App;
+  /** When it is called, for people: `"GET /users"` for a route. */
+  readonly label?: string;
+  /** The mount, as written: a literal path or a pattern. */
+  readonly mount?: string;
+}
+
+/** What an app may say of what it is made of. */
+interface Composed {
+  readonly [WRAPS]?: readonly Inner[];
+  readonly mounts?: ReadonlyMap<string, App>;
+  readonly fallback?: App;
+}
+
+/** A route that answers GET. */
+const GET_ROUTE = /^GET (\/.*)$/;
+
+/**
+ * mountPoints gives a path for each mount of a site and for each route that answers GET, those within mounts too, in the
+ * order in which they are written. A middleware that does not say what it wraps hides what is inside.
+ */
+export function mountPoints(app: App): string[] {
+  const found = new Set<string>();
+  const visit = (inner: App, prefix: string, outer: readonly App[]): void => {
+    if (outer.includes(inner)) return;
+    for (const { app: wrapped, mount, label = "" } of innerApps(inner)) {
+      const path = prefix + examplePath(mount ?? "");
+      const route = mount === undefined ? GET_ROUTE.exec(label)?.[1] : undefined;
+      for (const each of [path, path + examplePath(route ?? "")]) if (each !== "") found.add(each);
+      visit(wrapped, path, [...outer, inner]);
+    }
+  };
+  visit(app, "", []);
+  return [...found];
+}
+
+/** The apps that an app wraps directly. */
+function innerApps(app: App): readonly Inner[] {
+  const { [WRAPS]: wraps, mounts, fallback } = app as Composed;
+  if (Array.isArray(wraps)) return wraps;
+  if (!(mounts instanceof Map) || fallback === undefined) return [];
+  return [...[...mounts].map(([mount, mounted]) => ({ app: mounted, mount })), { app: fallback }];
+}
+
+/** A path that a key matches, without a slash at its end: `/users/x` for `/users/:id`. */
+function examplePath(key: string): string {
+  return key === "" ? "" : textOf(parse(key).tokens).replace(/\/$/, "");
+}
+
+function textOf(tokens: readonly Token[]): string {
+  return tokens
+    .map((token) => {
+      if (token.type === "group") return textOf(token.tokens);
+      return token.type === "text" ? token.value : "x";
+    })
+    .join("");
+}

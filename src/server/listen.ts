@@ -1,0 +1,119 @@
+/** Listening on a port or a Unix socket. */
+
+import { lstat, stat, unlink } from "node:fs/promises";
+import { connect, type Server } from "node:net";
+import { dirname, resolve } from "node:path";
+import { TsgiError } from "../errors.ts";
+
+/** Where a server listens: on a host and a port, or on the path of a Unix socket. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly unix: string | undefined;
+}
+
+/**
+ * listen makes a server listen; a Unix socket that a dead server has left is replaced. Rejects with `TSGI_PORT_IN_USE`,
+ * `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`.
+ */
+export async function listen(server: Server, { host, port, unix }: Address): Promise<void> {
+  if (unix !== undefined) await listenOnSocket(server, unix);
+  else {
+    await listenOn(server, { host, port }).catch((cause: NodeJS.ErrnoException) => {
+      throw portError(cause, `${host}:${port}`);
+    });
+  }
+}
+
+async function listenOnSocket(server: Server, unix: string): Promise<void> {
+  try {
+    await listenOn(server, { path: unix });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw await socketError(cause as Error, unix);
+    await removeDeadSocket(unix, cause as Error);
+    await listenOn(server, { path: unix }).catch(async (error: Error) => {
+      throw await socketError(error, unix);
+    });
+  }
+}
+
+function listenOn(server: Server, address: { host: string; port: number } | { path: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Removes the socket of a server that has died. Throws `TSGI_PORT_IN_USE` for one that is alive, and for any other file. */
+async function removeDeadSocket(unix: string, cause: Error): Promise<void> {
+  const file = await lstat(unix).catch(() => undefined);
+  if (file !== undefined && !file.isSocket()) {
+    throw new TsgiError("TSGI_PORT_IN_USE", `${unix} exists and is not a socket`, {
+      hint: "Choose another path.",
+      cause,
+    });
+  }
+  if (await isAlive(unix)) {
+    throw new TsgiError("TSGI_PORT_IN_USE", `${unix} is in use`, {
+      hint: "Stop the server that listens there, or choose another path.",
+      cause,
+    });
+  }
+  await unlink(unix);
+}
+
+/** Whether a server answers on a socket. */
+function isAlive(unix: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(unix, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"));
+  });
+}
+
+function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
+  switch (cause.code) {
+    case "EADDRINUSE":
+      return new TsgiError("TSGI_PORT_IN_USE", `${where} is in use`, {
+        hint: "Stop the program that listens there, or choose another port.",
+        cause,
+      });
+    case "EACCES":
+      return new TsgiError("TSGI_PORT_DENIED", `this user may not listen on ${where}`, {
+        hint: "Choose a port from 1024 up.",
+        cause,
+      });
+    default:
+      return new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on ${where}: ${cause.message}`, {
+        hint: "Check the host: it has to be an address of this machine.",
+        cause,
+      });
+  }
+}
+
+/** Node reports a missing folder as EACCES, so the folder is looked at. */
+async function socketError(cause: Error, unix: string): Promise<TsgiError> {
+  const folder = dirname(resolve(unix));
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined || !found.isDirectory()) {
+    return new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on ${unix}: there is no folder ${folder}`, {
+      hint: "Make the folder, or choose another path.",
+      cause,
+    });
+  }
+  if ((cause as NodeJS.ErrnoException).code === "EACCES") {
+    return new TsgiError("TSGI_PORT_DENIED", `this user may not make a socket in ${folder}`, {
+      hint: "Choose a folder that this user may write to.",
+      cause,
+    });
+  }
+  return new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on ${unix}: ${cause.message}`, {
+    hint: "Check the path; a socket's path has about a hundred characters at most.",
+    cause,
+  });
+}
