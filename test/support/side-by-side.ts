@@ -1,4 +1,4 @@
-/** A framework on its own server and behind the gateway, asked the same. */
+/** Sends the same requests to a framework on its own server and through the gateway. */
 
 import assert from "node:assert/strict";
 import {
@@ -64,7 +64,7 @@ function withoutPlace({ status, headers, body }: Answer, mount: string): Answer 
   return { status, headers: plain, body: [withoutStack, stack.at(-1)].join("") };
 }
 
-/** What a gateway does better than a server for one framework: it knows the length of what is there at once. */
+/** An answer without its framing: the gateway knows the length of a body that is there at once. */
 function withoutFraming(answer: Answer, other: Answer): Answer {
   const { "transfer-encoding": _coding, ...headers } = answer.headers;
   // A 204 has none, and a 205 has one of 0 (RFC 9110 §8.6, §15.3.6).

@@ -138,7 +138,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     return (how === "failed" && value === error) || (how === "left" && SIGNS_OF_LEAVING.has(codeOf(error)));
   }
 
-  /** Ends the run: the response has nobody to go to. */
+  /** Ends a run whose client has left, or whose response is over. */
   #abandon(error: unknown = clientGone()): void {
     if (this.#outcome !== undefined) return;
     this.#settle({ how: "left", value: error });
@@ -235,7 +235,7 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     try {
       this.environ["tsgi.exchange"].inform?.(information.status, information.headers);
     } catch (error) {
-      // Nobody waits for a hint: the response goes on.
+      // A hint is optional: the response goes on.
       reportError(this.environ, error);
     }
   }

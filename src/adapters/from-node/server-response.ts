@@ -61,7 +61,7 @@ export function makeServerResponse(
 
 const nodeEmit = EventEmitter.prototype.emit;
 
-/** Calls listeners; what one of them throws, or an error that nobody listens for, is the owner's. */
+/** Calls listeners; what one of them throws, or an `error` event without a listener, goes to the owner. */
 function emit(this: GatewayResponse, name: string | symbol, ...args: unknown[]): boolean {
   try {
     return args.length === 0 ? nodeEmit.call(this, name) : nodeEmit.call(this, name, ...args);

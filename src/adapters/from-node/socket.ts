@@ -35,7 +35,7 @@ interface SocketDetails {
   encrypted: boolean | undefined;
 }
 
-// An emitter whose constructor is not called: its methods make what they need, and hardly anybody listens here.
+// An emitter whose constructor is not called: its methods create what they need, and few handlers listen here.
 export interface GatewaySocket extends EventEmitter {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the prototype is set below.
 export class GatewaySocket {
@@ -151,7 +151,7 @@ export class GatewaySocket {
     return this.destroyed ? "closed" : "open";
   }
 
-  /** Calls listeners; what one of them throws is the owner's. An error that nobody listens for is not thrown either. */
+  /** Calls listeners; what one of them throws goes to the owner. An `error` event without a listener is dropped. */
   emit(name: string | symbol, ...args: unknown[]): boolean {
     if (name === "error" && this.listenerCount("error") === 0) return false;
     try {
@@ -189,7 +189,7 @@ export class GatewaySocket {
     return this.#owner.isOver ? this : this.destroy();
   }
 
-  /** Takes nothing any more. */
+  /** Refuses everything from now on. */
   shut(): void {
     if (this.destroyed) return;
     this.destroyed = true;
@@ -211,7 +211,7 @@ export class GatewaySocket {
   }
 
   /**
-   * Emits `timeout` on request, response and socket after so many milliseconds without activity; 0 turns it off. Where
+   * Emits `timeout` on request, response and socket after this many milliseconds without activity; 0 turns it off. If
    * neither request nor response has a listener for it, the socket is destroyed, as on a Node server.
    */
   setTimeout(milliseconds: number, callback?: () => void): this {
@@ -238,12 +238,12 @@ export class GatewaySocket {
     this.#details?.timer?.refresh();
   }
 
-  /** Nothing comes through here: the body of the request is in the request. */
+  /** Gives no data: the body of a request is read from the request. */
   pipe<Destination>(destination: Destination): Destination {
     return destination;
   }
 
-  // The connection is the server's: what is set here says nothing.
+  // The connection is the server's: these calls change nothing.
 
   setNoDelay(): this {
     return this;

@@ -1,4 +1,4 @@
-/** What Express gives its handlers, request by request and response by response: the same behind the gateway as on its own. */
+/** The requests and responses of Express: the same through the gateway as on its own server. */
 
 import { join } from "node:path";
 import { Readable } from "node:stream";

@@ -1,4 +1,4 @@
-/** Express and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
+/** Express with its usual plugins: the same through the gateway, mounted or not, as on its own server. */
 
 import { join } from "node:path";
 import compression from "compression";

@@ -1,4 +1,4 @@
-/** Fastify and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
+/** Fastify with its usual plugins: the same through the gateway, mounted or not, as on its own server. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";

@@ -1,4 +1,4 @@
-/** What Koa gives its middleware: the same behind the gateway as on its own. */
+/** The context of Koa: the same through the gateway as on its own server. */
 
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** Koa and what people use with it: the same behind the gateway, mounted or not, as on its own server. */
+/** Koa with its usual plugins: the same through the gateway, mounted or not, as on its own server. */
 
 import { Readable } from "node:stream";
 import Router from "@koa/router";

@@ -121,7 +121,7 @@ for (const [what, handler, sent] of [
     POST,
   ],
   [
-    "a timeout that nobody handles",
+    "a timeout without a handler",
     (request, response, told) => {
       watch(request, response, told);
       request.socket.setTimeout(20, () => told("called back"));

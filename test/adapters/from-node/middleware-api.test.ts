@@ -1,4 +1,4 @@
-/** Connect, and middleware that reaches into responses: the same behind the gateway as on Node's own server. */
+/** Connect, and middleware that changes responses from inside: the same through the gateway as on Node's own server. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
