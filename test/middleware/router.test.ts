@@ -128,16 +128,18 @@ test("router: a literal path comes before a pattern, and patterns come in their 
   assert.equal(await bodyOf(other, "/x/b"), probed("second", "", "/x/b", { a: "x" }));
 });
 
-test("router: of kept runs of slashes, only one at the end makes no difference", async () => {
+test("router: of kept runs of slashes, only one at the end makes no difference, and none is read as another route", async () => {
   const app = router(probe("fallback"), { "/": probe("root"), "/a": probe("a"), "/p/:x": probe("p") });
   for (const [path, name, params] of [
     ["/a/", "a"],
-    ["/a//", "fallback"],
+    ["/b//", "fallback"],
     ["/p/1/", "p", { x: "1" }],
-    ["/p/1//", "fallback"],
-    ["/p//1", "fallback"],
+    ["/p//1//2", "fallback"],
   ] as [string, string, object?][]) {
     assert.equal(await bodyOf(app, "/", { environ: { PATH_INFO: path } }), probed(name, "", path, params), path);
+  }
+  for (const path of ["/a//", "/p/1//", "/p//1"]) {
+    assert.equal(await bodyOf(app, "/", { environ: { PATH_INFO: path } }), "Bad Request\n", path);
   }
 });
 
