@@ -117,6 +117,7 @@ function compileRegExp(written: readonly Sequence[], key: string, options: Patte
     sequences.map((tokens) => ({ tokens, originalPath: key })),
     { end: !isPrefix, trailing: false, sensitive: caseSensitive },
   );
+  const withIndices = caseSensitive ? undefined : new RegExp(regexp.source, "di");
   return {
     shapes: sequences.map((sequence) => shapeOf(sequence, "/")),
     identity: `${regexp.source} ${keys.map(({ name }) => name).join()}`,
@@ -125,36 +126,49 @@ function compileRegExp(written: readonly Sequence[], key: string, options: Patte
       const end = endOf(path, isPrefix);
       const found = regexp.exec(path.slice(0, end));
       if (found !== null) return { length: found[0].length, params: decodeParams(keys, found) };
-      // As sent it matches except for letters beyond ASCII.
-      const folded = caseSensitive || !path.includes("%") ? null : regexp.exec(foldCase(path.slice(0, end)));
-      if (folded === null) return undefined;
-      return { length: lengthOfSegments(path, folded[0].split("/").length - 1), params: decodeParams(keys, folded) };
+      return withIndices === undefined ? undefined : matchFolded(withIndices, keys, path.slice(0, end));
     },
   };
+}
+
+/** Matches a path that as sent is not matched, for letters beyond ASCII; parameters of whole segments keep their case. */
+function matchFolded(regexp: RegExp, keys: readonly Key[], path: string): Match | undefined {
+  if (!path.includes("%")) return undefined;
+  const folded = foldCase(path);
+  const found = regexp.exec(folded);
+  if (found === null) return undefined;
+  const asSent = found.map((value, index) => {
+    const [start, end] = found.indices?.[index] ?? [0, 0];
+    const isWhole = folded[start - 1] === "/" && (end === folded.length || folded[end] === "/");
+    return isWhole ? path.slice(offsetIn(path, folded, start - 1) + 1, offsetIn(path, folded, end)) : value;
+  });
+  return { length: offsetIn(path, folded, found[0].length), params: decodeParams(keys, asSent) };
+}
+
+/** Where the segment boundary at an offset of the folded path lies in the path as sent. */
+function offsetIn(path: string, folded: string, offset: number): number {
+  let end = 0;
+  for (let slash = 0; slash < offset && end < path.length; ) {
+    slash = folded.indexOf("/", slash + 1);
+    if (slash < 0) return path.length;
+    end = path.indexOf("/", end + 1);
+  }
+  return end;
 }
 
 function foldTexts(sequence: Sequence): Sequence {
   return sequence.map((token) => (isText(token) ? { ...token, value: foldCase(token.value) } : token));
 }
 
-/** How many characters the first `count` segments of a path take, with the slash before each. */
-function lengthOfSegments(path: string, count: number): number {
-  let end = 0;
-  for (let index = 0; index < count; index++) {
-    const slash = path.indexOf("/", end + 1);
-    end = slash < 0 ? path.length : slash;
-  }
-  return end;
-}
-
 /** Stand for a parameter and for a wildcard in the text of a sequence, which has no control characters. */
 const PARAMETER = "\u0001";
 const WILDCARD = "\u0002";
 
-/** The shape of what a sequence matches, its segments between delimiters. */
-export function shapeOf(sequence: Sequence, delimiter: string): Shape {
+/** The shape of what a sequence matches, its segments between delimiters and counted from its start or its end. */
+export function shapeOf(sequence: Sequence, delimiter: string, from: "start" | "end" = "start"): Shape {
   const text = textOf(sequence, PARAMETER, WILDCARD);
   const all = (text.startsWith(delimiter) ? text.slice(1) : text).split(delimiter);
+  if (from === "end") all.reverse();
   const wildcard = all.findIndex((segment) => segment.includes(WILDCARD));
   const segments = text === "" ? [] : wildcard < 0 ? all : all.slice(0, wildcard);
   return {
@@ -178,7 +192,7 @@ function endOf(path: string, dropsAll: boolean): number {
 }
 
 /** The parameters by name, each escape decoded, a wildcard's by segment. */
-function decodeParams(keys: readonly Key[], found: RegExpExecArray): Params | undefined {
+function decodeParams(keys: readonly Key[], found: readonly (string | undefined)[]): Params | undefined {
   const params: Record<string, string | string[]> = {};
   try {
     for (let index = 0; index < keys.length; index++) {

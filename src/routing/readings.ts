@@ -32,14 +32,15 @@ export function isAmbiguous<Owner>(
 }
 
 /**
- * A path as it is read by code that decodes `%2F`, or `%5C` as well (Windows); that drops path parameters (`;x=1`, Java);
- * that makes runs of `/` one; and that removes dot segments before this, after it, or not at all.
+ * A path as it is read by code that decodes `%2F`, or `%5C` as well (Windows); that drops path parameters (`;x=1`, Java)
+ * or takes them for the query (Fastify's `useSemicolonDelimiter`); that makes runs of `/` one; and that removes dot segments
+ * before this, after it, or not at all.
  */
 export function otherReadings(path: string): ReadonlySet<string> {
   const readings = new Set<string>();
   const onPosix = path.replaceAll("%2F", "/");
   for (const separated of new Set([onPosix, onPosix.replaceAll("%5C", "/")])) {
-    for (const plain of new Set([separated, withoutParameters(separated)])) {
+    for (const plain of new Set([separated, withoutParameters(separated), beforeParameters(separated)])) {
       const merged = mergeSlashes(plain);
       readings.add(merged);
       readings.add(removeDotSegments(merged));
@@ -52,6 +53,11 @@ export function otherReadings(path: string): ReadonlySet<string> {
 
 function withoutParameters(path: string): string {
   return path.includes(";") ? path.replace(/;[^/]*/g, "") : path;
+}
+
+function beforeParameters(path: string): string {
+  const semicolon = path.indexOf(";");
+  return semicolon < 0 ? path : path.slice(0, semicolon);
 }
 
 function mergeSlashes(path: string): string {

@@ -151,6 +151,67 @@ test("dispatcher: paths are told apart by case", async () => {
   assert.equal(await bodyOf(site, "/Users/7"), probed("fallback", "", "/Users/7"));
 });
 
+const foldingSite = dispatcher(
+  probe("fallback"),
+  { "/Admin": probe("admin"), "/caf\u00e9/:id": probe("cafe"), "/:lang/Docs": probe("docs") },
+  { caseSensitive: false },
+);
+
+for (const [url, name, mount, path, params] of [
+  ["/ADMIN/Users", "admin", "/ADMIN", "/Users"],
+  ["/CAF%C3%89/Ab/Cd", "cafe", "/CAF%C3%89/Ab", "/Cd", { id: "Ab" }],
+  ["/De/DOCS", "docs", "/De/DOCS", "", { lang: "De" }],
+  ["/administrator", "fallback", "", "/administrator"],
+] as const) {
+  test(`dispatcher: without regard to case ${url} goes to ${name}`, async () => {
+    assert.equal(await bodyOf(foldingSite, url), probed(name, mount, path, params));
+  });
+}
+
+test("dispatcher: without regard to case, keys of different case are the same mount", () => {
+  assert.throws(() => dispatcher(notFound, { "/a": notFound, "/A": notFound }, { caseSensitive: false }), {
+    code: "TSGI_BAD_MOUNT",
+  });
+});
+
+test("dispatcher: an option that it does not have throws when the app is built", () => {
+  assert.throws(() => dispatcher(notFound, {}, { casesensitive: false } as object), { code: "TSGI_BAD_OPTION" });
+});
+
+test("dispatcher: an encoded separator within one mount stays what it is", async () => {
+  const app = dispatcher(probe("fallback"), {
+    "/files": probe("files"),
+    "/x/:id": probe("x"),
+    "/admin": probe("admin"),
+  });
+  assert.equal(await bodyOf(app, "/files/a%2fb%5cc"), probed("files", "/files", "/a%2Fb%5Cc"));
+  assert.equal(await bodyOf(app, "/files/a%2f..%2fb;x=1"), probed("files", "/files", "/a%2F..%2Fb;x=1"));
+  assert.equal(await bodyOf(app, "/x/a%2fb"), probed("x", "/x/a%2Fb", "", { id: "a/b" }));
+  assert.equal(await bodyOf(app, "/y%2fb"), probed("fallback", "", "/y%2Fb"));
+});
+
+test("dispatcher: a path that another mount could be meant by is a 400", async () => {
+  const app = dispatcher(probe("fallback"), {
+    "/files": probe("files"),
+    "/x/:id": probe("x"),
+    "/admin": probe("admin"),
+  });
+  for (const url of [
+    "/files/..%2fadmin",
+    "/files/..%5cadmin",
+    "/files/..%2fx",
+    "/x%2fy",
+    "/x/%2f..%2f..%2fadmin",
+    "/files;x",
+  ]) {
+    assert.equal(
+      await transcript(app, url),
+      "400 Bad Request\ncontent-length: 12\ncontent-type: text/plain; charset=utf-8\n\nBad Request\n",
+      url,
+    );
+  }
+});
+
 for (const [what, mounts] of [
   ["a relative key", { api: notFound }],
   ["an empty key", { "": notFound }],

@@ -143,6 +143,28 @@ test("router: of kept runs of slashes, only one at the end makes no difference, 
   }
 });
 
+test("router: a path that another route could be meant by is a 400, also if that has other methods only", async () => {
+  const app = router(probe("fallback"), {
+    "GET /users/:id": probe("user"),
+    "GET /users/:id/posts": probe("posts"),
+    "PUT /admin/:page": probe("admin"),
+    "GET /:page": probe("page"),
+  });
+  assert.equal(await bodyOf(app, "/users/a%2fb"), probed("user", "", "/users/a%2Fb", { id: "a/b" }));
+  for (const url of ["/users/7%2fposts", "/users/7;x%2fposts", "/users%2f7", "/admin%2fx", "/users/7%2f..%2fx"]) {
+    assert.equal(await bodyOf(app, url), "Bad Request\n", url);
+  }
+});
+
+test("router: case can be ignored, and parameters keep theirs", async () => {
+  const app = router(probe("fallback"), { "GET /Users/:id": probe("user") }, { caseSensitive: false });
+  assert.equal(await bodyOf(app, "/uSERS/Ab"), probed("user", "", "/uSERS/Ab", { id: "Ab" }));
+});
+
+test("router: an option that it does not have throws when the app is built", () => {
+  assert.throws(() => router(notFound, {}, { sensitive: true } as object), { code: "TSGI_BAD_OPTION" });
+});
+
 test("router: below a mount it routes the rest, with the parameters of the mount", async () => {
   const app = dispatcher(notFound, {
     "/:tenant": router(notFound, { "GET /": probe("root"), "GET /x/:y": probe("inner") }),
