@@ -9,12 +9,12 @@
  * ```
  */
 
-import { match, parse } from "path-to-regexp";
+import { type MatchFunction, match, parse } from "path-to-regexp";
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import type { App, Params } from "../src/gateway.ts";
+import type { App } from "../src/gateway.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
-import { type Sequence, type Shape, sequencesOf, shapeOf, type VariablePattern } from "../src/routing/pattern.ts";
+import { type Sequence, type Shape, sequencesOf, shapeOf } from "../src/routing/pattern.ts";
 
 /** Apps by host name. */
 export type Hosts = Readonly<Record<string, App>>;
@@ -32,7 +32,7 @@ export type Hosts = Readonly<Record<string, App>>;
 export function hosts(app: App, hosts: Hosts): App {
   checkApp(app, "the fallback of hosts");
   const literals = new Map<string, App>();
-  const patterns = new PathTree<App>();
+  const patterns = new PathTree<App, HostPattern>();
   const identities = new Set<string>();
   for (const [key, hosted] of Object.entries(hosts)) {
     checkApp(hosted, `the host ${key}`);
@@ -54,11 +54,10 @@ export function hosts(app: App, hosts: Hosts): App {
     if (name === "") return app(environ, startResponse);
     const literal = literals.get(name);
     if (literal !== undefined) return literal(environ, startResponse);
-    const path = pathOfHost(name);
-    for (const { pattern, value } of patterns.find(path).patterns) {
-      const params = pattern.match(path)?.params;
-      if (params === undefined) continue;
-      return value({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }, startResponse);
+    for (const { pattern, value } of patterns.find(pathOfHost(name)).patterns) {
+      const found = pattern.match(name);
+      if (found === false) continue;
+      return value({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } }, startResponse);
     }
     return app(environ, startResponse);
   };
@@ -76,13 +75,15 @@ function hostName(header: string | undefined): string {
   return name.length > LONGEST_NAME ? "" : name;
 }
 
-/** A host name as a path, `/com/example/api`: names branch at their end. */
+/** A host name as a path for the tree, `/com/example/api`: names branch at their end. */
 function pathOfHost(name: string): string {
-  return `/${name.split(".").reverse().join("/")}`;
-}
-
-function hostOfPath(path: string): string {
-  return path.slice(1).split("/").reverse().join(".");
+  let path = "";
+  for (let end = name.length; end > 0; ) {
+    const dot = name.lastIndexOf(".", end - 1);
+    path += `/${name.slice(dot + 1, end)}`;
+    end = dot;
+  }
+  return path;
 }
 
 /** A key as browsers send it: lower case, and international names in their ASCII form. */
@@ -97,8 +98,16 @@ function literalName(key: string): string {
   throw badHost(key, "it is not a host name");
 }
 
-/** A key as a pattern of the paths that `pathOfHost` makes. */
-function compileHost(key: string): VariablePattern {
+/** A key as a pattern. */
+interface HostPattern {
+  /** The shapes of the paths that `pathOfHost` makes of its matches. */
+  readonly shapes: readonly Shape[];
+  readonly match: MatchFunction<Record<string, string | string[]>>;
+  /** Equal for keys that match the same hosts under the same names. */
+  readonly identity: string;
+}
+
+function compileHost(key: string): HostPattern {
   const labels = key.replace(/\.$/, "").split(".").map(asciiLabel);
   const encodePath = (text: string): string => {
     if (!/^[\w.-]*$/.test(text)) throw badHost(key, "it is not a host name");
@@ -106,14 +115,10 @@ function compileHost(key: string): VariablePattern {
   };
   try {
     const data = parse(labels.join("."), { encodePath });
-    const matchName = match(data, { delimiter: ".", trailing: false, decode: (label) => label });
     return {
       shapes: sequencesOf(data.tokens, key).map(shapeOfHost),
+      match: match(data, { delimiter: ".", trailing: false, decode: (label) => label }),
       identity: JSON.stringify(data.tokens),
-      match(path) {
-        const found = matchName(hostOfPath(path));
-        return found === false ? undefined : { length: path.length, params: found.params as Params };
-      },
     };
   } catch (cause) {
     throw cause instanceof TsgiError ? cause : badHost(key, (cause as Error).message);

@@ -5,36 +5,42 @@
  */
 
 import { foldCase } from "./fold.ts";
-import type { Extent, Pattern, VariablePattern } from "./pattern.ts";
+import type { Extent, LiteralPattern, Shape, VariablePattern } from "./pattern.ts";
+
+/** What a tree has to know of a pattern with parameters. */
+export interface ShapedPattern {
+  readonly shapes: readonly Shape[];
+  readonly match: unknown;
+}
 
 /** A pattern with what it stands for. */
-export interface Entry<Value> {
-  readonly pattern: VariablePattern;
+export interface Entry<Value, Variable = VariablePattern> {
+  readonly pattern: Variable;
   readonly value: Value;
   /** Its place among all that were added. */
   readonly order: number;
 }
 
-interface Node<Value> {
-  readonly children: Map<string, Node<Value>>;
+interface Node<Value, Variable> {
+  readonly children: Map<string, Node<Value, Variable>>;
   /** Where a segment with a parameter in it leads. */
-  variable: Node<Value> | undefined;
+  variable: Node<Value, Variable> | undefined;
   literal: Value | undefined;
   /** The patterns that end here. */
-  readonly ends: Entry<Value>[];
+  readonly ends: Entry<Value, Variable>[];
   /** The patterns that go on with a wildcard. */
-  readonly wildcards: Entry<Value>[];
+  readonly wildcards: Entry<Value, Variable>[];
   /** Those of them that need a literal segment after it, by that segment. */
-  readonly needing: Map<string, Entry<Value>[]>;
+  readonly needing: Map<string, Entry<Value, Variable>[]>;
 }
 
 /** What lies along a path. */
-export interface Found<Value> {
+export interface Found<Value, Variable = VariablePattern> {
   /** The longest literal prefix on a segment boundary, and its length. */
   literal: Value | undefined;
   length: number;
   /** The patterns that the path may match, in the order in which they were added. */
-  patterns: readonly Entry<Value>[];
+  patterns: readonly Entry<Value, Variable>[];
 }
 
 /** What keys a tree has. */
@@ -45,8 +51,8 @@ export interface PathTreeOptions {
   readonly caseSensitive?: boolean;
 }
 
-export class PathTree<Value> {
-  readonly #root: Node<Value> = newNode();
+export class PathTree<Value, Variable extends ShapedPattern = VariablePattern> {
+  readonly #root: Node<Value, Variable> = newNode();
   readonly #isWhole: boolean;
   readonly #caseSensitive: boolean;
   #size = 0;
@@ -57,8 +63,8 @@ export class PathTree<Value> {
   }
 
   /** Adds a pattern; false if there is a literal one of the same path. */
-  add(pattern: Pattern, value: Value): boolean {
-    if (pattern.match === undefined) {
+  add(pattern: LiteralPattern | Variable, value: Value): boolean {
+    if (isLiteral(pattern)) {
       const node = this.#nodeAt(pattern.head.split("/").slice(1));
       if (node.literal !== undefined) return false;
       node.literal = value;
@@ -75,7 +81,7 @@ export class PathTree<Value> {
     return true;
   }
 
-  #nodeAt(segments: readonly (string | undefined)[]): Node<Value> {
+  #nodeAt(segments: readonly (string | undefined)[]): Node<Value, Variable> {
     let node = this.#root;
     for (const segment of segments) {
       const key = segment === undefined ? undefined : this.#keyOf(segment);
@@ -101,14 +107,14 @@ export class PathTree<Value> {
   }
 
   /** Walks along a canonical path. */
-  find(path: string): Found<Value> {
-    const search: Search<Value> = { path, literal: undefined, length: 0, lists: [], segments: undefined };
+  find(path: string): Found<Value, Variable> {
+    const search: Search<Value, Variable> = { path, literal: undefined, length: 0, lists: [], segments: undefined };
     this.#walk(search, this.#root, 0);
     const { literal, length, lists } = search;
     return { literal, length, patterns: lists.length < 2 ? (lists[0] ?? NONE) : inOrder(lists) };
   }
 
-  #walk(search: Search<Value>, from: Node<Value>, start: number): void {
+  #walk(search: Search<Value, Variable>, from: Node<Value, Variable>, start: number): void {
     const { path, lists } = search;
     let node = from;
     let end = start;
@@ -141,12 +147,16 @@ export class PathTree<Value> {
   }
 }
 
+function isLiteral(pattern: LiteralPattern | ShapedPattern): pattern is LiteralPattern {
+  return pattern.match === undefined;
+}
+
 /** A walk along one path. */
-interface Search<Value> {
+interface Search<Value, Variable> {
   readonly path: string;
   literal: Value | undefined;
   length: number;
-  readonly lists: (readonly Entry<Value>[])[];
+  readonly lists: (readonly Entry<Value, Variable>[])[];
   /** All segments of the path, made when a wildcard asks for them. */
   segments: ReadonlySet<string> | undefined;
 }
@@ -160,7 +170,9 @@ function shared<Value>(map: ReadonlyMap<string, Value>, set: ReadonlySet<string>
 }
 
 /** The entries in their order, each once: a pattern with groups may stand in several lists. */
-function inOrder<Value>(lists: readonly (readonly Entry<Value>[])[]): readonly Entry<Value>[] {
+function inOrder<Value, Variable>(
+  lists: readonly (readonly Entry<Value, Variable>[])[],
+): readonly Entry<Value, Variable>[] {
   return [...new Set(lists.flat())].sort((one, other) => one.order - other.order);
 }
 
@@ -169,6 +181,6 @@ function longest(segments: readonly string[]): string | undefined {
   return segments.toSorted((one, other) => other.length - one.length)[0];
 }
 
-function newNode<Value>(): Node<Value> {
+function newNode<Value, Variable>(): Node<Value, Variable> {
   return { children: new Map(), variable: undefined, literal: undefined, ends: [], wildcards: [], needing: new Map() };
 }
