@@ -16,6 +16,7 @@ import { BOOLEAN, checkOptions } from "../src/options.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
 import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
+import { type Inner, wrapping } from "../src/wrapping.ts";
 
 /** Apps by the path they are mounted at. */
 export type Mounts = Readonly<Record<string, App>>;
@@ -101,7 +102,8 @@ export function dispatcher(app: App, mounts: Mounts, options: DispatcherOptions 
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
     return place.app(inner, startResponse);
   };
-  return Object.assign(dispatch, { mounts: table, fallback: app });
+  const inner: Inner[] = [...table].map(([key, mounted]) => ({ app: mounted, label: key, mount: key }));
+  return wrapping(Object.assign(dispatch, { mounts: table, fallback: app }), [...inner, { app, label: "(else)" }]);
 }
 
 const NO_PARAMS: Params = Object.freeze({});

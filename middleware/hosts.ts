@@ -15,6 +15,7 @@ import { TsgiError } from "../src/errors.ts";
 import type { App } from "../src/gateway.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { type Sequence, type Shape, sequencesOf, shapeOf } from "../src/routing/pattern.ts";
+import { wrapping } from "../src/wrapping.ts";
 
 /** Apps by host name. */
 export type Hosts = Readonly<Record<string, App>>;
@@ -29,12 +30,12 @@ export type Hosts = Readonly<Record<string, App>>;
  *
  * Throws `TSGI_BAD_HOST` for a key that is not a host name or is there twice, `TSGI_NO_APP` for a value that is not an app.
  */
-export function hosts(app: App, hosts: Hosts): App {
+export function hosts(app: App, apps: Hosts): App {
   checkApp(app, "the fallback of hosts");
   const literals = new Map<string, App>();
   const patterns = new PathTree<App, HostPattern>();
   const identities = new Set<string>();
-  for (const [key, hosted] of Object.entries(hosts)) {
+  for (const [key, hosted] of Object.entries(apps)) {
     checkApp(hosted, `the host ${key}`);
     if (/:\d*$/.test(key)) throw badHost(key, "ports are ignored");
     if (/[:*{]/.test(key) && !key.startsWith("[")) {
@@ -49,7 +50,7 @@ export function hosts(app: App, hosts: Hosts): App {
     }
   }
 
-  return function hosts(environ, startResponse) {
+  const choose: App = function hosts(environ, startResponse) {
     const name = hostName(environ.HTTP_HOST);
     if (name === "") return app(environ, startResponse);
     const literal = literals.get(name);
@@ -61,6 +62,8 @@ export function hosts(app: App, hosts: Hosts): App {
     }
     return app(environ, startResponse);
   };
+  const inner = Object.entries(apps).map(([label, hosted]) => ({ app: hosted, label }));
+  return wrapping(choose, [...inner, { app, label: "(else)" }]);
 }
 
 const HOST = /^(?<name>[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])\.?(?::\d*)?$/;

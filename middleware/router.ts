@@ -17,6 +17,7 @@ import { BOOLEAN, checkOptions } from "../src/options.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
 import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
+import { wrapping } from "../src/wrapping.ts";
 
 /** Apps by route: `"GET /users/:id"`, `"GET,POST /search"`, or `"/path"` for every method. */
 export type Routes = Readonly<Record<string, App>>;
@@ -63,7 +64,7 @@ export function router(app: App, routes: Routes, options: RouterOptions = {}): A
   checkOptions("router", options, { caseSensitive: BOOLEAN });
   const tree = compileRoutes(routes, options.caseSensitive ?? true);
 
-  return function router(environ, startResponse) {
+  const route: App = function router(environ, startResponse) {
     const { PATH_INFO: path, REQUEST_METHOD: method } = environ;
     if (path === "*") return app(environ, startResponse);
     const destination = destinationOf(tree, path, method);
@@ -78,6 +79,8 @@ export function router(app: App, routes: Routes, options: RouterOptions = {}): A
     if (params === NO_PARAMS) return routed(environ, startResponse);
     return routed({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }, startResponse);
   };
+  const inner = Object.entries(routes).map(([label, routed]) => ({ app: routed, label }));
+  return wrapping(route, [...inner, { app, label: "(else)" }]);
 }
 
 function compileRoutes(routes: Routes, caseSensitive: boolean): PathTree<Route> {
