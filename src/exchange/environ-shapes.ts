@@ -7,10 +7,13 @@
  * it is made when a set is seen for the second time.
  */
 
+/** The environ key of a header. */
+export type HeaderKey = `HTTP_${string}` | "CONTENT_TYPE" | "CONTENT_LENGTH";
+
 /** How the header lines of a request become keys of its environ. */
 export interface HeaderOutline {
   /** For each line the environ key that its value is assigned to; undefined for one that is dropped or joined to another. */
-  readonly keys: readonly (string | undefined)[];
+  readonly keys: readonly (HeaderKey | undefined)[];
   /** The keys of list fields that occur more than once. */
   readonly repeats: readonly Repeat[];
   /** Whether a field that must not occur twice does: a 400. */
@@ -18,7 +21,7 @@ export interface HeaderOutline {
 }
 
 interface Repeat {
-  readonly key: string;
+  readonly key: HeaderKey;
   /** Which of the lines have it. */
   readonly at: number[];
   readonly separator: string;
@@ -142,9 +145,9 @@ const FIRST_COUNTS: ReadonlySet<string> = new Set([
 
 /** Outlines header lines, name and value in turn. */
 export function outlineOf(lines: readonly string[]): HeaderOutline {
-  const keys: (string | undefined)[] = [];
+  const keys: (HeaderKey | undefined)[] = [];
   const firsts = new Map<string, number>();
-  const repeats = new Map<string, Repeat>();
+  const repeats = new Map<HeaderKey, Repeat>();
   let malformed = false;
   for (let index = 0; index < lines.length / 2; index++) {
     const key = environKey(lines[2 * index] as string);
@@ -166,7 +169,7 @@ export function outlineOf(lines: readonly string[]): HeaderOutline {
 }
 
 /** The environ key of a header name; undefined for a name with an underscore, which could pass for another header. */
-function environKey(name: string): string | undefined {
+function environKey(name: string): HeaderKey | undefined {
   if (name.includes("_")) return undefined;
   const key = name.toUpperCase().replaceAll("-", "_");
   return key === "CONTENT_TYPE" || key === "CONTENT_LENGTH" ? key : `HTTP_${key}`;

@@ -62,6 +62,11 @@ export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
 const NO_PARAMS = Object.freeze({});
 const VERSION = Object.freeze([1, 0] as const);
 
+/**
+ * environBuilder returns the function that builds the environ of each request. A server calls it once: the function remembers
+ * sets of header names, which makes it fast. The `tsgi.input` that it sets is empty; a server replaces it before it runs the
+ * app.
+ */
 export function environBuilder(info: ServerInfo): BuildEnviron {
   const constants = constantsOf(info);
   const shapes = new HeaderShapes(constants);
@@ -133,7 +138,7 @@ function constantsOf(info: ServerInfo): Readonly<Record<string, unknown>> {
 function assignKnown(environ: MutableEnviron, keys: HeaderOutline["keys"], lines: readonly string[]): void {
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
-    if (key !== undefined) environ[key] = lines[2 * index + 1];
+    if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
   }
 }
 
@@ -148,7 +153,7 @@ function assignUnknown(environ: MutableEnviron, keys: HeaderOutline["keys"], lin
   environ.REQUEST_METHOD = REQUEST_METHOD;
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
-    if (key !== undefined) environ[key] = lines[2 * index + 1];
+    if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
   }
 }
 

@@ -51,7 +51,7 @@ export type Extent = "prefix" | "whole";
 export interface PatternOptions {
   readonly extent: Extent;
   /** The `code` of the error for a key that cannot be compiled. */
-  readonly code: string;
+  readonly code: TsgiErrorCode;
   /** `false` ignores differences in case (see `foldCase`); parameters keep theirs. Default `true`. */
   readonly caseSensitive?: boolean;
 }
@@ -238,13 +238,13 @@ function isCanonical(sequence: Sequence): boolean {
   return path === "" || canonicalPath(path) === path;
 }
 
-function notPath(key: string, code: string): TsgiError {
+function notPath(key: string, code: TsgiErrorCode): TsgiError {
   return new TsgiError(code, `${JSON.stringify(key)} is not a path`, {
     hint: "A key has no query, no fragment and no malformed escape; write ? as %3F and % as %25.",
   });
 }
 
-function notPattern(key: string, code: string, cause: Error): TsgiError {
+function notPattern(key: string, code: TsgiErrorCode, cause: Error): TsgiError {
   return new TsgiError(code, `${JSON.stringify(key)} is not a pattern: ${cause.message}`, {
     hint: 'Write ":name" for a segment, "*name" for several, "{…}" for what may be missing, "\\\\:" for a plain colon.',
     cause,

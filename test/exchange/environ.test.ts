@@ -1,61 +1,147 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { environBuilder, plainAddress } from "../../src/exchange/environ.ts";
-import { environBuilders } from "../../src/exchange/environ-builders.ts";
-import { HeaderShapes } from "../../src/exchange/environ-shapes.ts";
-import type { Environ, Exchange } from "../../src/gateway.ts";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import {
+  type BuildEnviron,
+  environBuilder,
+  NO_INPUT,
+  plainAddress,
+  type ServerInfo,
+} from "../../src/exchange/environ.ts";
+import type { Environ } from "../../src/gateway.ts";
 
-const errors = { write(): void {} };
-const exchange: Exchange = {};
-const peer = { address: "192.0.2.1", port: "5000" };
-const newBuilder = () => environBuilder({ name: "here", port: "8000", scheme: "http", errors });
+const errors = { write() {} };
+const info: ServerInfo = { name: "a.test", port: "8000", scheme: "http", errors };
+const peer = { address: "192.0.2.1", port: "50000" };
 
-function environOf(lines: readonly string[], target = "/", build = newBuilder()): Environ | undefined {
-  return build("GET", target, "HTTP/1.1", lines, peer, exchange);
-}
+/** The environ of a GET with these header lines. */
+const build = (lines: string[], target = "/", changes: Partial<ServerInfo> = {}) =>
+  environBuilder({ ...info, ...changes })("GET", target, "HTTP/1.1", lines, peer, {});
 
-test("environBuilder: an environ has every key of the contract, however often its header names were seen", () => {
-  const build = newBuilder();
-  const lines = ["Host", "a", "Accept", "*/*", "X-Odd_Name", "x", "Content-Type", "text/plain"];
-  for (let time = 0; time < 3; time++) {
-    const environ = environOf(lines, "/%61?b", build);
-    assert.deepEqual(environ, {
-      REQUEST_METHOD: "GET",
-      SCRIPT_NAME: "",
-      PATH_INFO: "/a",
-      QUERY_STRING: "b",
-      REQUEST_URI: "/%61?b",
-      SERVER_NAME: "here",
-      SERVER_PORT: "8000",
-      SERVER_PROTOCOL: "HTTP/1.1",
-      REMOTE_ADDR: "192.0.2.1",
-      REMOTE_PORT: "5000",
-      HTTP_HOST: "a",
-      HTTP_ACCEPT: "*/*",
-      CONTENT_TYPE: "text/plain",
-      "tsgi.version": [1, 0],
-      "tsgi.url_scheme": "http",
-      "tsgi.input": environ?.["tsgi.input"],
-      "tsgi.errors": errors,
-      "tsgi.multithread": false,
-      "tsgi.multiprocess": false,
-      "tsgi.run_once": false,
-      "tsgi.exchange": exchange,
-      "tsgi.params": {},
-      "tsgi.state": {},
-    });
-    assert.equal(Object.getPrototypeOf(environ), Object.prototype);
-  }
+test("environBuilder: the whole environ", () => {
+  const exchange = {};
+  const environ = environBuilder(info)(
+    "POST",
+    "/a/../%62?c=%64",
+    "HTTP/1.1",
+    ["Host", "b.test", "content-type", "text/x", "Content-Length", "3", "X-Two-Words", "1"],
+    peer,
+    exchange,
+  );
+  assert.deepEqual(environ, {
+    REQUEST_METHOD: "POST",
+    SCRIPT_NAME: "",
+    PATH_INFO: "/b",
+    QUERY_STRING: "c=%64",
+    REQUEST_URI: "/a/../%62?c=%64",
+    SERVER_NAME: "a.test",
+    SERVER_PORT: "8000",
+    SERVER_PROTOCOL: "HTTP/1.1",
+    REMOTE_ADDR: "192.0.2.1",
+    REMOTE_PORT: "50000",
+    CONTENT_TYPE: "text/x",
+    CONTENT_LENGTH: "3",
+    HTTP_HOST: "b.test",
+    HTTP_X_TWO_WORDS: "1",
+    "tsgi.version": [1, 0],
+    "tsgi.url_scheme": "http",
+    "tsgi.input": NO_INPUT,
+    "tsgi.errors": errors,
+    "tsgi.multithread": false,
+    "tsgi.multiprocess": false,
+    "tsgi.run_once": false,
+    "tsgi.exchange": exchange,
+    "tsgi.params": {},
+    "tsgi.state": {},
+  });
 });
 
-test("environBuilder: no request finds anything of another one", () => {
-  const build = newBuilder();
-  const environs = ["a", "b", "c", "d"].map((value) => environOf(["Host", value, "X-Value", value], "/", build));
+test("environBuilder: requests share neither values nor state", () => {
+  const builder = environBuilder(info);
+  const one = builder("GET", "/", "HTTP/1.1", ["Host", "a", "X", "1"], peer, {});
+  const other = builder("GET", "/", "HTTP/1.1", ["Host", "b", "X", "2"], peer, {});
+  assert.deepEqual([one?.HTTP_HOST, one?.HTTP_X, other?.HTTP_HOST, other?.HTTP_X], ["a", "1", "b", "2"]);
+  assert.notEqual(one?.["tsgi.state"], other?.["tsgi.state"]);
+});
+
+for (const [what, lines, expected] of [
+  ["repeats are joined with a comma", ["X-A", "1", "x-a", "2", "X-A", ""], { HTTP_X_A: "1, 2, " }],
+  ["repeats of Cookie are joined with a semicolon", ["Cookie", "a=1", "Cookie", "b=2"], { HTTP_COOKIE: "a=1; b=2" }],
+  ["a name with an underscore is dropped", ["X_A", "1", "X-A", "2"], { HTTP_X_A: "2" }],
+  ["an underscore makes no CONTENT_LENGTH", ["Content_Length", "1"], {}],
+  ["an underscore makes no Host", ["HTTP_Host", "evil"], {}],
+] as const) {
+  test(`environBuilder: ${what}`, () => {
+    const environ = build([...lines]) ?? {};
+    const headers = Object.entries(environ).filter(([key]) => /^(?:HTTP|CONTENT)_/.test(key));
+    assert.deepEqual(Object.fromEntries(headers), expected);
+  });
+}
+
+for (const [what, lines, target] of [
+  ["two Hosts", ["Host", "a", "host", "a"], "/"],
+  ["a Host that is not one", ["Host", "a/b"], "/"],
+  ["a Host with a space", ["Host", "a b"], "/"],
+  ["a target that is not a path", [], "a"],
+  ["a malformed escape", [], "/%"],
+  ["an authority that is not a host", [], "http://a b/"],
+] as const) {
+  test(`environBuilder: ${what} is a 400`, () => assert.equal(build([...lines], target), undefined));
+}
+
+test("environBuilder: the authority of the target is the host", () => {
+  assert.equal(build(["Host", "a"], "http://b:1/c")?.HTTP_HOST, "b:1");
+});
+
+test("environBuilder: what the server says of itself", () => {
+  const environ = build([], "/a//b", { scheme: "https", multiprocess: true, mergeSlashes: false });
   assert.deepEqual(
-    environs.map((environ) => [environ?.HTTP_HOST, environ?.HTTP_X_VALUE]),
-    ["a", "b", "c", "d"].map((value) => [value, value]),
+    [environ?.["tsgi.url_scheme"], environ?.["tsgi.multiprocess"], environ?.PATH_INFO],
+    ["https", true, "/a//b"],
   );
-  assert.equal(new Set(environs.map((environ) => environ?.["tsgi.state"])).size, 4);
+});
+
+test("environBuilder: clients that send ever other names fill no memory", () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  const builder = environBuilder(info);
+  const ask = (from: number, to: number): number => {
+    for (let index = from; index < to; index++) builder("GET", "/", "HTTP/1.1", [`X-${index}`, "1"], peer, {});
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = ask(0, 1_000);
+  // Each set of names that is kept costs more than 2 KB.
+  assert.ok(ask(1_000, 6_000) - before < 4_000_000);
+});
+
+test("NO_INPUT: ends at once, each time", async () => {
+  for (let round = 0; round < 2; round++) for await (const _ of NO_INPUT) assert.fail("a chunk");
+});
+
+test("plainAddress: an IPv4 peer of a socket for both shows as itself", () => {
+  assert.deepEqual(["::ffff:127.0.0.1", "127.0.0.1", "::1", "::ffff:0:1", undefined].map(plainAddress), [
+    "127.0.0.1",
+    "127.0.0.1",
+    "::1",
+    "::ffff:0:1",
+    "",
+  ]);
+});
+
+/** The environ that a builder makes of header lines. */
+function environOf(lines: readonly string[], builder: BuildEnviron): Environ | undefined {
+  return builder("GET", "/", "HTTP/1.1", lines, peer, {});
+}
+
+test("environBuilder: an environ is the same, however often its header names were seen", () => {
+  const builder = environBuilder(info);
+  const [first, ...others] = Array.from({ length: 4 }, () =>
+    environOf(["Host", "a", "X_Y", "b", "Accept", "c"], builder),
+  );
+  for (const environ of others) assert.deepEqual(environ, first);
+  assert.equal(Object.getPrototypeOf(first), Object.prototype);
 });
 
 for (const [what, lines, key, value] of [
@@ -68,101 +154,22 @@ for (const [what, lines, key, value] of [
   ["a name with an underscore is dropped", ["X_A", "a", "X-A", "b"], "HTTP_X_A", "b"],
 ] as const) {
   test(`environBuilder: ${what}`, () => {
-    const build = newBuilder();
-    for (let time = 0; time < 3; time++) assert.equal(environOf(["Host", "h", ...lines], "/", build)?.[key], value);
+    const build = environBuilder(info);
+    for (let time = 0; time < 3; time++) assert.equal(environOf(["Host", "h", ...lines], build)?.[key], value);
   });
 }
 
 for (const name of ["Authorization", "Proxy-Authorization", "Content-Type", "Content-Length", "Origin", "Host"]) {
   test(`environBuilder: two ${name} are a 400, the same value twice too`, () => {
-    const build = newBuilder();
+    const build = environBuilder(info);
     for (const second of ["1", "2", "1"]) {
-      assert.equal(environOf(["Host", "1", name, "1", name.toLowerCase(), second], "/", build), undefined);
+      assert.equal(environOf(["Host", "1", name, "1", name.toLowerCase(), second], build), undefined);
     }
   });
 }
 
 test("environBuilder: more header lines than any shape has are taken all the same", () => {
-  const build = newBuilder();
+  const build = environBuilder(info);
   const lines = Array.from({ length: 200 }, (_, index) => [`X-${index}`, String(index)]).flat();
-  for (let time = 0; time < 3; time++) assert.equal(environOf(lines, "/", build)?.HTTP_X_199, "199");
-});
-
-test("environBuilder: a malformed Host is a 400, one of an absolute-form target too", () => {
-  assert.equal(environOf(["Host", "a b"]), undefined);
-  assert.equal(environOf(["Host", "a"], 'http://a"b/'), undefined);
-  assert.equal(environOf(["Host", "a"], "http://b:1/")?.HTTP_HOST, "b:1");
-});
-
-test("environBuilders: each origin has its own name, port and scheme", () => {
-  const builderOf = environBuilders(errors);
-  const origins = [
-    builderOf("http", "a", undefined),
-    builderOf("https", "[::1]", ""),
-    builderOf("http", "a", "8080"),
-  ].map((build) => environOf([], "/", build));
-  assert.deepEqual(
-    origins.map((environ) => [environ?.["tsgi.url_scheme"], environ?.SERVER_NAME, environ?.SERVER_PORT]),
-    [
-      ["http", "a", "80"],
-      ["https", "::1", "443"],
-      ["http", "a", "8080"],
-    ],
-  );
-});
-
-test("HeaderShapes: a shape is learned when it is seen for the second time", () => {
-  const shapes = new HeaderShapes({ A: 1 });
-  const lines = ["Host", "a", "Accept", "b"];
-  assert.equal(shapes.find(lines), undefined);
-  assert.deepEqual(shapes.find(lines)?.template, { A: 1, HTTP_HOST: null, HTTP_ACCEPT: null });
-  assert.equal(shapes.find(["Host", "other", "Accept", "values"]), shapes.find(lines));
-  assert.equal(shapes.size, 1);
-});
-
-test("HeaderShapes: shapes that differ in a letter are learned side by side", () => {
-  const shapes = new HeaderShapes({});
-  for (let time = 0; time < 2; time++)
-    for (let index = 0; index < 10; index++) shapes.find(["Host", "", `X-${index}`, ""]);
-  assert.equal(shapes.size, 10);
-});
-
-test("HeaderShapes: sets of names that come once are not kept, and of those that come twice a bounded number", () => {
-  const once = new HeaderShapes({});
-  for (let index = 0; index < 5000; index++) once.find([`X-${index}`, "a"]);
-  assert.ok(once.size <= 5, `${once.size} shapes`);
-  const twice = new HeaderShapes({});
-  for (let index = 0; index < 5000; index++) {
-    const lines = Array.from({ length: 1 + (index % 120) }, (_, line) => [`X-${index}-${line}`, "a"]).flat();
-    twice.find(lines);
-    twice.find(lines);
-  }
-  assert.ok(twice.size <= 800 && twice.size > 700, `${twice.size} shapes`);
-});
-
-test("HeaderShapes: a shape in use is not driven out by those that come and go", () => {
-  const shapes = new HeaderShapes({});
-  const lines = ["Host", "a", "Accept", "b"];
-  shapes.find(lines);
-  const shape = shapes.find(lines);
-  for (let index = 0; index < 5000; index++) {
-    for (let time = 0; time < 2; time++) shapes.find(["Host", "a", `X-${index}`, "b"]);
-    assert.equal(shapes.find(lines), shape);
-  }
-});
-
-test("HeaderShapes: a shape that is not in use any more is replaced", () => {
-  const shapes = new HeaderShapes({});
-  const lines = ["Host", "a", "Accept", "b"];
-  for (let time = 0; time < 5000; time++) shapes.find(lines);
-  const shape = shapes.find(lines);
-  for (let index = 0; index < 2000; index++)
-    for (let time = 0; time < 2; time++) shapes.find(["Host", "", `X-${index}`, ""]);
-  assert.notEqual(shapes.find(lines), shape);
-});
-
-test("plainAddress: an IPv4 address in an IPv6 one is itself", () => {
-  assert.equal(plainAddress("::ffff:192.0.2.1"), "192.0.2.1");
-  assert.equal(plainAddress("::ffff:1"), "::ffff:1");
-  assert.equal(plainAddress(undefined), "");
+  for (let time = 0; time < 3; time++) assert.equal(environOf(lines, build)?.HTTP_X_199, "199");
 });

@@ -9,7 +9,7 @@ function treeOf(...keys: string[]): PathTree<string> {
 
 function treeWith(options: PathTreeOptions, ...keys: string[]): PathTree<string> {
   const tree = new PathTree<string>(options);
-  for (const key of keys) tree.add(compilePattern(key, { extent: "prefix", code: "TSGI_TEST", ...options }), key);
+  for (const key of keys) tree.add(compilePattern(key, { extent: "prefix", code: "TSGI_BAD_MOUNT", ...options }), key);
   return tree;
 }
 
@@ -62,7 +62,7 @@ test("PathTree: what is found cannot be mistaken for the tree's own", () => {
 
 test("PathTree: a literal is added once", () => {
   const tree = new PathTree<string>();
-  const pattern = compilePattern("/a", { extent: "prefix", code: "TSGI_TEST" });
+  const pattern = compilePattern("/a", { extent: "prefix", code: "TSGI_BAD_MOUNT" });
   assert.equal(tree.add(pattern, "first"), true);
   assert.equal(tree.add(pattern, "second"), false);
   assert.deepEqual(found(tree, "/a"), ["first", 2]);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compilePattern, type Extent } from "../../src/routing/pattern.ts";
 
 function compile(key: string, extent: Extent = "prefix", caseSensitive = true) {
-  return compilePattern(key, { extent, caseSensitive, code: "TSGI_TEST" });
+  return compilePattern(key, { extent, caseSensitive, code: "TSGI_BAD_MOUNT" });
 }
 
 for (const [key, head] of [
