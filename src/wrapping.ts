@@ -4,7 +4,9 @@
  *
  * ```ts
  * export function poweredBy(app: App): App {
- *   return wrapping(function poweredBy(environ, startResponse) { … }, app);
+ *   const outer: App = (environ, startResponse) =>
+ *     app(environ, (status, headers, error) => startResponse(status, [...headers, ["X-Powered-By", "tsgi"]], error));
+ *   return wrapping(outer, app);
  * }
  * ```
  *
@@ -22,7 +24,7 @@ export interface Inner {
   readonly mount?: string;
 }
 
-/** The name of the property. */
+/** WRAPS is the name of the property. */
 export const WRAPS: unique symbol = Symbol.for("tsgi.wraps") as never;
 
 /** wrapping says of an app which apps it wraps, one or a list with labels, and returns it. */
@@ -31,7 +33,12 @@ export function wrapping<Outer extends App>(outer: Outer, inner: App | readonly 
   return Object.defineProperty(outer, WRAPS, { value, configurable: true });
 }
 
-/** The apps that an app wraps directly: none if it does not say. */
+/** wrappingUnlessTold says of what a middleware made of an app that it wraps it, unless it says so itself or is the app. */
+export function wrappingUnlessTold(outer: App, inner: App): App {
+  return outer === inner || WRAPS in outer || !Object.isExtensible(outer) ? outer : wrapping(outer, inner);
+}
+
+/** innerApps returns the apps that an app wraps directly; none if it does not say. */
 export function innerApps(app: App): readonly Inner[] {
   const inner = (app as { [WRAPS]?: readonly Inner[] })[WRAPS];
   return Array.isArray(inner) ? inner : [];
