@@ -13,6 +13,7 @@ import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
+import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
 import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
@@ -69,14 +70,18 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
  * Throws `TSGI_BAD_MOUNT` for a key that is not an absolute path or is mounted twice, `TSGI_NO_APP` for a value that is not
  * an app, `TSGI_BAD_OPTION`.
  */
-export function dispatcher(app: App, mounts: Mounts, options: DispatcherOptions = {}): Dispatcher {
+export function dispatcher<Key extends string>(
+  app: App,
+  mounts: { readonly [Mount in Key]: AppWith<RouteParams<Mount>> },
+  options: DispatcherOptions = {},
+): Dispatcher {
   checkApp(app, "the dispatcher's fallback");
   checkOptions("dispatcher", options, { caseSensitive: BOOLEAN });
   const { caseSensitive = true } = options;
   const tree = new PathTree<App>({ caseSensitive });
   const table = new Map<string, App>();
   const identities = new Set<string>();
-  for (const [key, mounted] of Object.entries(mounts)) {
+  for (const [key, mounted] of Object.entries(mounts as unknown as Mounts)) {
     const pattern = compilePattern(key, { extent: "prefix", caseSensitive, code: "TSGI_BAD_MOUNT" });
     checkApp(mounted, `the mount ${key}`);
     if (identities.has(pattern.identity)) throw mountedTwice(key);

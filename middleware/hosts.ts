@@ -13,6 +13,7 @@ import { type MatchFunction, match, parse } from "path-to-regexp";
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App } from "../src/gateway.ts";
+import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { type Sequence, type Shape, sequencesOf, shapeOf } from "../src/routing/pattern.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -30,12 +31,13 @@ export type Hosts = Readonly<Record<string, App>>;
  *
  * Throws `TSGI_BAD_HOST` for a key that is not a host name or is there twice, `TSGI_NO_APP` for a value that is not an app.
  */
-export function hosts(app: App, apps: Hosts): App {
+export function hosts<Key extends string>(app: App, apps: { readonly [Host in Key]: AppWith<RouteParams<Host>> }): App {
+  const table: Hosts = apps as unknown as Hosts;
   checkApp(app, "the fallback of hosts");
   const literals = new Map<string, App>();
   const patterns = new PathTree<App, HostPattern>();
   const identities = new Set<string>();
-  for (const [key, hosted] of Object.entries(apps)) {
+  for (const [key, hosted] of Object.entries(table)) {
     checkApp(hosted, `the host ${key}`);
     if (/:\d*$/.test(key)) throw badHost(key, "ports are ignored");
     if (/[:*{]/.test(key) && !key.startsWith("[")) {
@@ -62,7 +64,7 @@ export function hosts(app: App, apps: Hosts): App {
     }
     return app(environ, startResponse);
   };
-  const inner = Object.entries(apps).map(([label, hosted]) => ({ app: hosted, label }));
+  const inner = Object.entries(table).map(([label, hosted]) => ({ app: hosted, label }));
   return wrapping(choose, [...inner, { app, label: "(else)" }]);
 }
 

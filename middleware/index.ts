@@ -1,3 +1,4 @@
+export type { AppWith, RouteApp, RouteParams } from "../src/routing/params.ts";
 export { cascade } from "./cascade.ts";
 export { cors } from "./cors.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";

@@ -14,6 +14,7 @@ import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
+import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
 import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
@@ -52,6 +53,9 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
  * `path-to-regexp` patterns, and a trailing slash makes no difference. Parameters are merged into `tsgi.params`;
  * `SCRIPT_NAME` and `PATH_INFO` stay as they are.
  *
+ * An app that is written in place knows the types of its parameters: below `"GET /users/:id"`,
+ * `environ["tsgi.params"].id` is a string; one that is written elsewhere has the type `RouteApp<"GET /users/:id">`.
+ *
  * HEAD goes where GET goes. For a path with routes for other methods only the answer is 405 with `Allow`, or 204 with it to
  * `OPTIONS`. A path without a route goes to `app`. 400 for a parameter that is not UTF-8, and for a path that is
  * ambiguous in the sense of `dispatcher`.
@@ -59,10 +63,15 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
  * Throws `TSGI_BAD_ROUTE` for a key that is not a route or is there twice, `TSGI_NO_APP` for a value that is not an app,
  * `TSGI_BAD_OPTION`.
  */
-export function router(app: App, routes: Routes, options: RouterOptions = {}): App {
+export function router<Key extends string>(
+  app: App,
+  routes: { readonly [Route in Key]: AppWith<RouteParams<Route>> },
+  options: RouterOptions = {},
+): App {
   checkApp(app, "the router's fallback");
   checkOptions("router", options, { caseSensitive: BOOLEAN });
-  const tree = compileRoutes(routes, options.caseSensitive ?? true);
+  const table: Routes = routes as unknown as Routes;
+  const tree = compileRoutes(table, options.caseSensitive ?? true);
 
   const route: App = function router(environ, startResponse) {
     const { PATH_INFO: path, REQUEST_METHOD: method } = environ;
@@ -79,7 +88,7 @@ export function router(app: App, routes: Routes, options: RouterOptions = {}): A
     if (params === NO_PARAMS) return routed(environ, startResponse);
     return routed({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }, startResponse);
   };
-  const inner = Object.entries(routes).map(([label, routed]) => ({ app: routed, label }));
+  const inner = Object.entries(table).map(([label, routed]) => ({ app: routed, label }));
   return wrapping(route, [...inner, { app, label: "(else)" }]);
 }
 

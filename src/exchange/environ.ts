@@ -21,7 +21,10 @@ export interface ServerInfo {
   readonly multiprocess?: boolean;
   /** Whether the app runs once in the life of its process, `tsgi.run_once`. Default `false`. */
   readonly runOnce?: boolean;
-  /** `false` keeps runs of `/` inside a path. Default `true`. */
+  /**
+   * `false` keeps runs of `/` inside a path, for apps whose paths contain URLs or empty names. Default `true`. Where a run may be
+   * read as one slash by somebody, `dispatcher` and `router` answer 400: a guard at `/admin` is not passed by `/site//admin`.
+   */
   readonly mergeSlashes?: boolean;
 }
 
