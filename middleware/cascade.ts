@@ -13,6 +13,7 @@ import { capture } from "../src/exchange/capture.ts";
 import { respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { andThen } from "../src/promise.ts";
+import { wrapping } from "../src/wrapping.ts";
 
 /**
  * cascade answers with the first response that is not a 404 or a 405, and with the last app's where all are. The bodies of
@@ -28,9 +29,13 @@ export function cascade(apps: readonly App[]): App {
   for (const app of apps) checkApp(app, "cascade");
   const last = apps.length - 1;
 
-  return function cascade(environ, startResponse) {
+  const outer: App = function cascade(environ, startResponse) {
     return attempt(0, environ, startResponse);
   };
+  return wrapping(
+    outer,
+    apps.map((each, index) => ({ app: each, label: `(${index + 1})` })),
+  );
 
   function attempt(index: number, environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
     const app = apps[index] as App;

@@ -1,6 +1,7 @@
 /** Lets pages of every origin read what an app answers (Fetch standard, "CORS protocol"). */
 
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
+import { wrapping } from "../src/wrapping.ts";
 
 const READABLE: HeaderList = [
   ["Access-Control-Allow-Origin", "*"],
@@ -18,13 +19,14 @@ const PREFLIGHT: HeaderList = [
 
 /** Every response may be read, those that say 404 too; a preflight is answered with 204 and what a page may send. */
 export function cors(app: App): App {
-  return function cors(environ, startResponse) {
+  const outer: App = function cors(environ, startResponse) {
     if (isPreflight(environ)) {
       startResponse("204 No Content", PREFLIGHT);
       return undefined;
     }
     return app(environ, (status, headers, error) => startResponse(status, [...headers, ...READABLE], error));
   };
+  return wrapping(outer, app);
 }
 
 function isPreflight(environ: Environ): boolean {

@@ -12,13 +12,27 @@
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Params } from "../src/gateway.ts";
+import { BOOLEAN, checkOptions } from "../src/options.ts";
+import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
+import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
+import { type Inner, wrapping } from "../src/wrapping.ts";
 
 /** Apps by the path they are mounted at. */
 export type Mounts = Readonly<Record<string, App>>;
 
-/** A dispatcher is an app that can be asked what it mounts; `mountTree` prints it. */
+/** Options of `dispatcher`. */
+export interface DispatcherOptions {
+  /**
+   * Whether paths differ by the case of their letters, as RFC 3986 §6.2.2.1 has it. Default `true`: beside a mount at
+   * `/admin`, `/ADMIN` goes to the app behind. Set `false` for a guard in front of something that ignores case: Express and
+   * Connect, `@koa/router`, a file system of macOS or Windows. Letters beyond ASCII count too; parameters keep their case.
+   */
+  caseSensitive?: boolean;
+}
+
+/** A dispatcher is an app that tells what it mounts; `mountTree` prints it. */
 export interface Dispatcher extends App {
   /** The mounted apps by their canonical keys, in the order in which they were given. */
   readonly mounts: ReadonlyMap<string, App>;
@@ -26,49 +40,64 @@ export interface Dispatcher extends App {
   readonly fallback: App;
 }
 
+/** Where a path goes. */
+interface Place {
+  readonly app: App;
+  /** How much of the path the mount takes. */
+  readonly length: number;
+  /** Undefined if a parameter is not UTF-8. */
+  readonly params: Params | undefined;
+}
+
 const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
 
 /**
  * dispatcher hands each request to the app that is mounted at the longest prefix of its path, on a segment boundary:
- * `/api` takes `/api`, `/api/` and all below it, never `/apix`. The app is called with that prefix moved from `PATH_INFO` to
- * the end of `SCRIPT_NAME`; what no mount takes goes to `app` as it came.
+ * `/api` takes `/api`, `/api/` and everything below it, never `/apix`. The app is called with that prefix moved from
+ * `PATH_INFO` to the end of `SCRIPT_NAME`; a request that no mount takes goes to `app` unchanged.
  *
  * A key with `:name`, `*name` or `{…}` is a `path-to-regexp` pattern, matched as a prefix; its parameters are merged into
  * `tsgi.params`. The longest match wins whatever the order; a literal key beats a pattern of the same length, and of two
- * patterns the first. A parameter that is no UTF-8 is a 400. Keys are canonicalised as requests are.
+ * patterns the first. Keys are canonicalised as requests are.
+ *
+ * 400 for a parameter that is not UTF-8, and for an ambiguous path: one that would reach another mount if its `%2F` or `%5C`
+ * were separators, its path parameters (`;x=1`) dropped or its runs of `/` one, and one that climbs out of its mount so
+ * (`/files/..%2Fadmin`). Apps that decode a path before they route it read it that way, past a guard mounted there.
  *
  * A wildcard takes all it can, so it is the longest match wherever it matches: beside `/*all`, a mount at `/admin` gets
- * `/admin` alone and nothing below it. What is to be tried last is `app`.
+ * `/admin` alone and nothing below it. For an app that is to be tried last, use `app`.
  *
- * Throws `TSGI_BAD_MOUNT` for a key that is no absolute path or stands twice, `TSGI_NO_APP` for a value that is no app.
+ * Throws `TSGI_BAD_MOUNT` for a key that is not an absolute path or is mounted twice, `TSGI_NO_APP` for a value that is not
+ * an app, `TSGI_BAD_OPTION`.
  */
-export function dispatcher(app: App, mounts: Mounts): Dispatcher {
+export function dispatcher<Key extends string>(
+  app: App,
+  mounts: { readonly [Mount in Key]: AppWith<RouteParams<Mount>> },
+  options: DispatcherOptions = {},
+): Dispatcher {
   checkApp(app, "the dispatcher's fallback");
-  const tree = new PathTree<App>();
+  checkOptions("dispatcher", options, { caseSensitive: BOOLEAN });
+  const { caseSensitive = true } = options;
+  const tree = new PathTree<App>({ caseSensitive });
   const table = new Map<string, App>();
   const identities = new Set<string>();
-  for (const [key, mounted] of Object.entries(mounts)) {
-    const pattern = compilePattern(key, "prefix", "TSGI_BAD_MOUNT");
+  for (const [key, mounted] of Object.entries(mounts as unknown as Mounts)) {
+    const pattern = compilePattern(key, { extent: "prefix", caseSensitive, code: "TSGI_BAD_MOUNT" });
     checkApp(mounted, `the mount ${key}`);
-    if (identities.has(pattern.identity)) throw duplicate(key);
+    if (identities.has(pattern.identity)) throw mountedTwice(key);
     identities.add(pattern.identity);
     tree.add(pattern, mounted);
     table.set(pattern.match === undefined ? pattern.head || "/" : key, mounted);
   }
+  const appAt = (path: string): App | undefined => placeOf(tree, path)?.app;
 
   const dispatch: App = function dispatcher(environ, startResponse) {
     const path = environ.PATH_INFO;
     if (path === "*") return app(environ, startResponse);
-    const found = tree.find(path);
-    let { literal: mounted, length } = found;
-    let params: Params | undefined = NO_PARAMS;
-    for (const { pattern, value } of found.patterns) {
-      const match = pattern.match?.(path);
-      if (match === undefined || (mounted !== undefined && match.length <= length)) continue;
-      ({ length, params } = match);
-      mounted = value;
-    }
-    if (mounted === undefined) return app(environ, startResponse);
+    const place = placeOf(tree, path);
+    if (mayBeAmbiguous(path) && isAmbiguous(path, place?.app, appAt)) return badRequest(environ, startResponse);
+    if (place === undefined) return app(environ, startResponse);
+    const { length, params } = place;
     if (params === undefined) return badRequest(environ, startResponse);
     const inner = {
       ...environ,
@@ -76,15 +105,26 @@ export function dispatcher(app: App, mounts: Mounts): Dispatcher {
       PATH_INFO: path.slice(length),
     };
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
-    return mounted(inner, startResponse);
+    return place.app(inner, startResponse);
   };
-  return Object.assign(dispatch, { mounts: table, fallback: app });
+  const inner: Inner[] = [...table].map(([key, mounted]) => ({ app: mounted, label: key, mount: key }));
+  return wrapping(Object.assign(dispatch, { mounts: table, fallback: app }), [...inner, { app, label: "(else)" }]);
 }
 
 const NO_PARAMS: Params = Object.freeze({});
 
-function duplicate(key: string): TsgiError {
+function placeOf(tree: PathTree<App>, path: string): Place | undefined {
+  const { literal, length, patterns } = tree.find(path);
+  let place: Place | undefined = literal === undefined ? undefined : { app: literal, length, params: NO_PARAMS };
+  for (const { pattern, value } of patterns) {
+    const match = pattern.match(path);
+    if (match !== undefined && (place === undefined || match.length > place.length)) place = { app: value, ...match };
+  }
+  return place;
+}
+
+function mountedTwice(key: string): TsgiError {
   return new TsgiError("TSGI_BAD_MOUNT", `${JSON.stringify(key)} is mounted twice`, {
-    hint: "Keys are the same when their canonical paths are: /api/ is /api, /%61 is /a.",
+    hint: "Keys are the same if their canonical paths are: /api/ is /api, /%61 is /a.",
   });
 }

@@ -1,9 +1,10 @@
+export type { AppWith, RouteApp, RouteParams } from "../src/routing/params.ts";
 export { cascade } from "./cascade.ts";
 export { cors } from "./cors.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
-export { type Dispatcher, dispatcher, type Mounts } from "./dispatcher.ts";
+export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";
-export { type Routes, router } from "./router.ts";
+export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export * from "./transform.ts";

@@ -16,6 +16,7 @@ import { knownChunks } from "../src/body/reader.ts";
 import { toStream } from "../src/body/stream.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
 import { isPromise } from "../src/promise.ts";
+import { wrapping } from "../src/wrapping.ts";
 import { checkEnviron } from "./lint/check-environ.ts";
 import { checkHead, isEqual } from "./lint/check-head.ts";
 import { type BodyWatch, LintedBody } from "./lint/linted-body.ts";
@@ -30,12 +31,13 @@ import { dropped, violation } from "./lint/violation.ts";
  */
 export function lint(app: App): App {
   checkApp(app, "lint");
-  return function lint(environ, startResponse) {
+  const outer: App = function lint(environ, startResponse) {
     const exchange = new LintedExchange(environ);
     const start = (...args: [StatusLine, HeaderList, unknown?]): Write => exchange.start(args, startResponse);
     const result = app(exchange.environ, start);
     return isPromise<Body>(result) ? result.then((body) => exchange.check(body)) : exchange.check(result);
   };
+  return wrapping(outer, app);
 }
 
 /**

@@ -13,15 +13,34 @@
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Params } from "../src/gateway.ts";
+import { BOOLEAN, checkOptions } from "../src/options.ts";
+import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
 import { compilePattern } from "../src/routing/pattern.ts";
+import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
+import { wrapping } from "../src/wrapping.ts";
 
 /** Apps by route: `"GET /users/:id"`, `"GET,POST /search"`, or `"/path"` for every method. */
 export type Routes = Readonly<Record<string, App>>;
 
+/** Options of `router`. */
+export interface RouterOptions {
+  /** Whether paths differ by the case of their letters. Default `true`. See `DispatcherOptions.caseSensitive`. */
+  caseSensitive?: boolean;
+}
+
 /** The apps of one path, by method. */
 interface Route {
   readonly methods: Map<string, App>;
+}
+
+/** Where a request goes: to an app, or, if its path has routes only for other methods, to an answer that names them. */
+interface Destination {
+  readonly app: App | undefined;
+  /** Undefined if a parameter is not UTF-8. */
+  readonly params: Params | undefined;
+  /** The routes of the path that do not take the method. */
+  readonly others: readonly Route[];
 }
 
 const EVERY = "*";
@@ -30,45 +49,57 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
 
 /**
  * router hands each request to the app of the first route that matches its method and its whole path below the mount; a
- * literal path comes before a pattern, and patterns come in the order in which they stand. Paths are `path-to-regexp`
- * patterns, and a trailing slash makes no difference. Parameters are merged into `tsgi.params`; `SCRIPT_NAME` and
- * `PATH_INFO` stay as they are.
+ * literal path comes before a pattern, and patterns come in the order in which they are written. Paths are
+ * `path-to-regexp` patterns, and a trailing slash makes no difference. Parameters are merged into `tsgi.params`;
+ * `SCRIPT_NAME` and `PATH_INFO` stay as they are.
  *
- * HEAD goes where GET goes. A path that is there, but not for this method, is a 405 with `Allow`, and `OPTIONS` a 204 with
- * it, unless a route takes them. A path that no route has goes to `app`; a parameter that is no UTF-8 is a 400.
+ * An app that is written in place knows the types of its parameters: below `"GET /users/:id"`,
+ * `environ["tsgi.params"].id` is a string; one that is written elsewhere has the type `RouteApp<"GET /users/:id">`.
  *
- * Throws `TSGI_BAD_ROUTE` for a key that is no route or stands twice, `TSGI_NO_APP` for a value that is no app.
+ * HEAD goes where GET goes. For a path with routes for other methods only the answer is 405 with `Allow`, or 204 with it to
+ * `OPTIONS`. A path without a route goes to `app`. 400 for a parameter that is not UTF-8, and for a path that is
+ * ambiguous in the sense of `dispatcher`.
+ *
+ * Throws `TSGI_BAD_ROUTE` for a key that is not a route or is there twice, `TSGI_NO_APP` for a value that is not an app,
+ * `TSGI_BAD_OPTION`.
  */
-export function router(app: App, routes: Routes): App {
+export function router<Key extends string>(
+  app: App,
+  routes: { readonly [Route in Key]: AppWith<RouteParams<Route>> },
+  options: RouterOptions = {},
+): App {
   checkApp(app, "the router's fallback");
-  const tree = compileRoutes(routes);
+  checkOptions("router", options, { caseSensitive: BOOLEAN });
+  const table: Routes = routes as unknown as Routes;
+  const tree = compileRoutes(table, options.caseSensitive ?? true);
 
-  return function router(environ, startResponse) {
-    const path = environ.PATH_INFO;
+  const route: App = function router(environ, startResponse) {
+    const { PATH_INFO: path, REQUEST_METHOD: method } = environ;
     if (path === "*") return app(environ, startResponse);
-    const allowed = new Set<string>();
-    for (const { route, params } of matching(tree, path)) {
-      const routed = appFor(route, environ.REQUEST_METHOD);
-      if (routed === undefined) {
-        for (const method of route.methods.keys()) allowed.add(method);
-        continue;
-      }
-      if (params === undefined) return badRequest(environ, startResponse);
-      return routed({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }, startResponse);
+    const destination = destinationOf(tree, path, method);
+    if (mayBeAmbiguous(path)) {
+      const ownerAt = (reading: string) => ownerOf(destinationOf(tree, reading, method));
+      if (isAmbiguous(path, ownerOf(destination), ownerAt)) return badRequest(environ, startResponse);
     }
-    if (allowed.size === 0) return app(environ, startResponse);
-    return refusal(environ.REQUEST_METHOD, allowed)(environ, startResponse);
+    if (destination === undefined) return app(environ, startResponse);
+    const { app: routed, params, others } = destination;
+    if (routed === undefined) return refusal(method, others)(environ, startResponse);
+    if (params === undefined) return badRequest(environ, startResponse);
+    if (params === NO_PARAMS) return routed(environ, startResponse);
+    return routed({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }, startResponse);
   };
+  const inner = Object.entries(table).map(([label, routed]) => ({ app: routed, label }));
+  return wrapping(route, [...inner, { app, label: "(else)" }]);
 }
 
-function compileRoutes(routes: Routes): PathTree<Route> {
-  const tree = new PathTree<Route>();
+function compileRoutes(routes: Routes, caseSensitive: boolean): PathTree<Route> {
+  const tree = new PathTree<Route>({ extent: "whole", caseSensitive });
   const byPath = new Map<string, Route>();
   for (const [key, routed] of Object.entries(routes)) {
     const parts = ROUTE.exec(key);
-    if (parts === null) throw badRoute(key, "is no route");
+    if (parts === null) throw badRoute(key, "is not a route");
     checkApp(routed, `the route ${key}`);
-    const pattern = compilePattern(parts[2] as string, "whole", "TSGI_BAD_ROUTE");
+    const pattern = compilePattern(parts[2] as string, { extent: "whole", caseSensitive, code: "TSGI_BAD_ROUTE" });
     let route = byPath.get(pattern.identity);
     if (route === undefined) {
       route = { methods: new Map() };
@@ -76,29 +107,45 @@ function compileRoutes(routes: Routes): PathTree<Route> {
       tree.add(pattern, route);
     }
     for (const method of parts[1]?.split(",") ?? [EVERY]) {
-      if (route.methods.has(method)) throw badRoute(key, "stands twice");
+      if (route.methods.has(method)) throw badRoute(key, "is there twice");
       route.methods.set(method, routed);
     }
   }
   return tree;
 }
 
-/** The routes that match a path: the literal one, then the patterns in their order. */
-function* matching(tree: PathTree<Route>, path: string): Generator<{ route: Route; params: Params | undefined }> {
+function destinationOf(tree: PathTree<Route>, path: string, method: string): Destination | undefined {
   const { literal, length, patterns } = tree.find(path);
+  const others: Route[] = [];
   const isWhole = length === path.length || (length === path.length - 1 && path.endsWith("/"));
-  if (literal !== undefined && isWhole) yield { route: literal, params: {} };
-  for (const { pattern, value } of patterns) {
-    const match = pattern.match?.(path);
-    if (match !== undefined) yield { route: value, params: match.params };
+  if (literal !== undefined && isWhole) {
+    const app = appFor(literal, method);
+    if (app !== undefined) return { app, params: NO_PARAMS, others };
+    others.push(literal);
   }
+  for (const { pattern, value } of patterns) {
+    const match = pattern.match(path);
+    if (match === undefined) continue;
+    const app = appFor(value, method);
+    if (app !== undefined) return { app, params: match.params, others };
+    others.push(value);
+  }
+  return others.length === 0 ? undefined : { app: undefined, params: NO_PARAMS, others };
+}
+
+const NO_PARAMS: Params = Object.freeze({});
+
+/** By which two destinations are compared. */
+function ownerOf(destination: Destination | undefined): App | Route | undefined {
+  return destination?.app ?? destination?.others[0];
 }
 
 function appFor({ methods }: Route, method: string): App | undefined {
   return methods.get(method) ?? (method === "HEAD" ? methods.get("GET") : undefined) ?? methods.get(EVERY);
 }
 
-function refusal(method: string, allowed: Set<string>): App {
+function refusal(method: string, others: readonly Route[]): App {
+  const allowed = new Set(others.flatMap(({ methods }) => [...methods.keys()]));
   if (allowed.has("GET")) allowed.add("HEAD");
   allowed.add("OPTIONS");
   const allow: [string, string] = ["Allow", [...allowed].sort().join(", ")];

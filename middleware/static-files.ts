@@ -16,6 +16,7 @@ import { closeBody } from "../src/body/reader.ts";
 import { escapeControls } from "../src/escape.ts";
 import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { isPromise } from "../src/promise.ts";
+import { wrapping } from "../src/wrapping.ts";
 import { refusal } from "./static-files/answer.ts";
 import { Responses } from "./static-files/answers.ts";
 import type { Exports } from "./static-files/exports.ts";
@@ -87,7 +88,7 @@ export function staticFiles(app: App, exports: Exports, options: StaticFilesOpti
     }
   }
 
-  return function staticFiles(environ, startResponse) {
+  const outer: App = function staticFiles(environ, startResponse) {
     const { REQUEST_METHOD: method, PATH_INFO: path } = environ;
     if (method !== "GET" && method !== "HEAD") return pass(environ, startResponse);
     const known = catalogue.known(path);
@@ -96,6 +97,7 @@ export function staticFiles(app: App, exports: Exports, options: StaticFilesOpti
     if (isPromise(answer)) return look(environ, startResponse, answer);
     return answer === undefined ? pass(environ, startResponse) : send(answer, startResponse);
   };
+  return wrapping(outer, app);
 }
 
 /** How often a file is looked at that somebody writes to at the same time. */

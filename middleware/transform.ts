@@ -17,6 +17,7 @@ import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway
 import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
 import { andThen, isPromise } from "../src/promise.ts";
+import { wrapping } from "../src/wrapping.ts";
 import type { Change } from "./transform/change.ts";
 import { hidesType, isSelected, mayAskAgain, wholeRequest } from "./transform/selection.ts";
 
@@ -53,7 +54,7 @@ export function transform(app: App, change: Change): App {
     });
   }
 
-  return function transform(environ, startResponse) {
+  const outer: App = function transform(environ, startResponse) {
     return andThen(capture(app, environ), (response) =>
       andThen(changed(response, environ), ({ status, headers, body }) =>
         respond(
@@ -63,6 +64,7 @@ export function transform(app: App, change: Change): App {
       ),
     );
   };
+  return wrapping(outer, app);
 
   function changed(response: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
     const mayBePart = isSelected(response) && mayAskAgain(environ);

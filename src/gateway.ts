@@ -169,7 +169,12 @@ export interface Environ {
   readonly "tsgi.params": Params;
   /** One object shared by every layer of the request; copies of the environ keep it. */
   readonly "tsgi.state": Record<string, unknown>;
-  /** A request header: upper case, `-` as `_`, repeats joined with `", "` (`Cookie`: `"; "`). */
+  /**
+   * A request header: upper case, `-` as `_`, repeats of a list field joined with `", "` (`Cookie`: `"; "`). Of a field with
+   * one value (RFC 9110 §5.3) the first counts: `From`, `If-Modified-Since`, `If-Range`, `If-Unmodified-Since`, `Max-Forwards`,
+   * `Range`, `Referer`, `User-Agent`; two of those that decide who gets in or how the body is read are a 400: `Authorization`,
+   * `Content-Length`, `Content-Type`, `Host`, `Origin`, `Proxy-Authorization`.
+   */
   readonly [header: `HTTP_${string}`]: string | undefined;
   /** A value that a middleware or an app added, under its own prefix and a dot: `"bearer.user"`. */
   readonly [key: `${string}.${string}`]: unknown;

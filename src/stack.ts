@@ -3,6 +3,7 @@
 import { checkApp } from "./apps.ts";
 import { TsgiError } from "./errors.ts";
 import type { App, Middleware } from "./gateway.ts";
+import { wrappingUnlessTold } from "./wrapping.ts";
 
 /** A stack of middleware. `use` gives a new one, so a stack can be shared and built upon. */
 export interface Stack {
@@ -29,7 +30,7 @@ function extend(wrap: (app: App) => App): Stack {
           hint: "Pass (app, options) => app.",
         });
       }
-      return extend((app) => wrap(middleware(app, ...options)));
+      return extend((app) => wrap(wrappingUnlessTold(middleware(app, ...options), app)));
     },
     run(app) {
       return wrap(checkApp(app));

@@ -1,40 +1,37 @@
-/** The mounts of a site as text. */
+/** The parts of a site as text. */
 
 import type { App } from "../../src/gateway.ts";
-
-interface Mounting {
-  readonly mounts: ReadonlyMap<string, App>;
-  readonly fallback: App;
-}
+import { type Inner, innerApps } from "../../src/wrapping.ts";
 
 /**
- * Prints what is mounted where, dispatchers within dispatchers too:
+ * mountTree prints what an app is made of: middleware from the outside in, and what is mounted where.
  *
  * ```text
- * dispatcher
+ * transform → dispatcher
  * ├── /shop → shop
- * ├── /users/:user/blog → blog
+ * ├── /users/:user/blog → lint → blog
  * └── (else) → notFound
  * ```
+ *
+ * Middleware that does not say what it wraps (see `wrapping`) is printed as an app.
  */
 export function mountTree(app: App): string {
-  return [nameOf(app), ...branches(app)].join("\n");
+  return linesOf(app, []).join("\n");
 }
 
-function branches(app: App): string[] {
-  if (!isMounting(app)) return [];
-  const rows: [key: string, app: App][] = [...app.mounts, ["(else)", app.fallback]];
-  return rows.flatMap(([key, mounted], index) => {
-    const isLast = index === rows.length - 1;
-    const below = branches(mounted).map((line) => (isLast ? "    " : "│   ") + line);
-    return [`${isLast ? "└── " : "├── "}${key} → ${nameOf(mounted)}`, ...below];
-  });
+function linesOf(app: App, outer: readonly App[]): string[] {
+  const inner = outer.includes(app) ? [] : innerApps(app);
+  const name = app.name || "(anonymous)";
+  const [first] = inner;
+  if (first !== undefined && inner.length === 1 && first.label === undefined) {
+    const [chain, ...below] = linesOf(first.app, [...outer, app]);
+    return [`${name} → ${chain}`, ...below];
+  }
+  return [name, ...inner.flatMap((each, index) => branch(each, index === inner.length - 1, [...outer, app]))];
 }
 
-function isMounting(app: App): app is App & Mounting {
-  return "mounts" in app && "fallback" in app && app.mounts instanceof Map;
-}
-
-function nameOf(app: App): string {
-  return app.name || "(anonymous)";
+function branch({ app, label }: Inner, isLast: boolean, outer: readonly App[]): string[] {
+  const [first, ...below] = linesOf(app, outer);
+  const title = label === undefined ? first : `${label} → ${first}`;
+  return [`${isLast ? "└── " : "├── "}${title}`, ...below.map((line) => (isLast ? "    " : "│   ") + line)];
 }

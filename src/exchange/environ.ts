@@ -1,14 +1,9 @@
-/**
- * Builds environs. A server makes one `environBuilder`, and calls what it gives for each request.
- *
- * An object that is given more than about a dozen computed keys falls into V8's dictionary mode, and every copy of it then
- * costs 1 to 15 µs. So each set of header names gets a template once, made by `JSON.parse`, which stays in fast mode; a
- * request clones it and assigns the values.
- */
+/** Builds environs. A server makes one `environBuilder`, and calls what it returns for each request. */
 
 import type { Environ, ErrorStream, Exchange } from "../gateway.ts";
 import { parseTarget } from "../http/path.ts";
 import { isHostField } from "../http/url.ts";
+import { type HeaderOutline, HeaderShapes, outlineOf } from "./environ-shapes.ts";
 
 /** What a server knows once it listens. */
 export interface ServerInfo {
@@ -26,7 +21,10 @@ export interface ServerInfo {
   readonly multiprocess?: boolean;
   /** Whether the app runs once in the life of its process, `tsgi.run_once`. Default `false`. */
   readonly runOnce?: boolean;
-  /** `false` keeps runs of `/` inside a path. Default `true`. */
+  /**
+   * `false` keeps runs of `/` inside a path, for apps whose paths contain URLs or empty names. Default `true`. Where a run may be
+   * read as one slash by somebody, `dispatcher` and `router` answer 400: a guard at `/admin` is not passed by `/site//admin`.
+   */
   readonly mergeSlashes?: boolean;
 }
 
@@ -67,33 +65,15 @@ export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
 const NO_PARAMS = Object.freeze({});
 const VERSION = Object.freeze([1, 0] as const);
 
-/** The environ key of a header. */
-type HeaderKey = `HTTP_${string}` | "CONTENT_TYPE" | "CONTENT_LENGTH";
-
-/** A set of header names in the order in which clients send it. */
-interface HeaderShape {
-  readonly names: readonly string[];
-  /** The environ key of each name, or undefined for one that is dropped. */
-  readonly keys: readonly (HeaderKey | undefined)[];
-  /** Whether a name occurs twice. */
-  readonly repeats: boolean;
-  /** Whether `Host` occurs twice. */
-  readonly malformed: boolean;
-  readonly template: MutableEnviron;
-}
-
-/** How many shapes are kept for each number of header lines: enough for the clients of a day, too few to fill memory. */
-const SHAPES_PER_COUNT = 16;
-const LONGEST_SHAPE = 100;
-
 /**
- * environBuilder gives the function that builds the environ of each request. A server calls it once: the function remembers
- * sets of header names, which makes it fast. The `tsgi.input` that it gives is empty; a server replaces it before it runs the
+ * environBuilder returns the function that builds the environ of each request. A server calls it once: the function remembers
+ * sets of header names, which makes it fast. The `tsgi.input` that it sets is empty; a server replaces it before it runs the
  * app.
  */
-export function environBuilder(facts: ServerInfo): BuildEnviron {
-  const shapes: HeaderShape[][] = [];
-  const mergeSlashes = facts.mergeSlashes ?? true;
+export function environBuilder(info: ServerInfo): BuildEnviron {
+  const constants = constantsOf(info);
+  const shapes = new HeaderShapes(constants);
+  const mergeSlashes = info.mergeSlashes ?? true;
   // Nearly every request has the same.
   let goodHost: string | undefined;
 
@@ -107,9 +87,10 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
   return function buildEnviron(method, target, protocol, lines, peer, exchange) {
     const parts = parseTarget(method, target, mergeSlashes);
     if (parts === undefined) return undefined;
-    const shape = shapeOf(shapes, lines, facts);
-    if (shape.malformed) return undefined;
-    const environ: MutableEnviron = { ...shape.template };
+    const shape = shapes.find(lines);
+    const outline = shape ?? outlineOf(lines);
+    if (outline.malformed) return undefined;
+    const environ = { ...(shape === undefined ? constants : shape.template) } as MutableEnviron;
     environ.REQUEST_METHOD = method;
     environ.PATH_INFO = parts.path;
     environ.QUERY_STRING = parts.query;
@@ -119,14 +100,9 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
     environ.REMOTE_PORT = peer.port;
     environ["tsgi.exchange"] = exchange;
     environ["tsgi.state"] = {};
-    const { keys } = shape;
-    if (shape.repeats) joinRepeats(environ, keys, lines);
-    else {
-      for (let index = 0; index < keys.length; index++) {
-        const key = keys[index];
-        if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
-      }
-    }
+    if (shape === undefined) assignUnknown(environ, outline.keys, lines);
+    else assignKnown(environ, shape.keys, lines);
+    if (outline.repeats.length > 0) joinRepeats(environ, outline.repeats, lines);
     if (!accepts(environ.HTTP_HOST)) return undefined;
     if (parts.host !== undefined) {
       environ.HTTP_HOST = parts.host;
@@ -136,87 +112,56 @@ export function environBuilder(facts: ServerInfo): BuildEnviron {
   };
 }
 
-function joinRepeats(
-  environ: MutableEnviron,
-  keys: readonly (HeaderKey | undefined)[],
-  lines: readonly string[],
-): void {
-  const values = new Map<HeaderKey, string[]>();
-  for (let index = 0; index < keys.length; index++) {
-    const key = keys[index];
-    if (key === undefined) continue;
-    const value = lines[2 * index + 1] as string;
-    const repeats = values.get(key);
-    if (repeats === undefined) values.set(key, [value]);
-    else repeats.push(value);
-  }
-  for (const [key, repeats] of values) environ[key] = repeats.join(key === "HTTP_COOKIE" ? "; " : ", ");
-}
-
-function shapeOf(shapes: HeaderShape[][], lines: readonly string[], facts: ServerInfo): HeaderShape {
-  const count = lines.length / 2;
-  const known = shapes[count];
-  if (known !== undefined) {
-    for (let index = 0; index < known.length; index++) {
-      const shape = known[index] as HeaderShape;
-      if (fits(shape.names, lines)) return shape;
-    }
-  }
-  const shape = makeShape(lines, facts);
-  if (count <= LONGEST_SHAPE) {
-    shapes[count] = [shape, ...(known ?? [])].slice(0, SHAPES_PER_COUNT);
-  }
-  return shape;
-}
-
-function fits(names: readonly string[], lines: readonly string[]): boolean {
-  for (let index = 0; index < names.length; index++) {
-    if (names[index] !== lines[2 * index]) return false;
-  }
-  return true;
-}
-
-function makeShape(lines: readonly string[], facts: ServerInfo): HeaderShape {
-  const names = lines.filter((_, index) => index % 2 === 0);
-  const keys = names.map(environKey);
-  const used = keys.filter((key) => key !== undefined);
-  const constants = {
+/** All keys that every environ has, with the values that the requests of a server have in common. */
+function constantsOf(info: ServerInfo): Readonly<Record<string, unknown>> {
+  return {
     REQUEST_METHOD: "",
     SCRIPT_NAME: "",
     PATH_INFO: "",
     QUERY_STRING: "",
     REQUEST_URI: "",
-    SERVER_NAME: facts.name,
-    SERVER_PORT: facts.port,
+    SERVER_NAME: info.name,
+    SERVER_PORT: info.port,
     SERVER_PROTOCOL: "",
     REMOTE_ADDR: "",
     REMOTE_PORT: "",
     "tsgi.version": VERSION,
-    "tsgi.url_scheme": facts.scheme,
+    "tsgi.url_scheme": info.scheme,
     "tsgi.input": NO_INPUT,
-    "tsgi.errors": facts.errors,
-    "tsgi.multithread": facts.multithread ?? false,
-    "tsgi.multiprocess": facts.multiprocess ?? false,
-    "tsgi.run_once": facts.runOnce ?? false,
+    "tsgi.errors": info.errors,
+    "tsgi.multithread": info.multithread ?? false,
+    "tsgi.multiprocess": info.multiprocess ?? false,
+    "tsgi.run_once": info.runOnce ?? false,
     "tsgi.exchange": null,
     "tsgi.params": NO_PARAMS,
     "tsgi.state": null,
   };
-  const fields = [...new Set([...Object.keys(constants), ...used])];
-  const template = JSON.parse(`{${fields.map((field) => `${JSON.stringify(field)}:null`)}}`) as MutableEnviron;
-  Object.assign(template, constants);
-  return {
-    names,
-    keys,
-    repeats: new Set(used).size < used.length,
-    malformed: used.filter((key) => key === "HTTP_HOST").length > 1,
-    template,
-  };
 }
 
-/** The environ key of a header name; undefined for a name with an underscore, which could pass for another header. */
-function environKey(name: string): HeaderKey | undefined {
-  if (name.includes("_")) return undefined;
-  const key = name.toUpperCase().replaceAll("-", "_");
-  return key === "CONTENT_TYPE" || key === "CONTENT_LENGTH" ? key : `HTTP_${key}`;
+function assignKnown(environ: MutableEnviron, keys: HeaderOutline["keys"], lines: readonly string[]): void {
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index];
+    if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
+  }
+}
+
+/**
+ * Assigns to keys that the environ does not have. Deleting a member puts it into V8's dictionary mode first, where new keys
+ * cost a quarter of what they cost in fast mode, which makes a hidden class for each. A function of its own, since one that
+ * has met a dictionary is slower for all.
+ */
+function assignUnknown(environ: MutableEnviron, keys: HeaderOutline["keys"], lines: readonly string[]): void {
+  const { REQUEST_METHOD } = environ;
+  delete (environ as Partial<MutableEnviron>).REQUEST_METHOD;
+  environ.REQUEST_METHOD = REQUEST_METHOD;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index];
+    if (key !== undefined) environ[key] = lines[2 * index + 1] as string;
+  }
+}
+
+function joinRepeats(environ: MutableEnviron, repeats: HeaderOutline["repeats"], lines: readonly string[]): void {
+  for (const { key, at, separator } of repeats) {
+    environ[key] = at.map((index) => lines[2 * index + 1]).join(separator);
+  }
 }

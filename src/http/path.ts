@@ -87,8 +87,8 @@ export function recode(path: string): string | undefined {
   return malformed ? undefined : recoded;
 }
 
-/** RFC 3986 §5.2.4 for a path that starts with `/`; never above the root. */
-function removeDotSegments(path: string): string {
+/** Removes dot segments from a path that starts with `/` (RFC 3986 §5.2.4), never above the root. */
+export function removeDotSegments(path: string): string {
   if (!path.includes("/.")) return path;
   const kept: string[] = [];
   const segments = path.slice(1).split("/");

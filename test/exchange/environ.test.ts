@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { environBuilder, NO_INPUT, plainAddress, type ServerInfo } from "../../src/exchange/environ.ts";
+import {
+  type BuildEnviron,
+  environBuilder,
+  NO_INPUT,
+  plainAddress,
+  type ServerInfo,
+} from "../../src/exchange/environ.ts";
+import type { Environ } from "../../src/gateway.ts";
 
 const errors = { write() {} };
 const info: ServerInfo = { name: "a.test", port: "8000", scheme: "http", errors };
@@ -121,4 +128,48 @@ test("plainAddress: an IPv4 peer of a socket for both shows as itself", () => {
     "::ffff:0:1",
     "",
   ]);
+});
+
+/** The environ that a builder makes of header lines. */
+function environOf(lines: readonly string[], builder: BuildEnviron): Environ | undefined {
+  return builder("GET", "/", "HTTP/1.1", lines, peer, {});
+}
+
+test("environBuilder: an environ is the same, however often its header names were seen", () => {
+  const builder = environBuilder(info);
+  const [first, ...others] = Array.from({ length: 4 }, () =>
+    environOf(["Host", "a", "X_Y", "b", "Accept", "c"], builder),
+  );
+  for (const environ of others) assert.deepEqual(environ, first);
+  assert.equal(Object.getPrototypeOf(first), Object.prototype);
+});
+
+for (const [what, lines, key, value] of [
+  ["list fields are joined with a comma", ["Accept", "a", "accept", "b", "ACCEPT", "c"], "HTTP_ACCEPT", "a, b, c"],
+  ["Cookie is joined with a semicolon", ["Cookie", "a=1", "cookie", "b=2"], "HTTP_COOKIE", "a=1; b=2"],
+  ["of User-Agent the first counts", ["User-Agent", "a", "user-agent", "b"], "HTTP_USER_AGENT", "a"],
+  ["of Range the first counts", ["Range", "bytes=0-1", "Range", "bytes=5-"], "HTTP_RANGE", "bytes=0-1"],
+  ["of If-Range the first counts", ["If-Range", '"a"', "if-range", '"b"'], "HTTP_IF_RANGE", '"a"'],
+  ["of Referer the first counts", ["Referer", "/a", "Referer", "/b"], "HTTP_REFERER", "/a"],
+  ["a name with an underscore is dropped", ["X_A", "a", "X-A", "b"], "HTTP_X_A", "b"],
+] as const) {
+  test(`environBuilder: ${what}`, () => {
+    const build = environBuilder(info);
+    for (let time = 0; time < 3; time++) assert.equal(environOf(["Host", "h", ...lines], build)?.[key], value);
+  });
+}
+
+for (const name of ["Authorization", "Proxy-Authorization", "Content-Type", "Content-Length", "Origin", "Host"]) {
+  test(`environBuilder: two ${name} are a 400, the same value twice too`, () => {
+    const build = environBuilder(info);
+    for (const second of ["1", "2", "1"]) {
+      assert.equal(environOf(["Host", "1", name, "1", name.toLowerCase(), second], build), undefined);
+    }
+  });
+}
+
+test("environBuilder: more header lines than any shape has are taken all the same", () => {
+  const build = environBuilder(info);
+  const lines = Array.from({ length: 200 }, (_, index) => [`X-${index}`, String(index)]).flat();
+  for (let time = 0; time < 3; time++) assert.equal(environOf(lines, build)?.HTTP_X_199, "199");
 });

@@ -105,6 +105,38 @@ test("hosts: parameters are merged with those of what is around, and the path st
   );
 });
 
+test("hosts: a name of 253 characters is looked at, a longer one goes to the fallback", async () => {
+  const app = hosts(probe("fallback"), { "*all.example": probe("all") });
+  const name = `${"a.".repeat(122)}b.example`;
+  assert.equal(name.length, 253);
+  for (const [host, answer] of [
+    [name, "all"],
+    [`${name}.:65535`, "all"],
+    [`a${name}`, "fallback"],
+    [`${name}:0065535`, "fallback"],
+  ] as const) {
+    assert.equal((await bodyOf(app, "/", { environ: { HTTP_HOST: host } })).split(" ")[0], answer, host);
+  }
+});
+
+test("hosts: of a thousand patterns one is tried, found by its labels", async () => {
+  const keys = Array.from({ length: 1000 }, (_, index) => [
+    `:a.h${index}.example`,
+    `*b.i${index}.example`,
+    `x.*c.j${index}`,
+  ]);
+  const app = hosts(probe("fallback"), Object.fromEntries(keys.flat().map((key) => [key, probe(key)])));
+  for (const [host, key, params] of [
+    ["one.h7.example", ":a.h7.example", { a: "one" }],
+    ["one.two.i999.example", "*b.i999.example", { b: ["one", "two"] }],
+    ["x.y.z.j500", "x.*c.j500", { c: ["y", "z"] }],
+    ["one.two.h7.example", "fallback", undefined],
+    ["y.z.j500", "fallback", undefined],
+  ] as const) {
+    assert.equal(await bodyOf(app, "/", { environ: { HTTP_HOST: host } }), probed(key, "", "/", params), host);
+  }
+});
+
 test("hosts: a hostile host of 256 KB costs no more than its length", async () => {
   const app = hosts(notFound, { "*a.x.*b.y": notFound, ":a-:b-:c.x": notFound, "*a.:b.:c.x": notFound });
   for (const unit of ["a", ".", "a.", "a-", "x.", "-", ".x", "[", ":"]) {

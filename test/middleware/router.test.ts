@@ -128,17 +128,41 @@ test("router: a literal path comes before a pattern, and patterns come in their 
   assert.equal(await bodyOf(other, "/x/b"), probed("second", "", "/x/b", { a: "x" }));
 });
 
-test("router: of kept runs of slashes, only one at the end makes no difference", async () => {
+test("router: of kept runs of slashes, only one at the end makes no difference, and none is read as another route", async () => {
   const app = router(probe("fallback"), { "/": probe("root"), "/a": probe("a"), "/p/:x": probe("p") });
   for (const [path, name, params] of [
     ["/a/", "a"],
-    ["/a//", "fallback"],
+    ["/b//", "fallback"],
     ["/p/1/", "p", { x: "1" }],
-    ["/p/1//", "fallback"],
-    ["/p//1", "fallback"],
+    ["/p//1//2", "fallback"],
   ] as [string, string, object?][]) {
     assert.equal(await bodyOf(app, "/", { environ: { PATH_INFO: path } }), probed(name, "", path, params), path);
   }
+  for (const path of ["/a//", "/p/1//", "/p//1"]) {
+    assert.equal(await bodyOf(app, "/", { environ: { PATH_INFO: path } }), "Bad Request\n", path);
+  }
+});
+
+test("router: a path that another route could be meant by is a 400, also if that has other methods only", async () => {
+  const app = router(probe("fallback"), {
+    "GET /users/:id": probe("user"),
+    "GET /users/:id/posts": probe("posts"),
+    "PUT /admin/:page": probe("admin"),
+    "GET /:page": probe("page"),
+  });
+  assert.equal(await bodyOf(app, "/users/a%2fb"), probed("user", "", "/users/a%2Fb", { id: "a/b" }));
+  for (const url of ["/users/7%2fposts", "/users/7;x%2fposts", "/users%2f7", "/admin%2fx", "/users/7%2f..%2fx"]) {
+    assert.equal(await bodyOf(app, url), "Bad Request\n", url);
+  }
+});
+
+test("router: case can be ignored, and parameters keep theirs", async () => {
+  const app = router(probe("fallback"), { "GET /Users/:id": probe("user") }, { caseSensitive: false });
+  assert.equal(await bodyOf(app, "/uSERS/Ab"), probed("user", "", "/uSERS/Ab", { id: "Ab" }));
+});
+
+test("router: an option that it does not have throws when the app is built", () => {
+  assert.throws(() => router(notFound, {}, { sensitive: true } as object), { code: "TSGI_BAD_OPTION" });
 });
 
 test("router: below a mount it routes the rest, with the parameters of the mount", async () => {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compilePattern, type Extent } from "../../src/routing/pattern.ts";
 
-function compile(key: string, extent: Extent = "prefix") {
-  return compilePattern(key, extent, "TSGI_BAD_MOUNT");
+function compile(key: string, extent: Extent = "prefix", caseSensitive = true) {
+  return compilePattern(key, { extent, caseSensitive, code: "TSGI_BAD_MOUNT" });
 }
 
 for (const [key, head] of [
@@ -24,22 +24,30 @@ for (const [key, head] of [
   });
 }
 
-for (const [key, head] of [
-  ["/:a", ""],
-  ["/users/:id", "/users"],
-  ["/users/:id/posts", "/users"],
-  ["/users/x:id", "/users"],
-  ["/a/b/*rest", "/a/b"],
-  ["/docs{/:page}", "/docs"],
-  ["/docs/{:page}", "/docs"],
-  ["/docs{s}/x", ""],
-  ["/a/b{/c}/d", "/a/b"],
-  ["/a/b{/c{/:d}}", "/a/b"],
-  ["{/:lang}/docs", ""],
-  ["/caf\u00e9/:x", "/caf%C3%A9"],
+/** Each shape as a path, with `?` for a segment with a parameter, and what comes after a wildcard. */
+for (const [key, ...shapes] of [
+  ["/:a", "/?"],
+  ["/users/:id/posts", "/users/?/posts"],
+  ["/users/x:id", "/users/?"],
+  ["/a/b/*rest", "/a/b/*"],
+  ["/a/*rest/b/:c/d-*e/f", "/a/* b f"],
+  ["/:a.*rest/b", "/* b"],
+  ["/docs{/:page}", "/docs/?", "/docs"],
+  ["/docs/{:page}", "/docs/?", "/docs"],
+  ["/docs{s}/:x", "/docss/?", "/docs/?"],
+  ["/a/b{/c{/:d}}", "/a/b/c/?", "/a/b/c", "/a/b"],
+  ["{/:lang}/docs", "/?/docs", "/docs"],
+  ["/{:lang}", "/?", ""],
+  ["/caf\u00e9/:x", "/caf%C3%A9/?"],
 ] as const) {
-  test(`compilePattern: every match of ${key} begins with ${head || "anything"}`, () => {
-    assert.equal(compile(key).head, head);
+  test(`compilePattern: the matches of ${key} look like ${shapes.join(" or ") || "nothing"}`, () => {
+    const pattern = compile(key);
+    assert.ok(pattern.match);
+    const shown = pattern.shapes.map(({ segments, later }) => {
+      const path = segments.map((segment) => `/${segment ?? "?"}`).join("");
+      return later === undefined ? path : [`${path}/*`, ...later].join(" ");
+    });
+    assert.deepEqual(shown, shapes);
   });
 }
 
@@ -167,5 +175,33 @@ test("compilePattern: no pattern makes a hostile path cost more than its length"
       for (const unit of units)
         for (const end of ["", "!", "/!"]) match?.(`/${unit.repeat(length / unit.length)}${end}`);
     }
+  }
+});
+
+for (const [key, path, length, params] of [
+  ["/Users/:id", "/uSERS/AbC/x", 10, { id: "AbC" }],
+  ["/caf\u00e9/:id", "/CAF%C3%89/%C3%84b/x", 18, { id: "\u00c4b" }],
+  ["/caf\u00e9/:id", "/caf%C3%A9/%C3%84b/x", 18, { id: "\u00c4b" }],
+  ["/:id/keys", "/A/%E2%84%AAeys/x", 15, { id: "A" }],
+  ["/*path/keys", "/A/B%C3%84/%E2%84%AAeys/x", 23, { path: ["A", "B\u00c4"] }],
+  ["/\u00c4-:id", "/%C3%84-Ab/x", 10, { id: "ab" }],
+  ["/:id/stra\u00dfe", "/x/STRASSE/y", 10, { id: "x" }],
+  ["/:id/keys", "/A/%FFkeys/x", undefined, undefined],
+] as const) {
+  test(`compilePattern: without regard to case ${key} takes ${length ?? "nothing"} of ${path}`, () => {
+    assert.deepEqual(
+      compile(key, "prefix", false).match?.(path),
+      length === undefined ? undefined : { length, params },
+    );
+  });
+}
+
+test("compilePattern: without regard to case, keys of different case are identical", () => {
+  for (const [one, other] of [
+    ["/A", "/a"],
+    ["/:a/X", "/:a/x"],
+    ["/\u00c9", "/\u00e9"],
+  ] as const) {
+    assert.equal(compile(one, "prefix", false).identity, compile(other, "prefix", false).identity);
   }
 });
