@@ -51,8 +51,9 @@ export interface Placed {
   readonly mount: string;
 }
 
-/** appsIn walks an app and everything it is made of, outer apps first; one that is reached twice at a mount comes once. */
-export function* appsIn(app: App): Generator<Placed> {
+/** appsIn lists an app and everything it is made of, outer apps first; one that is reached twice at a mount comes once. */
+export function appsIn(app: App): readonly Placed[] {
+  const found: Placed[] = [];
   const seen = new Map<App, Set<string>>();
   const open: Placed[] = [{ app, mount: "" }];
   for (let placed = open.pop(); placed !== undefined; placed = open.pop()) {
@@ -61,11 +62,12 @@ export function* appsIn(app: App): Generator<Placed> {
     seen.set(outer, mounts);
     if (mounts.has(mount)) continue;
     mounts.add(mount);
-    yield placed;
+    found.push(placed);
     const inner = innerApps(outer).map((each) => ({
       app: each.app,
       mount: mount + (each.mount ?? "").replace(/\/$/, ""),
     }));
     open.push(...inner.reverse());
   }
+  return found;
 }

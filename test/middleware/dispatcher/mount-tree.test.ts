@@ -12,7 +12,7 @@ import { mapText, transform } from "../../../middleware/transform.ts";
 import { notFound } from "../../../src/apps.ts";
 import type { App } from "../../../src/gateway.ts";
 import { stack } from "../../../src/stack.ts";
-import { appsIn, wrapping } from "../../../src/wrapping.ts";
+import { wrapping } from "../../../src/wrapping.ts";
 
 function shop(): void {}
 function blog(): void {}
@@ -107,26 +107,4 @@ test("mountTree: an app that wraps itself ends", () => {
   wrapping(outer, [{ app, label: "x" }]);
   wrapping(app, [{ app: outer, label: "y" }]);
   assert.equal(mountTree(outer), "outer\n└── x → app\n    └── y → outer");
-});
-
-test("appsIn: walks everything once at each mount", () => {
-  const inner = dispatcher(blog, { "/x/:y": shop, "/": shop });
-  const app = lint(dispatcher(inner, { "/a": inner, "/b": cors(shop) }));
-  assert.deepEqual(
-    [...appsIn(app)].map((placed) => `${placed.mount || "/"} ${placed.app.name}`),
-    [
-      "/ lint",
-      "/ dispatcher",
-      "/a dispatcher",
-      "/a/x/:y shop",
-      "/a shop",
-      "/a blog",
-      "/b cors",
-      "/b shop",
-      "/ dispatcher",
-      "/x/:y shop",
-      "/ shop",
-      "/ blog",
-    ],
-  );
 });
