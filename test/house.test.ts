@@ -165,11 +165,8 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "src/cli/": "test/system runs the command as a process",
   "src/server/": "test/server is by behaviour, over sockets",
   "src/adapters/body-read.ts": "test/adapters/to-node.test.ts: an error of the inputs",
-  "src/body/gateway-request.ts": "test/body/input.test.ts: what toRequest gives",
-  "src/body/late-input.ts": "test/adapters/to-node.test.ts and to-fetch.test.ts: their inputs",
   "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
   "src/exchange/departure.ts": "test/exchange/responder.test.ts: a part of the Responder",
-  "src/exchange/environ-builders.ts": "test/adapters/to-node.test.ts and to-fetch.test.ts: a memo of theirs",
 };
 
 /** Whether a file has a test at its mirrored place, or belongs to one that has. */
