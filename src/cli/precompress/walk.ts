@@ -3,7 +3,7 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { mayName } from "../../../middleware/static-files/file-name.ts";
+import { mayName } from "../../../middleware/static-files/variants.ts";
 
 /** What `staticFiles` serves by default. */
 const NAMES = { dotfiles: false, windows: process.platform === "win32" };
