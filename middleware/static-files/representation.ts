@@ -1,10 +1,10 @@
 /** One version of a file, as it is sent: its validators, its headers, and its bytes where they are in memory. */
 
-import { createHash } from "node:crypto";
 import type { HeaderList } from "../../src/gateway.ts";
 import { prepareHeaders } from "../../src/http/field-rules.ts";
 import type { Validators } from "../../src/http/precondition.ts";
 import type { ByteRange } from "../../src/http/range.ts";
+import { HASHED, hashOf, hashOfFile } from "./content-hash.ts";
 import { contentTag, givenTag, NO_TAG, statTag, versionTag } from "./entity-tag.ts";
 import { fileHeadersOf, unmodifiedHeadersOf } from "./file-headers.ts";
 import { changed, OpenFile, openFile } from "./open-file.ts";
@@ -28,9 +28,6 @@ export interface Source {
 
 /** Times before 1991 are older than HTTP: builds set them so that equal bytes make equal archives. In milliseconds. */
 const FIRST_TIME = Date.UTC(1991, 0);
-
-/** How much is hashed at a time, in bytes. */
-const HASHED = 128 * 1024;
 
 export class Representation implements Validators, FileOwner {
   readonly size: number;
@@ -126,17 +123,10 @@ export class Representation implements Validators, FileOwner {
     const { hashes, memory } = this.#source.policy;
     const known = hashes.get(this.#version);
     if (known !== undefined) return known;
-    const hash = createHash("sha256");
-    if (this.size <= (memory?.fileSize ?? HASHED)) hash.update(await this.load());
-    else {
-      await this.#withFile(async (file) => {
-        for (let at = 0; at < this.size; at += HASHED) {
-          hash.update(await file.read(at, Math.min(HASHED, this.size - at)));
-        }
-        await file.check(this.#mayGrow);
-      });
-    }
-    const text = hash.digest("base64url");
+    const text =
+      this.size <= (memory?.fileSize ?? HASHED)
+        ? hashOf(await this.load())
+        : await this.#withFile((file) => hashOfFile(file, this.size, this.#mayGrow));
     hashes.set(this.#version, text);
     return text;
   }

@@ -10,7 +10,7 @@ const NAMES = { dotfiles: false, windows: process.platform === "win32" };
 
 /**
  * The paths of the regular files in a folder and in those below it, folder by folder. Neither symbolic links nor dotfiles
- * (but for `.well-known`), FIFOs, sockets and devices. `report` hears of folders that cannot be read.
+ * (except `.well-known`), FIFOs, sockets and devices. `report` hears of folders that cannot be read.
  */
 export async function* walk(root: string, report: (text: string) => void): AsyncGenerator<string> {
   const folders = [root];
