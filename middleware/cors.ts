@@ -1,23 +1,32 @@
-/** Lets pages of every origin read what an app answers (Fetch standard, "CORS protocol"). */
+/**
+ * Lets pages of every origin read the responses of an app.
+ *
+ * ```ts
+ * export const app = cors(site);
+ * ```
+ */
 
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
 import { wrapping } from "../src/wrapping.ts";
 
 const READABLE: HeaderList = [
   ["Access-Control-Allow-Origin", "*"],
-  // Ranges, tags and lengths, which what plays or pages through a file asks for.
+  // Ranges, tags and lengths, which players and viewers of files ask for.
   ["Access-Control-Expose-Headers", "*"],
 ];
 
 const PREFLIGHT: HeaderList = [
   ["Access-Control-Allow-Origin", "*"],
   ["Access-Control-Allow-Methods", "GET, HEAD"],
-  // The asterisk stands for every header but this one.
+  // The asterisk stands for every header except this one.
   ["Access-Control-Allow-Headers", "*, Authorization"],
   ["Access-Control-Max-Age", "7200"],
 ];
 
-/** Every response may be read, those that say 404 too; a preflight is answered with 204 and what a page may send. */
+/**
+ * cors lets pages of every origin read each response of `app`, errors included, but not with credentials. A preflight is answered
+ * with 204: pages may send GET and HEAD with any headers (Fetch standard, "CORS protocol").
+ */
 export function cors(app: App): App {
   const outer: App = function cors(environ, startResponse) {
     if (isPreflight(environ)) {

@@ -6,5 +6,6 @@ export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from
 export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
+export { type SendFileOptions, sendFile } from "./send-file.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export * from "./transform.ts";

@@ -1,92 +1,177 @@
-/** Answers to requests for what the catalogue has. */
+/** Answers to requests for the resources of a cache. */
 
-import { escapeControls } from "../../src/escape.ts";
-import type { AppResponse, Body, Environ } from "../../src/gateway.ts";
-import { addVary } from "../../src/http/headers.ts";
-import { isNavigation, judge, moved } from "./answer.ts";
+import type { AppResponse, Body, Environ, HeaderList } from "../../src/gateway.ts";
+import { addVary, removeHeaders, setHeader } from "../../src/http/headers.ts";
+import { type Evaluation, evaluate, type Prepared } from "./evaluate.ts";
 import { FileBody, type Part } from "./file-body.ts";
-import { list } from "./listing.ts";
-import type { Policy } from "./options.ts";
+import { unmodifiedHeadersOf, withOwnHeaders } from "./file-headers.ts";
+import { listFolder } from "./listing.ts";
+import { redirectToFolder } from "./navigation.ts";
+import { changed, isChanged } from "./open-file.ts";
+import type { Policy } from "./policy.ts";
+import { refusal, report } from "./refusal.ts";
 import type { Representation } from "./representation.ts";
 import { FileResource, FolderResource, type Resource } from "./resource.ts";
-import { fallbackKey, type ResourceCache } from "./resource-cache.ts";
+import { pageKey, type ResourceCache } from "./resource-cache.ts";
 
 /** Up to how many bytes of a file are read at once, and sent as one chunk. */
 const AT_ONCE = 256 * 1024;
 
-export class Responses {
-  readonly #catalogue: ResourceCache;
+/** A response; undefined where nothing is found. Without a promise if it needs nothing of the disk. */
+export type Answer = AppResponse | undefined | Promise<AppResponse | undefined>;
+
+export class Answers {
+  readonly #cache: ResourceCache;
   readonly #policy: Policy;
 
-  constructor(catalogue: ResourceCache, policy: Policy) {
-    this.#catalogue = catalogue;
+  constructor(cache: ResourceCache, policy: Policy) {
+    this.#cache = cache;
     this.#policy = policy;
   }
 
-  /** Looks for what a request asks for; undefined where it is not there. */
+  /** Answers from the cache, or by looking on disk. */
+  answer(environ: Environ): Answer {
+    const cached = this.#cache.get(environ.PATH_INFO);
+    return cached === undefined ? this.find(environ) : this.with(environ, cached);
+  }
+
+  /** Looks for the resource of a request, and answers with it. Rejects where it cannot be read. */
   async find(environ: Environ): Promise<AppResponse | undefined> {
-    const exported = this.#catalogue.exportOf(environ.PATH_INFO);
+    const { PATH_INFO: path } = environ;
+    const exported = this.#cache.exportOf(path);
     if (exported === undefined) return undefined;
-    const resource = await this.#catalogue.find(exported, environ.PATH_INFO, (text) => report(environ, text));
+    const resource = await this.#cache.find(exported, path, (text) => report(environ, text));
     try {
-      return await this.to(environ, resource);
+      return await this.with(environ, resource);
     } finally {
-      this.#catalogue.release(resource);
+      this.#cache.release(resource);
     }
   }
 
-  /** The answer for what was found; undefined where it is not there. At once, if it needs nothing of the disk. */
-  to(environ: Environ, resource: Resource): AppResponse | undefined | Promise<AppResponse | undefined> {
+  /** Answers with a resource that was found. */
+  with(environ: Environ, resource: Resource): Answer {
     const { found } = resource;
     if (found instanceof FileResource) return this.#file(environ, environ.PATH_INFO, resource, found);
-    if (found === "moved") return moved(environ, this.#policy.cacheControl);
-    if (found instanceof FolderResource) return list(environ, found, this.#policy);
-    return this.#policy.fallback !== undefined && isNavigation(environ) ? this.#fallback(environ) : undefined;
+    if (found === "moved") return redirectToFolder(environ, this.#policy.cacheControl);
+    if (found instanceof FolderResource) return listFolder(environ, found, this.#policy);
+    const { navigationFallback, notFoundPage } = this.#policy;
+    const fallback = navigationFallback?.(environ);
+    if (fallback === undefined) return notFoundPage === undefined ? undefined : this.#notFound(environ, notFoundPage);
+    return this.#fallback(environ, fallback);
   }
 
-  #file(environ: Environ, key: string, resource: Resource, found: FileResource): AppResponse | Promise<AppResponse> {
-    const judgement = judge(environ, found);
-    if (judgement.parts === undefined) return judgement;
-    const { status, headers, file, parts } = judgement;
+  #file(
+    environ: Environ,
+    key: string,
+    resource: Resource,
+    found: FileResource,
+    evaluateFile: Evaluate = evaluate,
+  ): AppResponse | Promise<AppResponse> {
+    const file = found.choose(environ.HTTP_ACCEPT_ENCODING);
+    if (file === undefined) return refusal("406 Not Acceptable", [["Vary", "Accept-Encoding"]]);
+    if (!isPrepared(file)) {
+      return this.#unlessChanged(key, async () => {
+        await file.prepare();
+        this.#cache.resize(key, resource);
+        return this.#file(environ, key, resource, found, evaluateFile);
+      });
+    }
+    const evaluation = evaluateFile(environ, file);
+    const { status, parts } = evaluation;
+    const headers =
+      this.#policy.headersFor === undefined ? evaluation.headers : this.#headers(environ, evaluation, file);
+    if (parts === undefined) return { status, headers, body: evaluation.body };
     if (environ.REQUEST_METHOD === "HEAD") return { status, headers, body: undefined };
     if (file.bytes !== undefined) return { status, headers, body: slicesOf(file.bytes, parts) };
-    return this.#read(file, parts, key, resource).then((body) => ({ status, headers, body }));
+    return this.#unlessChanged(key, async () => ({
+      status,
+      headers,
+      body: await this.#read(file, parts, key, resource),
+    }));
   }
 
-  async #read(file: Representation, parts: readonly Part[], key: string, resource: Resource): Promise<Body> {
+  /** The headers of a response with those that depend on the request. */
+  #headers(environ: Environ, { status, headers }: Evaluation, file: Prepared): HeaderList {
+    const isFile = status.startsWith("2") || status.startsWith("304");
+    if (this.#policy.headersFor === undefined || !isFile) return headers;
+    const merged = withOwnHeaders(headers, this.#policy.headersFor(environ, file.path, file.served));
+    return status.startsWith("304") ? unmodifiedHeadersOf(merged) : merged;
+  }
+
+  async #read(file: Prepared, parts: readonly Part[], key: string, resource: Resource): Promise<Body> {
     const { memory } = this.#policy;
-    if (memory !== undefined && file.size <= memory.fileSize) {
+    if (memory !== undefined && file.size <= memory.fileSize && !file.isGrowing) {
       const bytes = await file.load();
-      this.#catalogue.weigh(key, resource);
+      this.#cache.resize(key, resource);
       return slicesOf(bytes, parts);
     }
+    const mayGrow = file.mayGrowDuring(parts);
+    if (file.isGrowing && !mayGrow) throw changed();
     const opened = await file.open();
     let isHandedOn = false;
     try {
       const [part] = parts;
       if (parts.length === 1 && part !== undefined && !(part instanceof Uint8Array)) {
         const length = part.last + 1 - part.first;
-        if (length <= AT_ONCE) return await opened.read(part.first, length, true);
+        if (length <= AT_ONCE) {
+          const bytes = await opened.read(part.first, length);
+          await opened.check(mayGrow);
+          return bytes;
+        }
       }
       isHandedOn = true;
-      return await new FileBody(opened, parts).begun();
+      return await new FileBody(opened, parts, mayGrow).start();
     } finally {
       if (!isHandedOn) void opened.release();
     }
   }
 
-  async #fallback(environ: Environ): Promise<AppResponse | undefined> {
-    const exported = this.#catalogue.exportOf(environ.PATH_INFO);
-    if (exported === undefined) return undefined;
-    const resource = await this.#catalogue.findFallback(exported, (text) => report(environ, text));
+  /** Does not trust what the cache has under a key when its file turns out to be another version. */
+  async #unlessChanged<T>(key: string, work: () => T | Promise<T>): Promise<T> {
     try {
-      if (!(resource.found instanceof FileResource)) return undefined;
-      const answer = await this.#file(environ, fallbackKey(exported), resource, resource.found);
-      return { ...answer, headers: addVary(addVary(answer.headers, "Accept"), "Sec-Fetch-Mode") };
-    } finally {
-      this.#catalogue.release(resource);
+      return await work();
+    } catch (error) {
+      if (isChanged(error)) this.#cache.delete(key);
+      throw error;
     }
   }
+
+  /** The file that answers navigations; the not-found page where it is missing. */
+  async #fallback(environ: Environ, path: string): Promise<AppResponse | undefined> {
+    const answer = await this.#page(environ, path, evaluate);
+    if (answer === undefined) {
+      return this.#policy.notFoundPage === undefined ? undefined : this.#notFound(environ, this.#policy.notFoundPage);
+    }
+    return { ...answer, headers: addVary(addVary(answer.headers, "Accept"), "Sec-Fetch-Mode") };
+  }
+
+  #notFound(environ: Environ, path: string): Promise<AppResponse | undefined> {
+    return this.#page(environ, path, evaluateNotFound);
+  }
+
+  async #page(environ: Environ, path: string, evaluateFile: Evaluate): Promise<AppResponse | undefined> {
+    const exported = this.#cache.exportOf(environ.PATH_INFO);
+    if (exported === undefined) return undefined;
+    const resource = await this.#cache.findPage(exported, path, (text) => report(environ, text));
+    try {
+      if (!(resource.found instanceof FileResource)) return undefined;
+      return await this.#file(environ, pageKey(exported, path), resource, resource.found, evaluateFile);
+    } finally {
+      this.#cache.release(resource);
+    }
+  }
+}
+
+type Evaluate = (environ: Environ, file: Prepared) => Evaluation;
+
+/** Conditions and ranges of the request are about what it asked for, not about the page. */
+function evaluateNotFound(_environ: Environ, file: Prepared): Evaluation {
+  const headers = removeHeaders(file.headers, "ETag", "Last-Modified", "Accept-Ranges");
+  return { status: "404 Not Found", headers: setHeader(headers, "Cache-Control", "no-cache"), parts: file.whole };
+}
+
+function isPrepared(file: Representation): file is Prepared {
+  return file.headers !== undefined;
 }
 
 function slicesOf(bytes: Uint8Array, parts: readonly Part[]): Body {
@@ -97,8 +182,4 @@ function slicesOf(bytes: Uint8Array, parts: readonly Part[]): Body {
 function sliceOf(bytes: Uint8Array, part: Part): Uint8Array {
   if (part instanceof Uint8Array) return part;
   return part.last + 1 - part.first === bytes.length ? bytes : bytes.subarray(part.first, part.last + 1);
-}
-
-function report({ REQUEST_METHOD, REQUEST_URI, "tsgi.errors": errors }: Environ, text: string): void {
-  errors.write(`${REQUEST_METHOD} ${REQUEST_URI}: ${escapeControls(text)}\n`);
 }

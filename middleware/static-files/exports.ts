@@ -1,27 +1,29 @@
-/** What is exported under which prefix: folders and single files, wherever they lie. */
+/** The exports: which folders and files are served under which prefix. */
 
-import { realpathSync, statSync } from "node:fs";
-import { dirname, join, resolve, sep } from "node:path";
+import { type Stats, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe } from "../../src/body/chunk.ts";
 import { TsgiError } from "../../src/errors.ts";
 import { canonicalPrefix } from "../../src/http/path.ts";
 import { PathTree } from "../../src/routing/path-tree.ts";
+import type { Policy } from "./policy.ts";
 import type { Root } from "./root.ts";
 
 /**
- * A path of the file system, relative to the working directory; a `file:` URL, as of `new URL("public", import.meta.url)`;
- * or a path within an installed package.
+ * A path of the file system, relative to the working directory; a `file:` URL such as `new URL("public", import.meta.url)`;
+ * or a path within an installed package, looked for from the working directory, the program and this package in turn.
  */
 export type ExportSource = string | URL | readonly [packageName: string, path: string];
 
 /**
- * What is served, by the prefix it is served under: a folder, a file, or a list of folders that are tried in order. Two names
+ * Exports by the prefix that they are served under: a folder, a file, or a list of folders that are tried in order. Two names
  * in a list are a package and a path within it; write folders with `./`.
  */
 export type Exports = Readonly<Record<string, ExportSource | readonly ExportSource[]>>;
 
-/** What is exported under a prefix. */
+/** The folders, or the file, exported under a prefix. */
 export interface Export {
   /** Canonical; `""` for the root. */
   readonly prefix: string;
@@ -29,27 +31,38 @@ export interface Export {
   readonly roots: readonly [Root, ...Root[]];
 }
 
-/** Finds what is exported. Throws `TSGI_BAD_EXPORT` for a prefix that is no path and where there is neither a folder nor a file. */
-export function findExports(exports: Exports, followsLinks: boolean): PathTree<Export> {
+/** The options that decide about roots. */
+type RootPolicy = Pick<Policy, "fs" | "followsLinks" | "allowMissing">;
+
+/** Finds the exported folders and files. Throws `TSGI_BAD_EXPORT` for a prefix that is not a path, and for sources that cannot be served. */
+export function findExports(exports: Exports, policy: RootPolicy): PathTree<Export> {
   const tree = new PathTree<Export>();
   for (const [key, source] of Object.entries(exports)) {
     const prefix = canonicalPrefix(key);
     if (prefix === undefined) {
-      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} is no path`, {
+      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} is not a path`, {
         hint: 'Write "/static": a path from the root, without query and malformed escapes.',
       });
     }
     const sources = isList(source) ? source : [source];
-    const roots = sources.map((each) => findRoot(key, each, followsLinks));
+    const roots = sources.map((each) => findRoot(key, each, policy));
     if (roots.length !== 1 && !roots.every(({ isFolder }) => isFolder)) {
-      throw badExport(key, "a list is of folders", 'Pass ["./first", "./second"].');
+      throw badExport(key, "a list may only have folders", 'Pass ["./first", "./second"].');
     }
     if (!tree.add({ head: prefix, match: undefined, identity: prefix }, { prefix, roots: roots as [Root] })) {
-      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} stands twice`, {
+      throw new TsgiError("TSGI_BAD_EXPORT", `${JSON.stringify(key)} is given twice`, {
         hint: "Keys are the same when their canonical paths are: /static/ is /static.",
       });
     }
   }
+  return tree;
+}
+
+/** A single file, which need not be there yet, or a folder of files; under the prefix of the root. */
+export function soleExport(source: ExportSource, isFolder: boolean, policy: RootPolicy): PathTree<Export> {
+  const tree = new PathTree<Export>();
+  const root = newRoot(exportedPath("/", source), isFolder, { ...policy, allowMissing: true });
+  tree.add({ head: "", match: undefined, identity: "" }, { prefix: "", roots: [root] });
   return tree;
 }
 
@@ -62,30 +75,29 @@ function isPackagePath(source: readonly unknown[]): source is readonly [string, 
   return source.length === 2 && typeof path === "string" && typeof name === "string" && PACKAGE_NAME.test(name);
 }
 
-function findRoot(key: string, source: ExportSource, followsLinks: boolean): Root {
-  const path = pathOf(key, source);
+function findRoot(key: string, source: ExportSource, policy: RootPolicy): Root {
+  const path = exportedPath(key, source);
+  let stats: Stats;
   try {
-    const stats = statSync(path);
-    if (stats.isDirectory() || stats.isFile()) {
-      return {
-        path,
-        isFolder: stats.isDirectory(),
-        followsLinks,
-        realPath: realpathSync.native(path),
-        seenAt: Number.NEGATIVE_INFINITY,
-      };
-    }
+    stats = policy.fs.statSync(path);
   } catch (cause) {
+    if (policy.allowMissing && (cause as NodeJS.ErrnoException).code === "ENOENT") return newRoot(path, true, policy);
     throw badExport(key, (cause as Error).message, "Paths are relative to the working directory.", cause);
   }
+  if (stats.isDirectory() || stats.isFile()) return newRoot(path, stats.isDirectory(), policy);
   throw badExport(key, `${path} is neither a folder nor a file`, "Export the folder that the files are in.");
 }
 
-function pathOf(key: string, source: ExportSource): string {
+function newRoot(path: string, isFolder: boolean, { fs, followsLinks, allowMissing }: RootPolicy): Root {
+  const seenAt = Number.NEGATIVE_INFINITY;
+  return { fs, path, isFolder, followsLinks, isOptional: allowMissing, realPath: path, seenAt };
+}
+
+function exportedPath(key: string, source: ExportSource): string {
   if (typeof source === "string" && source !== "") return resolve(source);
   if (source instanceof URL) return pathOfUrl(key, source);
   if (Array.isArray(source) && isPackagePath(source)) return packagePath(key, source[0], source[1]);
-  const problem = typeof source === "string" ? "it is empty" : `${describe(source)} is no path`;
+  const problem = typeof source === "string" ? "it is empty" : `${describe(source)} is not a path`;
   throw badExport(key, problem, 'Pass "./folder", a file URL or ["package", "path"].');
 }
 
@@ -111,16 +123,21 @@ function packagePath(key: string, name: string, path: string): string {
   throw badExport(key, `${path} leaves the package ${name}`, "Name a path within the package.");
 }
 
-/** Where a package is installed, looked for as `import` does, whatever its `exports` hide. */
+/** The folders that packages are looked for from: the working directory, the program, and this package. */
+function startingPoints(): string[] {
+  const program = process.argv[1];
+  const folder = join(process.cwd(), "package.json");
+  return program === undefined || program === ""
+    ? [folder, import.meta.url]
+    : [folder, resolve(program), import.meta.url];
+}
+
+/** Where a package is installed, found as `import` finds it, whatever its `exports` hide. */
 function packageFolder(name: string): string | undefined {
-  let folder = process.cwd();
-  for (;;) {
-    const candidate = join(folder, "node_modules", name);
-    if (statSync(candidate, { throwIfNoEntry: false })?.isDirectory()) return candidate;
-    const parent = dirname(folder);
-    if (parent === folder) return undefined;
-    folder = parent;
-  }
+  return startingPoints()
+    .flatMap((start) => createRequire(start).resolve.paths(`${name}/package.json`) ?? [])
+    .map((folder) => join(folder, name))
+    .find((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
 }
 
 function badExport(key: string, problem: string, hint: string, cause?: unknown): TsgiError {

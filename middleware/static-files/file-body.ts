@@ -13,14 +13,15 @@ export const CHUNK: number = 128 * 1024;
 export type Part = ByteRange | Uint8Array;
 
 /**
- * Reads parts of an open file, and releases it: after the last byte, on an error, or when it is finished earlier, even where
- * it was never started. A file that somebody writes to meanwhile makes it throw before the last chunk, so that a response
- * never looks whole that is not, nor mixes two versions.
+ * Reads parts of an open file, and releases it: after the last byte, on an error, or when it is closed earlier, even before
+ * it was started. It throws before the last chunk if the file was written to meanwhile, so that an incomplete response never
+ * looks whole, nor mixes two versions; with `mayGrow`, not if the file only grew.
  */
 export class FileBody implements AsyncIterableIterator<Uint8Array> {
   readonly #file: OpenFile;
   readonly #parts: readonly Part[];
   readonly #lastRange: number;
+  readonly #mayGrow: boolean;
   #index = 0;
   /** How much of the current part has been read. */
   #read = 0;
@@ -28,9 +29,10 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
   #closing: Promise<unknown> | undefined;
   #first: IteratorResult<Uint8Array, undefined> | undefined;
 
-  constructor(file: OpenFile, parts: readonly Part[]) {
+  constructor(file: OpenFile, parts: readonly Part[], mayGrow: boolean) {
     this.#file = file;
     this.#parts = parts;
+    this.#mayGrow = mayGrow;
     this.#lastRange = parts.findLastIndex((part) => !(part instanceof Uint8Array));
   }
 
@@ -38,8 +40,8 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  /** Reads the first chunk ahead: what is wrong with the file by then is known before a head is sent. */
-  async begun(): Promise<this> {
+  /** Reads the first chunk ahead: an error in the file by then is known before a head is sent. */
+  async start(): Promise<this> {
     this.#first = await this.next();
     return this;
   }
@@ -66,7 +68,7 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
       this.#read = 0;
     }
     try {
-      const reading = this.#file.read(position, length, isLast);
+      const reading = this.#readChunk(position, length, isLast);
       this.#underWay = reading;
       const value = await reading;
       // A slow client may take minutes for the last chunk.
@@ -77,6 +79,12 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
       await this.close();
       throw error;
     }
+  }
+
+  async #readChunk(position: number, length: number, isLast: boolean): Promise<Uint8Array> {
+    const bytes = await this.#file.read(position, length);
+    if (isLast) await this.#file.check(this.#mayGrow);
+    return bytes;
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {

@@ -1,16 +1,18 @@
 /** File names for paths of URLs: which segments may name a file, and which never do. */
 
-/** What may name a file. */
+import { canonicalPath } from "../../src/http/path.ts";
+
+/** Rules for names of files. */
 export interface FileNameRules {
   /** Whether names that start with a dot are allowed. `.well-known` as the first segment always is (RFC 8615). */
   readonly dotfiles: boolean;
-  /** Whether the names are for Windows, where some characters and names mean something else than a file. */
+  /** Whether the names are for Windows, where some characters and names do not mean a file. */
   readonly windows: boolean;
 }
 
 /**
  * The names of the folders and of the file that a canonical path below an exported folder stands for, decoded; a trailing
- * slash adds nothing. Undefined where it cannot name a file: an escape that is no UTF-8, an empty segment, `.` and `..`, a
+ * slash adds nothing. Undefined where it cannot name a file: an escape that is not UTF-8, an empty segment, `.` and `..`, a
  * separator of any system, NUL, a dotfile, and on Windows drives, streams, devices, short names
  * and names that it would trim.
  */
@@ -26,10 +28,19 @@ export function fileNames(path: string, rules: FileNameRules): string[] | undefi
   return segments;
 }
 
-/** Whether a name may be that of a file or folder; `isFirst` for one directly in what is exported. */
+/** Whether a name may be that of a file or folder; `isFirst` for one directly in the exported folder. */
 export function mayName(name: string, isFirst: boolean, rules: FileNameRules): boolean {
   if (!isFileName(name) || (rules.windows && isSpecialOnWindows(name))) return false;
   return rules.dotfiles || !name.startsWith(".") || (isFirst && name === ".well-known");
+}
+
+/** The canonical path that stands for these names. Undefined where there is none. */
+export function canonicalName(names: readonly string[]): string | undefined {
+  try {
+    return canonicalPath(`/${names.map(encodeURIComponent).join("/")}`, false);
+  } catch {
+    return undefined;
+  }
 }
 
 function decode(segment: string): string | undefined {
@@ -46,10 +57,10 @@ export function isFileName(name: string): boolean {
   return name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name);
 }
 
-/** What Windows reads otherwise: streams and drives (`a::$DATA`, `C:`), trailing characters, short names (`ENV~1`). */
+/** Names that Windows reads in its own way: streams and drives (`a::$DATA`, `C:`), trailing characters, short names (`ENV~1`). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the controls are among them.
 const RESERVED_ON_WINDOWS = /[\x00-\x1f"*:<>?|]|[. ]$|~\d/;
-/** Devices that are there in every folder of Windows, whatever their extension. */
+/** Devices, which exist in every folder of Windows, whatever their extension. */
 const DEVICE_ON_WINDOWS = /^(?:aux|con|conin\$|conout\$|nul|prn|(?:com|lpt)[\d¹²³]) *(?:\.|$)/i;
 
 function isSpecialOnWindows(name: string): boolean {

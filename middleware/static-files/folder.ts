@@ -1,8 +1,8 @@
-/** Reads what a folder holds, for a listing: in small steps, and no more of it than a page can show. */
+/** Reads the entries of a folder for a listing: in small steps, and no more of them than a page can show. */
 
-import type { Stats } from "node:fs";
-import { lstat, opendir, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
 import { sep } from "node:path";
+import { type FileSystem, NODE_FILE_SYSTEM, openFolder, statLink, statPath } from "./file-system.ts";
 
 /** A file or folder in a folder. */
 export interface FolderEntry {
@@ -24,35 +24,36 @@ export const MAX_DETAILED = 1_000;
 const AT_ONCE = 32;
 
 /**
- * What a folder holds that is served: regular files and folders, symbolic links as what they lead to where that
- * `isInside`; no sockets, pipes and devices. `isServed` is asked for each of them, `isInside` for the absolute paths of
- * links. Sorted as by `mergeEntries`. Undefined where the folder has vanished; rejects where it may not be read.
+ * The served entries of a folder: regular files and folders, and symbolic links as what they lead to where that `isInside`;
+ * no sockets, pipes and devices. `isServed` decides about each of them, `isInside` about the absolute paths of links. Sorted
+ * as by `mergeEntries`. Undefined where the folder has vanished; rejects where it may not be read.
  *
  * A folder of more than `MAX_DETAILED` entries comes without sizes and times. Of one with more than `MAX_ENTRIES`, that
- * many and one are read, in the order of the file system: one too many tells that there are more.
+ * number and one more are read, in the order of the file system: the one more says that the listing is cut.
  */
 export async function readFolder(
   folder: string,
   isServed: (name: string, isFolder: boolean) => boolean,
   isInside: (path: string) => Promise<boolean>,
+  fs: FileSystem = NODE_FILE_SYSTEM,
 ): Promise<FolderEntry[] | undefined> {
-  // Not `readdir`, which has all the names of a huge folder at once, and the event loop wait for them.
-  const opened = await opendir(folder, { bufferSize: AT_ONCE }).catch(unlessGone);
+  // Not `readdir`, which reads all names of a huge folder at once while the event loop waits.
+  const opened = await openFolder(fs, folder, AT_ONCE).catch(unlessGone);
   if (opened === undefined) return undefined;
   const prefix = folder.endsWith(sep) ? folder : folder + sep;
   const own: FolderEntry[] = [];
   const linked: FolderEntry[] = [];
-  const isEnough = () => own.length + linked.length > MAX_ENTRIES;
+  const hasEnough = () => own.length + linked.length > MAX_ENTRIES;
   const follow = async (names: readonly string[]): Promise<void> => {
     const found = await findAll(names, async (name) =>
-      (await isInside(prefix + name)) ? toEntry(name, await stat(prefix + name)) : undefined,
+      (await isInside(prefix + name)) ? toEntry(name, await statPath(fs, prefix + name)) : undefined,
     );
-    for (const entry of found) if (!isEnough() && isServed(entry.name, entry.isFolder)) linked.push(entry);
+    for (const entry of found) if (!hasEnough() && isServed(entry.name, entry.isFolder)) linked.push(entry);
   };
   let links: string[] = [];
   for await (const entry of opened) {
     const { name } = entry;
-    // It stands for bytes that are no UTF-8, which no path that is served has.
+    // It stands for bytes that are not UTF-8, which no served path has.
     if (name.includes("\ufffd")) continue;
     const isFolder = entry.isDirectory();
     if (entry.isSymbolicLink()) links.push(name);
@@ -61,14 +62,14 @@ export async function readFolder(
       await follow(links);
       links = [];
     }
-    if (isEnough()) break;
+    if (hasEnough()) break;
   }
   await follow(links);
   const isDetailed = own.length + linked.length <= MAX_DETAILED;
-  return mergeEntries(isDetailed ? [linked, await detailed(prefix, own)] : [linked.map(withoutDetails), own]);
+  return mergeEntries(isDetailed ? [linked, await withDetails(fs, prefix, own)] : [linked.map(withoutDetails), own]);
 }
 
-/** What several folders hold that are served under one path: each name once, as the first of them has it. Sorted. */
+/** The entries of several folders that are served under one path: each name once, as the first of them has it. Sorted. */
 export function mergeEntries(folders: readonly (readonly FolderEntry[])[]): FolderEntry[] {
   const merged = new Map<string, FolderEntry>();
   for (const entry of folders.flat()) {
@@ -82,21 +83,21 @@ export function mergeEntries(folders: readonly (readonly FolderEntry[])[]): Fold
 /** The same order on every host, whatever its language. */
 const { compare } = new Intl.Collator("en", { numeric: true, sensitivity: "accent" });
 
-/** Folders first, then by name without regard to case, numbers by their value; what is alike then, by code units. */
+/** Folders first, then by name without regard to case, numbers by their value; equal names by code units. */
 function inOrder(one: FolderEntry, other: FolderEntry): number {
   if (one.isFolder !== other.isFolder) return one.isFolder ? -1 : 1;
   return compare(one.name, other.name) || (one.name < other.name ? -1 : 1);
 }
 
-/** The entries with their sizes and times, less those that have vanished or become something else. */
-async function detailed(prefix: string, entries: readonly FolderEntry[]): Promise<FolderEntry[]> {
+/** The entries with their sizes and times, without those that have vanished or become something else. */
+async function withDetails(fs: FileSystem, prefix: string, entries: readonly FolderEntry[]): Promise<FolderEntry[]> {
   // Not `stat`: a link that has taken the place of a file may lead outside.
-  const found = await findAll(entries, async ({ name }) => toEntry(name, await lstat(prefix + name)));
+  const found = await findAll(entries, async ({ name }) => toEntry(name, await statLink(fs, prefix + name)));
   const known = new Map(entries.map(({ name, isFolder }) => [name, isFolder]));
   return found.filter(({ name, isFolder }) => known.get(name) === isFolder);
 }
 
-/** Looks at each, a few at a time; what vanishes meanwhile, or may not be looked at, is left out. */
+/** Looks at each, a few at a time; entries that vanish meanwhile, or cannot be looked at, are left out. */
 async function findAll<T>(
   each: readonly T[],
   find: (one: T) => Promise<FolderEntry | undefined>,
@@ -109,18 +110,25 @@ async function findAll<T>(
   return found;
 }
 
-function toEntry(name: string, stats: Stats): FolderEntry | undefined {
+function toEntry(name: string, stats: BigIntStats): FolderEntry | undefined {
   const isFolder = stats.isDirectory();
   if (!isFolder && !stats.isFile()) return undefined;
   // Some file systems keep times that a `Date` cannot.
-  const modified = Math.abs(stats.mtimeMs) <= 8.64e15 ? stats.mtimeMs : undefined;
-  return { name, isFolder, size: isFolder ? undefined : stats.size, modified };
+  const time = Number(stats.mtimeNs) / 1e6;
+  const modified = Math.abs(time) <= 8.64e15 ? time : undefined;
+  return { name, isFolder, size: isFolder ? undefined : Number(stats.size), modified };
 }
 
 function withoutDetails({ name, isFolder }: Pick<FolderEntry, "name" | "isFolder">): FolderEntry {
   return { name, isFolder, size: undefined, modified: undefined };
 }
 
-function unlessGone(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
+function unlessGone(error: unknown): undefined {
+  if (!isGone(error)) throw error;
+}
+
+/** Whether an error says that there is no such folder. */
+export function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ENOTDIR";
 }

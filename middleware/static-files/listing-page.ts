@@ -8,7 +8,7 @@ const LINE = "<path fill='none' stroke='#000' stroke-width='1.3' stroke-linecap=
 const FILE = `${LINE} d='M4 1.6h5l3.4 3.4v9.4H4zM8.8 1.8v3.4h3.4'/>`;
 const UP = `${LINE} d='M8 13V3.5M4 7.2l4-4 4 4'/>`;
 
-/** A drawing as a URL, which no request is needed for. */
+/** A drawing as a `data:` URL. */
 function drawing(shape: string, color = "#000"): string {
   const svg = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='${color}'>${shape}</svg>`;
   return `data:image/svg+xml,${svg.replace(/[<>#]/g, encodeURIComponent)}`;
@@ -57,19 +57,19 @@ tbody tr:hover { background: var(--soft); }
 `;
 
 /**
- * The `Content-Security-Policy` of the page: its own style and drawings, and nothing else, whatever may stand in a name.
+ * The `Content-Security-Policy` of the page: its own style and drawings, and nothing else, whatever a name contains.
  */
 export const LISTING_POLICY =
   "default-src 'none'; style-src 'sha256-eQlV952Pwu8TiBQw/oAgw2OvAce60muWIFWbymYRnWs='; img-src data:; base-uri 'none'; form-action 'none'";
 
 /**
  * The page of a folder, whole HTML without scripts, to be sent with `LISTING_POLICY`. `path` is its canonical path as the
- * client sees it, mount included, with a slash at its end; `isRoot` tells a folder that no parent is listed of. All links
- * are relative, so they hold behind a proxy that serves the folder elsewhere. Entries stand as they come; of more than
+ * client sees it, mount included, with a slash at its end; `isRoot` is for a folder without a listed parent. All links
+ * are relative, so they work behind a proxy that serves the folder elsewhere. Entries keep their order; after
  * `MAX_ENTRIES` the rest is left out, and the page says so.
  */
 export function listingPage(path: string, entries: readonly FolderEntry[], isRoot: boolean): string {
-  const names = path.split("/").slice(1, -1).map(decoded);
+  const names = path.split("/").slice(1, -1).map(decodeSegment);
   const crumbs = ["Home", ...names].slice(0, -1).map((name, index) => {
     return `<li><a href="${"../".repeat(names.length - index)}">${isolated(name)}</a>`;
   });
@@ -92,12 +92,12 @@ ${contents(entries.slice(0, MAX_ENTRIES), isRoot, entries.length > MAX_ENTRIES)}
 /**
  * A folder as JSON: `{"path": "/docs/", "entries": [{"name": "a b.txt", "url": "./a%20b.txt", "type": "file", "size": 12,
  * "modified": "2024-05-06T07:08:09.000Z"}]}`. `path` stays percent-encoded, a `url` is relative to it, `type` is `file` or
- * `folder`; `size` and `modified` are there where known. With `"truncated": true` there are more entries than these.
+ * `folder`; `size` and `modified` are absent where unknown. With `"truncated": true` there are more entries than these.
  */
 export function listingJson(path: string, entries: readonly FolderEntry[]): string {
   const listed = entries.slice(0, MAX_ENTRIES).map((entry) => ({
     name: entry.name,
-    url: urlOf(entry),
+    url: entryUrl(entry),
     type: entry.isFolder ? "folder" : "file",
     size: entry.size,
     modified: entry.modified === undefined ? undefined : new Date(entry.modified).toISOString(),
@@ -112,7 +112,7 @@ function contents(entries: readonly FolderEntry[], isRoot: boolean, isCut: boole
   const rows = entries.map((entry) => row(entry, isDetailed));
   if (!isRoot) rows.unshift(`<tr><th scope="row">${up}${isDetailed ? "<td><td>" : ""}`);
   return `<table>
-<caption>${summary(entries)}${isCut ? "; there are more, which are not listed" : ""}</caption>
+<caption>${summary(entries)}${isCut ? "; more entries are not listed" : ""}</caption>
 <thead><tr><th scope="col">Name${isDetailed ? DETAILS : ""}
 <tbody>
 ${rows.join("\n")}
@@ -130,14 +130,14 @@ function summary(entries: readonly FolderEntry[]): string {
 
 function row(entry: FolderEntry, isDetailed: boolean): string {
   const [kind, slash] = entry.isFolder ? ["link folder", "/"] : ["link", ""];
-  // An apostrophe is the one character that `encodeURIComponent` leaves and that matters in HTML, within other quotes.
-  const name = `<a class="${kind}" href="${urlOf(entry)}"><span>${isolated(entry.name)}${slash}</span></a>`;
+  // Of the characters that `encodeURIComponent` leaves, only the apostrophe matters in HTML, and not between other quotes.
+  const name = `<a class="${kind}" href="${entryUrl(entry)}"><span>${isolated(entry.name)}${slash}</span></a>`;
   const details = isDetailed ? `<td>${sizeOf(entry)}<td>${timeOf(entry)}` : "";
   return `<tr><th scope="row">${name}${details}`;
 }
 
 /** A link to an entry; the dot keeps a name with a colon from being a scheme. */
-function urlOf({ name, isFolder }: FolderEntry): string {
+function entryUrl({ name, isFolder }: FolderEntry): string {
   return `./${encodeURIComponent(name)}${isFolder ? "/" : ""}`;
 }
 
@@ -169,13 +169,13 @@ function counted(count: number, noun: string): string {
   return `${format(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A name as text of its own direction, which leaves that of the text around it alone. */
+/** A name as text of its own direction, isolated from the text around it. */
 function isolated(name: string): string {
   return `<bdi>${escapeHtml(visible(name))}</bdi>`;
 }
 
-/** Escapes as what they stand for, but for those that are no UTF-8. */
-function decoded(segment: string): string {
+/** Decodes the escapes of a segment, except those that are not UTF-8. */
+function decodeSegment(segment: string): string {
   return segment.replace(/(?:%[\dA-F]{2})+/gi, (escapes) => {
     try {
       return decodeURIComponent(escapes);
@@ -185,10 +185,10 @@ function decoded(segment: string): string {
   });
 }
 
-/** What would not be seen or would move what is: controls, line ends, invisible characters but those within letters. */
+/** Characters that are invisible or move others: controls, line ends, invisible characters except those within letters. */
 const HIDDEN = /(?!\u200c|\u200d|\p{VS}|[\u{e0020}-\u{e007f}])[\p{Cc}\p{Zl}\p{Zp}\p{DI}\ufff9-\ufffb]|^\s+|\s+$/gu;
 
-/** A name in which each character can be seen: `⟨U+202E⟩` for one that cannot. */
+/** A name with each character visible: `⟨U+202E⟩` stands for one that is not. */
 function visible(name: string): string {
   return name.replace(HIDDEN, (chars) => Array.from(chars, codeOf).join(""));
 }

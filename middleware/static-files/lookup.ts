@@ -1,49 +1,57 @@
 /** Looks at the disk for what is at a path. */
 
-import { stat } from "node:fs";
 import { basename } from "node:path";
 import compressible from "compressible";
+import type { BoundedMap } from "../../src/bounded-map.ts";
 import type { Export } from "./exports.ts";
+import { statPath } from "./file-system.ts";
 import { type Opened, OpenFile, openFile } from "./open-file.ts";
-import type { Policy } from "./options.ts";
-import { type Keeper, Representation, type Source } from "./representation.ts";
+import type { OpenFiles } from "./open-files.ts";
+import type { Policy } from "./policy.ts";
+import { Representation } from "./representation.ts";
 import { FileResource, FolderResource, type Probe, type Resource } from "./resource.ts";
 import { leadsInside, nameIn, type Root } from "./root.ts";
-import { type Encoding, isCurrent, VARIANTS } from "./variant.ts";
+import { type Encoding, isVariantOf, variantPath } from "./variant.ts";
 import { versionOf } from "./version.ts";
 
-/** What a look needs to know beside what it looks for. */
-export interface LookContext {
+/** What a lookup needs to know beside what it looks for. */
+export interface LookupContext {
   readonly policy: Policy;
-  readonly keeper: Keeper;
+  readonly openFiles: OpenFiles;
+  /** Which older variants decode to their files, by the versions of both. */
+  readonly verified: BoundedMap<string, boolean>;
   /** Whether there may be something of that name. */
   readonly mayExist: (name: string) => boolean;
-  /** Hears of what a person should know. */
-  readonly report: (text: string) => void;
 }
 
-/** One look at one path. */
+/** One lookup of one path. */
 export class Lookup {
-  readonly #context: LookContext;
+  readonly #context: LookupContext;
   readonly #probes: Probe[] = [];
+  readonly #verdicts: [path: string, isServed: boolean][] = [];
+  #isProvisional = false;
 
-  constructor(context: LookContext) {
+  constructor(context: LookupContext) {
     this.#context = context;
   }
 
-  /** Looks in each root in turn. Rejects with what goes wrong otherwise than by there being nothing. */
+  /** Looks in each root in turn. Rejects with errors of the file system that do not say that there is nothing. */
   async find({ roots }: Export, names: readonly string[], endsInSlash: boolean): Promise<Resource> {
     const folders: { root: Root; name: string }[] = [];
     for (const root of roots) {
       const found = root.isFolder
         ? await this.#findBelow(root, names, endsInSlash)
-        : await this.#file(root, root.path, `/${basename(root.path)}`);
+        : await this.#findFile(root, root.path, `/${basename(root.path)}`);
       if (found === "folder" && root.isFolder) folders.push({ root, name: nameIn(root, names) });
-      else if (found !== undefined && found !== "folder") return { found, probes: this.#probes };
+      else if (found !== undefined && found !== "folder") return this.#resource(found);
     }
-    if (folders.length === 0) return { found: "absent", probes: this.#probes };
+    if (folders.length === 0) return this.#resource("absent");
     const path = names.length === 0 ? "/" : `/${names.join("/")}/`;
-    return { found: endsInSlash ? new FolderResource(folders, path) : "moved", probes: this.#probes };
+    return this.#resource(endsInSlash ? new FolderResource(folders, path) : "moved");
+  }
+
+  #resource(found: Resource["found"]): Resource {
+    return { found, probes: this.#probes, verdicts: this.#verdicts, isProvisional: this.#isProvisional };
   }
 
   /** `folder` for one that may be listed. */
@@ -52,96 +60,101 @@ export class Lookup {
     names: readonly string[],
     endsInSlash: boolean,
   ): Promise<FileResource | "moved" | "folder" | undefined> {
-    const { index, extensions, listing, filter } = this.#context.policy;
+    const { index, extensions, listing, redirects } = this.#context.policy;
     const name = nameIn(root, names);
     let isFolder = names.length === 0;
     if (!endsInSlash && names.length > 0) {
-      const found = await this.#file(root, name, pathOf(names));
+      const found = await this.#findFile(root, name, pathOf(names));
       if (found instanceof FileResource) return found;
       isFolder = found === "folder";
     }
     if (isFolder || endsInSlash) {
       for (const each of index) {
         const inside = [...names, each];
-        const found = await this.#file(root, nameIn(root, inside), pathOf(inside), !endsInSlash);
+        const found = await this.#findFile(root, nameIn(root, inside), pathOf(inside), redirects && !endsInSlash);
         if (found === "moved" || found instanceof FileResource) return found;
       }
     }
     if (!endsInSlash && names.length > 0) {
       for (const extension of extensions) {
-        const found = await this.#file(root, name + extension, pathOf(names) + extension);
+        const found = await this.#findFile(root, name + extension, pathOf(names) + extension);
         if (found instanceof FileResource) return found;
       }
     }
-    if (!listing || filter?.(names.length === 0 ? "/" : `${pathOf(names)}/`) === false) return undefined;
+    if (!listing || !this.#isServed(names.length === 0 ? "/" : `${pathOf(names)}/`)) return undefined;
     return isFolder || (await this.#isFolder(root, name)) ? "folder" : undefined;
   }
 
+  #isServed(path: string): boolean {
+    const { filter } = this.#context.policy;
+    if (filter === undefined) return true;
+    const isServed = filter(path);
+    this.#verdicts.push([path, isServed]);
+    return isServed;
+  }
+
   async #isFolder(root: Root, name: string): Promise<boolean> {
-    const opened = await this.#probe(root, name);
+    const opened = await this.#probe(root, name, false);
     if (opened instanceof OpenFile) void opened.release();
     return opened === "folder";
   }
 
-  /** With `isHint` it is enough that the file is there: `moved`. */
-  async #file(root: Root, name: string, path: string): Promise<FileResource | "folder" | undefined>;
-  async #file(
+  /** With `existenceOnly` a file that is there gives `moved`. */
+  async #findFile(root: Root, name: string, path: string): Promise<FileResource | "folder" | undefined>;
+  async #findFile(
     root: Root,
     name: string,
     path: string,
-    isHint: boolean,
+    existenceOnly: boolean,
   ): Promise<FileResource | "folder" | "moved" | undefined>;
-  async #file(
+  async #findFile(
     root: Root,
     name: string,
     path: string,
-    isHint = false,
+    existenceOnly = false,
   ): Promise<FileResource | "folder" | "moved" | undefined> {
-    const { policy } = this.#context;
-    if (!(policy.filter?.(path) ?? true)) return undefined;
-    const opened = await this.#probe(root, name);
+    if (!this.#isServed(path)) return undefined;
+    const { policy, openFiles } = this.#context;
+    const opened = await this.#probe(root, name, policy.isAppendOnly(path));
     if (!(opened instanceof OpenFile)) return opened;
-    if (isHint) {
+    if (existenceOnly) {
       void opened.release();
       return "moved";
     }
-    const type = policy.typeOf(path);
-    const encodings = policy.encodings.length > 0 && compressible(type) ? policy.encodings : [];
-    const found = await Promise.all(encodings.map((encoding) => this.#variant(root, name, encoding, opened)));
-    const variants = found.filter((each) => each !== undefined);
-    const source = { root, path, hasVariants: variants.length > 0 };
-    const [original, ...others] = this.#represent(
-      [{ name, encoding: undefined, file: opened }, ...variants].map((each) => [{ ...source, ...each }, each.file]),
-    );
-    return new FileResource(original as Representation, others, policy.immutable?.test(path) ?? false);
+    if (opened.isGrowing) this.#isProvisional = true;
+    const variants = await this.#variants(root, name, path, opened);
+    const source = { root, path, hasVariants: variants.length > 0, policy, openFiles };
+    const others = variants.map((each) => new Representation(source, each.name, each.file, each.encoding));
+    const original = new Representation(source, name, opened, undefined);
+    return new FileResource(original, others, policy.isImmutable(path));
   }
 
-  #represent(files: readonly (readonly [Source, OpenFile])[]): Representation[] {
-    const { policy, keeper } = this.#context;
-    const made: Representation[] = [];
+  async #variants(root: Root, name: string, path: string, original: OpenFile) {
+    const { policy } = this.#context;
+    if (policy.encodings.length === 0 || original.isGrowing || !compressible(policy.typeOf(path))) return [];
+    if (policy.storedEncodingOf(path) !== undefined) return [];
+    const found = policy.encodings.map((encoding) => this.#variant(root, name, encoding, original));
+    return (await Promise.all(found)).filter((each) => each !== undefined);
+  }
+
+  /** The variant of a file, if there is one that stands for it. One that cannot be opened is tried again with the next lookup. */
+  async #variant(root: Root, original: string, encoding: Encoding, originalFile: OpenFile) {
+    const name = variantPath(original, encoding);
+    let file: Opened;
     try {
-      for (const [source, file] of files) made.push(new Representation(source, file, policy, keeper));
-      return made;
-    } catch (error) {
-      for (const each of made) each.letGo();
-      for (const [, file] of files.slice(made.length)) void file.release();
-      throw error;
+      file = await this.#probe(root, name, false);
+      if (!(file instanceof OpenFile)) return undefined;
+      if (await isVariantOf(file, encoding, originalFile, this.#context.verified)) return { name, encoding, file };
+    } catch {
+      this.#isProvisional = true;
     }
-  }
-
-  /** The variant of a file, if there is one that is neither older nor larger. */
-  async #variant(root: Root, original: string, encoding: Encoding, { stats }: OpenFile) {
-    const name = original + VARIANTS.find((each) => each.encoding === encoding)?.extension;
-    const file = await this.#probe(root, name).catch(() => undefined);
-    if (!(file instanceof OpenFile)) return undefined;
-    if (isCurrent(file.stats, stats)) return { encoding, name, file };
-    void file.release();
+    if (file instanceof OpenFile) void file.release();
     return undefined;
   }
 
-  async #probe(root: Root, name: string): Promise<Opened> {
+  async #probe(root: Root, name: string, isAppendOnly: boolean): Promise<Opened> {
     if (!this.#context.mayExist(name)) return undefined;
-    const opened = await openFile(name, root, this.#context.report);
+    const opened = await openFile(name, root, { isAppendOnly, closeIdle: this.#context.openFiles.closeIdle });
     this.#probes.push({ root, name, version: opened instanceof OpenFile ? opened.version : opened });
     return opened;
   }
@@ -151,21 +164,21 @@ function pathOf(names: readonly string[]): string {
   return `/${names.join("/")}`;
 }
 
-/** Whether what a look found is still so. */
-export async function isUnchanged({ probes }: Resource): Promise<boolean> {
-  return (await Promise.all(probes.map(holds))).every(Boolean);
+/** Whether a lookup would give the same result again. */
+export async function isUnchanged({ probes, isProvisional }: Resource): Promise<boolean> {
+  return !isProvisional && (await Promise.all(probes.map(holds))).every(Boolean);
 }
 
-/** A folder on the way may have been moved out of the root, and a link stand in its place: the file is the same then. */
+/** A folder on the way may have been moved out of the root and replaced by a link: the file is the same then. */
 async function holds({ root, name, version }: Probe): Promise<boolean> {
-  return (await versionAt(name)) === version && (version === undefined || leadsInside(root, name));
+  return (await versionAt(root, name)) === version && (version === undefined || leadsInside(root, name));
 }
 
-function versionAt(name: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    stat(name, { bigint: true }, (error, stats) => {
-      if (error) resolve(undefined);
-      else resolve(stats.isDirectory() ? "folder" : versionOf(stats));
-    });
-  });
+async function versionAt({ fs }: Root, name: string): Promise<string | undefined> {
+  try {
+    const stats = await statPath(fs, name);
+    return stats.isDirectory() ? "folder" : versionOf(stats);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,35 +1,51 @@
-/** A manifest: the names of all there is below the exports, read once. */
+/** A manifest: the names of all files and folders below the exports, read once. */
 
-import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
-import { join } from "node:path";
+import type { Dirent } from "node:fs";
+import { dirname, join } from "node:path";
 import type { PathTree } from "../../src/routing/path-tree.ts";
 import type { Export } from "./exports.ts";
+import type { FileSystem } from "./file-system.ts";
 
-/** Reads all exported folders, links followed but not in circles; what cannot be read is not there. */
-export function manifestOf(exports: PathTree<Export>): ReadonlySet<string> {
+/**
+ * Reads the names in all exported folders, each folder once. Returns whether there may be something of a name. What lies
+ * behind a symbolic link is not read (it may be large, outside, or a circle), so names below a link always may exist.
+ */
+export function manifestOf(exports: PathTree<Export>): (name: string) => boolean {
   const names = new Set<string>();
+  const links = new Set<string>();
   for (const { roots } of exports.literals()) {
-    for (const { path } of roots) add(names, path, []);
+    for (const { fs, path } of roots) {
+      names.add(path);
+      addNames(fs, path, names, links);
+    }
   }
-  return names;
+  return (name) => names.has(name) || (links.size > 0 && isBelow(links, name));
 }
 
-/** `above` are the real paths of the folders that the name was reached through. */
-function add(names: Set<string>, name: string, above: readonly string[]): void {
-  names.add(name);
-  let entries: Dirent[];
-  let real: string;
+function addNames(fs: FileSystem, root: string, names: Set<string>, links: Set<string>): void {
+  const folders = [root];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of entriesOf(fs, folder)) {
+      const name = join(folder, entry.name);
+      names.add(name);
+      if (entry.isDirectory()) folders.push(name);
+      else if (entry.isSymbolicLink()) links.add(name);
+    }
+  }
+}
+
+/** Files, and folders that cannot be read, have none. */
+function entriesOf(fs: FileSystem, folder: string): Dirent[] {
   try {
-    if (!statSync(name).isDirectory()) return;
-    real = realpathSync.native(name);
-    entries = readdirSync(name, { withFileTypes: true });
+    return fs.readdirSync(folder, { withFileTypes: true });
   } catch {
-    return;
+    return [];
   }
-  if (above.includes(real)) return;
-  for (const entry of entries) {
-    const inside = join(name, entry.name);
-    if (entry.isDirectory() || entry.isSymbolicLink()) add(names, inside, [...above, real]);
-    else names.add(inside);
+}
+
+function isBelow(links: ReadonlySet<string>, name: string): boolean {
+  for (let folder = dirname(name); folder !== dirname(folder); folder = dirname(folder)) {
+    if (links.has(folder)) return true;
   }
+  return false;
 }

@@ -1,74 +1,152 @@
 /** One version of a file, as it is sent: its validators, its headers, and its bytes where they are in memory. */
 
-import { TsgiError } from "../../src/errors.ts";
 import type { HeaderList } from "../../src/gateway.ts";
-import { checkHeaders, prepareHeaders } from "../../src/http/field-rules.ts";
-import { addVary, removeHeaders } from "../../src/http/headers.ts";
+import { prepareHeaders } from "../../src/http/field-rules.ts";
 import type { Validators } from "../../src/http/precondition.ts";
 import type { ByteRange } from "../../src/http/range.ts";
+import { HASHED, hashOf, hashOfFile } from "./content-hash.ts";
+import { contentTag, givenTag, NO_TAG, statTag, versionTag } from "./entity-tag.ts";
+import { fileHeadersOf, unmodifiedHeadersOf } from "./file-headers.ts";
 import { changed, OpenFile, openFile } from "./open-file.ts";
-import type { Policy } from "./options.ts";
+import type { FileOwner, OpenFiles } from "./open-files.ts";
+import type { ServedFile } from "./options.ts";
+import type { Policy } from "./policy.ts";
 import type { Root } from "./root.ts";
 import type { Encoding } from "./variant.ts";
-import { tagOf } from "./version.ts";
+import { hasOwnTime, versionOf } from "./version.ts";
 
-/** What a representation is of. */
+/** What the representations of one file have in common. */
 export interface Source {
-  /** The name of the file that is sent. */
-  readonly name: string;
   readonly root: Root;
-  /** The path below the export of the file that was asked for, whose variant this may be. */
+  /** The path below the export of the file that was asked for, whose variant a representation may be. */
   readonly path: string;
-  readonly encoding: Encoding | undefined;
   /** Whether there are others to choose from. */
   readonly hasVariants: boolean;
+  readonly policy: Policy;
+  readonly openFiles: OpenFiles;
 }
 
-/** Who closes the files that representations keep open. */
-export interface Keeper {
-  /** One that has a file open. */
-  keep(representation: Representation): void;
-  /** One that has none any more. */
-  drop(representation: Representation): void;
-}
+/** Times before 1991 are older than HTTP: builds set them so that equal bytes make equal archives. In milliseconds. */
+const FIRST_TIME = Date.UTC(1991, 0);
 
-export class Representation implements Validators {
+export class Representation implements Validators, FileOwner {
   readonly size: number;
+  /** In seconds since 1970; NaN where it says nothing about the bytes. */
   readonly modified: number;
-  readonly etag: string;
+  /** When the file was last changed, in milliseconds since 1970. */
+  readonly changedAt: number;
   readonly encoding: Encoding | undefined;
-  /** The headers of a 200, ready. */
-  readonly headers: HeaderList;
-  /** The headers of a 304, ready. */
-  readonly unmodifiedHeaders: HeaderList;
+  /** Whether the file grows all the time, so that it cannot be sent as a whole. */
+  readonly isGrowing: boolean;
   /** All of it, as a part of a body. */
   readonly whole: readonly [ByteRange];
+  etag: string = NO_TAG;
+  /** The headers of a 200, prepared; undefined until `prepare` was called. */
+  headers: HeaderList | undefined;
+  /** The headers of a 304, prepared. */
+  unmodifiedHeaders: HeaderList = [];
   bytes: Uint8Array | undefined;
-  /** Whether the open file was used since somebody looked here last. */
   isInUse = true;
   readonly #source: Source;
+  readonly #name: string;
   readonly #version: string;
-  readonly #keeper: Keeper;
+  readonly #hasOwnTime: boolean;
+  readonly #time: number;
   #file: OpenFile | undefined;
   #opening: Promise<void> | undefined;
   #loading: Promise<Uint8Array> | undefined;
+  #preparing: Promise<void> | undefined;
 
-  /** Takes the open file over. */
-  constructor(source: Source, file: OpenFile, policy: Policy, keeper: Keeper) {
+  /** Takes over the open file of that name. */
+  constructor(source: Source, name: string, file: OpenFile, encoding: Encoding | undefined) {
     const { stats } = file;
     this.#source = source;
+    this.#name = name;
     this.#version = file.version;
     this.#file = file;
-    this.#keeper = keeper;
+    this.encoding = encoding;
+    this.isGrowing = file.isGrowing;
     this.size = Number(stats.size);
     this.whole = [{ first: 0, last: this.size - 1 }];
     // RFC 9110 §8.8.2.1: never later than now, whatever the clock said that stamped the file.
-    this.modified = Math.floor(Math.min(Number(stats.mtimeMs), Date.now()) / 1000);
-    this.etag = tagOf(stats, source.encoding);
-    this.encoding = source.encoding;
-    this.headers = prepareHeaders(headersOf(this, source, policy));
-    this.unmodifiedHeaders = prepareHeaders(removeHeaders(this.headers, ...ONLY_WITH_CONTENT));
-    keeper.keep(this);
+    this.#time = Math.min(Number(stats.mtimeMs), Date.now());
+    this.modified = this.#time < FIRST_TIME || file.isGrowing ? Number.NaN : Math.floor(this.#time / 1000);
+    this.changedAt = Number(stats.ctimeMs);
+    this.#hasOwnTime = hasOwnTime(stats);
+    source.openFiles.add(this);
+  }
+
+  /** The path below the export of the file that was asked for. */
+  get path(): string {
+    return this.#source.path;
+  }
+
+  /** The validators that hold for parts of the file: a date only where it cannot stand for other bytes (RFC 9110 §13.1.5). */
+  get forRanges(): Validators {
+    return { etag: this.etag, modified: this.#hasOwnTime ? this.modified : Number.NaN };
+  }
+
+  /** The file as the functions among the options see it. */
+  get served(): ServedFile {
+    const { path, policy } = this.#source;
+    const modified = new Date(Math.floor(this.#time / 1000) * 1000);
+    return { path, size: this.size, modified, contentType: policy.typeOf(path), encoding: this.encoding };
+  }
+
+  /** Finds the tag and makes the headers, once for all callers. */
+  prepare(): Promise<void> {
+    this.#preparing ??= this.#prepare().finally(() => {
+      this.#preparing = undefined;
+    });
+    return this.#preparing;
+  }
+
+  async #prepare(): Promise<void> {
+    const { policy, hasVariants } = this.#source;
+    this.etag = await this.#tag();
+    this.headers = prepareHeaders(
+      fileHeadersOf(this.served, { etag: this.etag, modified: this.modified, hasVariants }, policy),
+    );
+    this.unmodifiedHeaders = prepareHeaders(unmodifiedHeadersOf(this.headers));
+  }
+
+  async #tag(): Promise<string> {
+    const { etag, taggedSize } = this.#source.policy;
+    if (etag === false || this.isGrowing) return NO_TAG;
+    if (typeof etag === "function") return givenTag(etag(this.served), this.encoding);
+    if (etag !== "stat" && this.size <= taggedSize) return contentTag(await this.#hash(), this.encoding);
+    return this.#withFile(({ stats }) => (etag === "stat" ? statTag : versionTag)(stats, this.encoding));
+  }
+
+  /** A hash of the bytes; small files are loaded for it, which a request for them needs next. */
+  async #hash(): Promise<string> {
+    const { hashes, memory } = this.#source.policy;
+    const known = hashes.get(this.#version);
+    if (known !== undefined) return known;
+    const text =
+      this.size <= (memory?.fileSize ?? HASHED)
+        ? hashOf(await this.load())
+        : await this.#withFile((file) => hashOfFile(file, this.size, this.#mayGrow));
+    hashes.set(this.#version, text);
+    return text;
+  }
+
+  async #withFile<T>(use: (file: OpenFile) => T | Promise<T>): Promise<T> {
+    const file = await this.open();
+    try {
+      return await use(file);
+    } finally {
+      void file.release();
+    }
+  }
+
+  get #mayGrow(): boolean {
+    return this.#source.policy.isAppendOnly(this.path);
+  }
+
+  /** Whether a response of these parts holds even if the file grows: its bytes are all there. */
+  mayGrowDuring(parts: readonly unknown[]): boolean {
+    return parts !== this.whole || this.#mayGrow;
   }
 
   /** The open file, to be released. Rejects with `TSGI_FILE_CHANGED` where its name stands for another version by now. */
@@ -80,22 +158,24 @@ export class Representation implements Validators {
       });
       await this.#opening;
     }
-    return this.#file.use();
+    return this.#file.acquire();
   }
 
-  /** Opens the file once for all who ask. */
+  /** Opens the file once for all callers. */
   async #open(): Promise<void> {
-    const file = await openFile(this.#source.name, this.#source.root, () => {});
+    const { root, openFiles } = this.#source;
+    const opening = { isAppendOnly: this.#mayGrow, closeIdle: openFiles.closeIdle };
+    const file = await openFile(this.#name, root, opening);
     if (!(file instanceof OpenFile)) throw changed();
-    if (file.version !== this.#version) {
+    if (versionOf(file.stats) !== this.#version) {
       void file.release();
       throw changed();
     }
     this.#file = file;
-    this.#keeper.keep(this);
+    openFiles.add(this);
   }
 
-  /** Reads the whole file into memory, once for all who ask. */
+  /** Reads the whole file into memory, once for all callers. */
   load(): Promise<Uint8Array> {
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined;
@@ -104,70 +184,23 @@ export class Representation implements Validators {
   }
 
   async #load(): Promise<Uint8Array> {
-    const file = await this.open();
     try {
-      this.bytes = await file.read(0, this.size, true);
+      this.bytes = await this.#withFile(async (file) => {
+        const bytes = await file.read(0, this.size);
+        await file.check(this.#mayGrow);
+        return bytes;
+      });
       return this.bytes;
     } finally {
-      void file.release();
-      this.letGo();
+      void this.close();
     }
   }
 
-  /** Closes the file, as far as it is kept open here. */
-  letGo(): void {
-    if (this.#file === undefined) return;
-    void this.#file.release();
+  close(): undefined | Promise<void> {
+    const file = this.#file;
+    if (file === undefined) return undefined;
     this.#file = undefined;
-    this.#keeper.drop(this);
+    this.#source.openFiles.delete(this);
+    return file.release();
   }
-}
-
-/** Fields that a 304 leaves out: they describe content that is not there (RFC 9110 §15.4.5). */
-const ONLY_WITH_CONTENT = [
-  "Content-Type",
-  "Content-Length",
-  "Content-Encoding",
-  "Content-Language",
-  "Content-Disposition",
-  "Last-Modified",
-  "Accept-Ranges",
-  "X-Content-Type-Options",
-];
-
-function headersOf(facts: Representation, source: Source, policy: Policy): HeaderList {
-  const { path, encoding, hasVariants } = source;
-  const contentType = policy.typeOf(path);
-  const isImmutable = policy.immutable?.test(path) ?? false;
-  const own: [name: string, value: string][] = [
-    ["Content-Type", contentType],
-    ["Content-Length", String(facts.size)],
-    ["Last-Modified", new Date(facts.modified * 1000).toUTCString()],
-    ["ETag", facts.etag],
-    ["Accept-Ranges", "bytes"],
-    ["Cache-Control", isImmutable ? IMMUTABLE : policy.cacheControl],
-    ["X-Content-Type-Options", "nosniff"],
-  ];
-  if (encoding !== undefined) own.push(["Content-Encoding", encoding]);
-  let headers: HeaderList = own;
-  if (policy.headers !== undefined) {
-    const modified = new Date(facts.modified * 1000);
-    const added = policy.headers(path, { size: facts.size, modified, contentType, encoding });
-    checkHeaders(added);
-    for (const [name] of added) if (OURS.test(name)) throw notYours(name);
-    headers = [...removeHeaders(headers, ...added.map(([name]) => name)), ...added];
-  }
-  return hasVariants ? addVary(headers, "Accept-Encoding") : headers;
-}
-
-/** A year: RFC 9111 knows no "for ever". */
-const IMMUTABLE = "max-age=31536000, immutable";
-
-/** What says which bytes are sent. */
-const OURS = /^(?:accept-ranges|content-(?:encoding|length|range)|etag|last-modified)$/i;
-
-function notYours(name: string): TsgiError {
-  return new TsgiError("TSGI_BAD_OPTION", `headers gives ${name}`, {
-    hint: "Leave it out: validators, lengths and codings follow from the file.",
-  });
 }

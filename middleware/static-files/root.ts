@@ -1,30 +1,35 @@
-/** A root: a folder or a file that is exported, and whether what a name leads to lies inside it. */
+/** A root: an exported folder or file, and whether a name leads to something inside it. */
 
-import { type BigIntStats, readlinkSync } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
 import { sep } from "node:path";
+import { type FileSystem, pathOfDescriptor, resolveLinks, statPath } from "./file-system.ts";
 
 export interface Root {
-  /** Absolute, its symbolic links as they were given: a deployment may switch them. */
+  readonly fs: FileSystem;
+  /** Absolute, with its symbolic links as given: a deployment may switch them. */
   readonly path: string;
   readonly isFolder: boolean;
   /** Whether links are followed wherever they lead. */
   readonly followsLinks: boolean;
-  /** Where `path` leads to, its links resolved; brought up to date by whoever finds that they have changed. */
+  /** Whether the root may be missing. */
+  readonly isOptional: boolean;
+  /** Where `path` leads to, its links resolved; updated when they turn out to have changed. */
   realPath: string;
-  /** When it was last made sure that it is there, by `performance.now()`. */
+  /** When the root was last checked for existence, by `performance.now()`. */
   seenAt: number;
 }
 
-/** How often a root is looked at where nothing was found in it, in milliseconds. */
+/** How often the existence of a root is checked while nothing is found in it, in milliseconds. */
 const ROOT_INTERVAL = 1000;
 
 /** Reports a root that has vanished. */
 export async function reportIfGone(root: Root, report: (text: string) => void): Promise<void> {
   const now = performance.now();
-  if (now - root.seenAt < ROOT_INTERVAL) return;
+  if (root.isOptional || now - root.seenAt < ROOT_INTERVAL) return;
   root.seenAt = now;
-  await stat(root.path).catch((error: Error) => report(`the exported ${root.path} is gone: ${error.message}`));
+  await statPath(root.fs, root.path).catch((error: Error) =>
+    report(`the exported ${root.path} is gone: ${error.message}`),
+  );
 }
 
 /** The name of a file or folder below a root. */
@@ -34,15 +39,15 @@ export function nameIn({ path }: Root, names: readonly string[]): string {
 }
 
 /**
- * Whether what is open under a name, not what the name may stand for by now, lies inside the root, and is called so: on a
- * file system that ignores case, a name in another case would pass guards of the right one.
+ * Whether the open file (not what its name points to by now) lies inside the root under exactly that name: on a file system
+ * that ignores case, a name in another case would pass guards of the right one.
  */
 export async function isInside(root: Root, name: string, descriptor: number, stats: BigIntStats): Promise<boolean> {
   if (!root.isFolder) return true;
   try {
-    const path = pathOfDescriptor(descriptor) ?? (await resolvedPath(name, stats));
+    const path = pathOfDescriptor(root.fs, descriptor) ?? (await resolvedPath(root.fs, name, stats));
     if (path === undefined) return false;
-    if (!isWithin(path, root.realPath)) root.realPath = await realpath(root.path);
+    if (!isWithin(path, root.realPath)) root.realPath = await resolveLinks(root.fs, root.path);
     if (!isWithin(path, root.realPath)) return root.followsLinks;
     return !differOnlyInCase(path.slice(root.realPath.length), name.slice(root.path.length));
   } catch {
@@ -50,34 +55,28 @@ export async function isInside(root: Root, name: string, descriptor: number, sta
   }
 }
 
-/** Whether the folder or file of that name, links resolved, lies inside the root. */
+/** The resolved path of a name that leads to something inside the root; undefined for all others. */
+export async function pathInside(root: Root, name: string): Promise<string | undefined> {
+  try {
+    const path = await resolveLinks(root.fs, name);
+    if (root.followsLinks || isWithin(path, await resolveLinks(root.fs, root.path))) return path;
+  } catch {}
+  return undefined;
+}
+
+/** Whether a name leads to something inside the root. */
 export async function leadsInside(root: Root, name: string): Promise<boolean> {
-  if (root.followsLinks) return true;
-  try {
-    return isWithin(await realpath(name), await realpath(root.path));
-  } catch {
-    return false;
-  }
+  return root.followsLinks || (await pathInside(root, name)) !== undefined;
 }
 
-/** Linux knows what is open, so nobody can swap a link in between. The look into `/proc` never waits for a disk. */
-function pathOfDescriptor(descriptor: number): string | undefined {
-  if (process.platform !== "linux") return undefined;
-  try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The resolved name, if it is still the name of what is open. */
-async function resolvedPath(name: string, { ino, dev }: BigIntStats): Promise<string | undefined> {
-  const path = await realpath(name);
-  const named = await stat(path, { bigint: true });
+/** The resolved name, if it is still the name of the open file. */
+async function resolvedPath(fs: FileSystem, name: string, { ino, dev }: BigIntStats): Promise<string | undefined> {
+  const path = await resolveLinks(fs, name);
+  const named = await statPath(fs, path);
   return named.ino === ino && named.dev === dev ? path : undefined;
 }
 
-function isWithin(path: string, folder: string): boolean {
+export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 

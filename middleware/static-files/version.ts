@@ -2,19 +2,14 @@
 
 import type { BigIntStats } from "node:fs";
 
-/** Differs wherever a name may stand for other bytes than before: a copy keeps times, writing keeps the inode. */
+/** Changes whenever the bytes may have changed. Needs both inode and times: a copy keeps the times, a write keeps the inode. */
 export function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${dev}-${ino}-${size}-${mtimeNs}-${ctimeNs}`;
 }
 
-/** Differs wherever what is open may have been written to; not where it only was renamed or deleted. */
+/** Changes whenever an open file may have been written to; not when it was only renamed or deleted. */
 export function contentOf({ size, mtimeNs }: BigIntStats): string {
   return `${size.toString(36)}-${mtimeNs.toString(36)}`;
-}
-
-/** A strong entity tag of size, modification time in nanoseconds and coding: the same on every host of a deployment. */
-export function tagOf(stats: BigIntStats, encoding: string | undefined): string {
-  return encoding === undefined ? `"${contentOf(stats)}"` : `"${contentOf(stats)}-${encoding}"`;
 }
 
 /**
@@ -26,4 +21,20 @@ export const TICK = 20;
 /** Whether another write may leave the times of the file as they are. */
 export function isJustWritten({ ctimeMs }: BigIntStats): boolean {
   return Math.abs(Date.now() - Number(ctimeMs)) < TICK;
+}
+
+/** How long a file has to be left alone before its upload counts as complete, in milliseconds: connections stall. */
+const UPLOAD = 30_000;
+
+/** Whether a file that was last changed at that time, in milliseconds since 1970, may still be on its way here. */
+export function mayBeIncomplete(changedAt: number): boolean {
+  return Math.abs(Date.now() - changedAt) < UPLOAD;
+}
+
+/**
+ * Whether the modification time tells versions apart to the second (RFC 9110 §8.8.2.2): the file system stamped it when the
+ * bytes were written. A build or a copy may give the same time to any bytes.
+ */
+export function hasOwnTime({ mtimeMs, ctimeMs }: BigIntStats): boolean {
+  return Math.abs(Number(ctimeMs - mtimeMs)) < 1000;
 }

@@ -3,7 +3,7 @@
 import { statSync } from "node:fs";
 import { CommandError } from "./command-error.ts";
 
-/** Throws a `CommandError` where there is no such folder. */
+/** Throws a `CommandError` unless there is such a folder. */
 export function checkFolder(folder: string): void {
   let isFolder: boolean | undefined;
   try {

@@ -1,32 +1,32 @@
 /** `tsgi precompress <directory>`: makes the variants that `staticFiles` sends. */
 
 import { availableParallelism } from "node:os";
-import { type Encoding, isEncoding, VARIANTS } from "../../middleware/static-files/variant.ts";
+import { type Encoding, isEncoding, VARIANTS, variantPath } from "../../middleware/static-files/variants.ts";
 import { escapeControls } from "../escape.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { checkFolder } from "./folder.ts";
 import { AVAILABLE, costOf } from "./precompress/coding.ts";
-import { type Job, makeVariant, variantPath } from "./precompress/job.ts";
+import { type Job, makeVariant } from "./precompress/job.ts";
 import { MINIMUM, plan } from "./precompress/plan.ts";
 import { Progress } from "./precompress/progress.ts";
 import { Tally } from "./precompress/tally.ts";
 import { deleteUnfinished } from "./precompress/temporary-file.ts";
 import { Thread } from "./precompress/thread.ts";
 
-/** What is made. */
+/** Which variants to make, and how to report. */
 export interface PrecompressOptions {
   readonly encodings: readonly Encoding[];
   readonly quiet: boolean;
 }
 
-/** Throws a `CommandError` for codings that there are not, or not in this Node. */
+/** Throws a `CommandError` for codings that do not exist, or that this version of Node does not have. */
 export function precompressOptions({ only, quiet = false }: Flags): PrecompressOptions {
   if (only === undefined) return { encodings: AVAILABLE, quiet };
   const wanted = only.split(",").map((name) => name.trim());
   const known = VARIANTS.map(({ encoding }) => encoding);
   if (!wanted.every(isEncoding)) {
-    throw new CommandError(`--only ${only} is no list of codings; choose from ${known.join(",")}`);
+    throw new CommandError(`--only ${only} is not a list of codings; choose from ${known.join(",")}`);
   }
   const missing = wanted.find((encoding) => !AVAILABLE.includes(encoding));
   if (missing !== undefined) {
@@ -37,7 +37,7 @@ export function precompressOptions({ only, quiet = false }: Flags): PrecompressO
 
 /**
  * Makes the variants of a folder's files: those that are missing or older than their file. Resolves to 1 where some could
- * not be made, each with a line of its own, else to 0. Whatever ends it, no unfinished file is left.
+ * not be made, each with a line of its own, else to 0. No unfinished file is left, even if a signal ends it.
  */
 export async function precompress(folder: string, { encodings, quiet }: PrecompressOptions): Promise<number> {
   checkFolder(folder);

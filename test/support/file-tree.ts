@@ -1,5 +1,6 @@
 /** Folders with files for tests of what serves them. */
 
+import { createHash } from "node:crypto";
 import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,8 +31,13 @@ export async function writeFileThen(path: string, content: string | Uint8Array):
   await utimes(path, WRITTEN, WRITTEN);
 }
 
-/** The entity tag of a file of that many bytes in a tree. */
-export function tagOf(size: number, written: Date = WRITTEN): string {
+/** The entity tag of a file with that content, which memory has room for. */
+export function tagOf(content: string | Uint8Array): string {
+  return `"${createHash("sha256").update(content).digest("base64url").slice(0, 22)}"`;
+}
+
+/** The entity tag of a file of that many bytes in a tree, with `etag: "stat"`. */
+export function statTagOf(size: number, written: Date = WRITTEN): string {
   return `"${size.toString(36)}-${(BigInt(written.getTime()) * 1_000_000n).toString(36)}"`;
 }
 
@@ -46,7 +52,7 @@ export async function seen(response: TestResponse): Promise<Seen> {
   return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() };
 }
 
-/** What a file of a tree is answered with. */
+/** The response to a request for a file of a tree. */
 export function file(type: string, body: string, changes: Record<string, string> = {}): Seen {
   const size = Buffer.byteLength(body);
   return {
@@ -56,7 +62,7 @@ export function file(type: string, body: string, changes: Record<string, string>
       "cache-control": "no-cache",
       "content-length": String(size),
       "content-type": type,
-      etag: tagOf(size),
+      etag: tagOf(body),
       "last-modified": LAST_MODIFIED,
       "x-content-type-options": "nosniff",
       ...changes,
@@ -65,13 +71,13 @@ export function file(type: string, body: string, changes: Record<string, string>
   };
 }
 
-/** An answer that says no more than its status. */
+/** A response whose body is its reason phrase. */
 export function plain(status: number, body: string, headers: Record<string, string> = {}): Seen {
   const length = { "content-length": String(body.length), "content-type": "text/plain; charset=utf-8" };
   return { status, headers: { ...length, ...headers }, body };
 }
 
-/** What the app within answers: the request was none of ours. */
+/** The response of the app within, for requests that are passed on. */
 export const PASSED_ON: Seen = plain(404, "Not Found\n");
 
 /** The headers of a request as an object of one line. */

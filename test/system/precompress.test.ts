@@ -275,9 +275,9 @@ for (const [what, args, message] of [
   [
     "a coding that is none",
     [".", "--only", "deflate"],
-    "--only deflate is no list of codings; choose from br,zstd,gzip",
+    "--only deflate is not a list of codings; choose from br,zstd,gzip",
   ],
-  ["no coding", [".", "--only", ""], "--only  is no list of codings; choose from br,zstd,gzip"],
+  ["no coding", [".", "--only", ""], "--only  is not a list of codings; choose from br,zstd,gzip"],
   ["an option of static", [".", "--listing"], "--listing is an option of tsgi static; see tsgi --help"],
   [
     "an option of servers",

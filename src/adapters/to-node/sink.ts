@@ -40,6 +40,7 @@ export class ResponseSink implements Sink {
   #isLatin1 = false;
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
+  #isListening = false;
   #watcher: (() => void) | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, next: Next | undefined, fallthrough: boolean) {
@@ -134,19 +135,23 @@ export class ResponseSink implements Sink {
   }
 
   #untilRoom(): Promise<void> {
-    const response = this.#response;
+    this.#listenForRoom();
     return new Promise((resolve) => {
       this.#makeRoom = () => {
         this.#room = undefined;
         this.#makeRoom = undefined;
-        response.off("drain", onRoom);
-        response.off("close", onRoom);
         resolve();
       };
-      const onRoom = () => this.#makeRoom?.();
-      response.on("drain", onRoom);
-      response.on("close", onRoom);
     });
+  }
+
+  /** Once for a response: `compression` hands listeners on to its own stream, from which they cannot be removed. */
+  #listenForRoom(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    const onRoom = () => this.#makeRoom?.();
+    this.#response.on("drain", onRoom);
+    this.#response.on("close", onRoom);
   }
 
   end(chunk?: Chunk): void {

@@ -12,7 +12,7 @@ import {
 import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
-import { type Encoding, VARIANTS } from "../../../middleware/static-files/variant.ts";
+import { type Encoding, VARIANTS } from "../../../middleware/static-files/variants.ts";
 
 /** What is to be compressed, in a form that threads can be sent. */
 export interface Task {

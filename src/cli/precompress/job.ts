@@ -4,8 +4,13 @@ import type { BigIntStats } from "node:fs";
 import { lstat, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Encoding, VARIANTS } from "../../../middleware/static-files/variant.ts";
-import { isJustWritten, TICK, versionOf } from "../../../middleware/static-files/version.ts";
+import {
+  type Encoding,
+  isJustWritten,
+  TICK,
+  variantPath,
+  versionOf,
+} from "../../../middleware/static-files/variants.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 import type { Thread } from "./thread.ts";
 
@@ -24,14 +29,9 @@ export interface Made {
   readonly after: number;
 }
 
-/** Where the variant of a file is. */
-export function variantPath(path: string, encoding: Encoding): string {
-  return path + VARIANTS.find((each) => each.encoding === encoding)?.extension;
-}
-
 /**
- * Makes a variant, or deletes the one that is there where the file does not shrink. Rejects with what goes wrong, and where
- * the file was changed in the meantime; then all is as it was before.
+ * Makes a variant, or deletes the existing one where the file does not shrink. Rejects, with nothing changed, if that fails or
+ * the file was changed in the meantime.
  */
 export async function makeVariant({ path, isText, encoding }: Job, thread: Thread): Promise<Made | "not smaller"> {
   const before = await statsOfStill(path);

@@ -3,10 +3,15 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import compressible from "compressible";
-import { mediaTypes } from "../../../middleware/static-files/media-type.ts";
-import { type Encoding, isCurrent, VARIANTS } from "../../../middleware/static-files/variant.ts";
+import {
+  type Encoding,
+  isCurrent,
+  mediaTypes,
+  VARIANTS,
+  variantPath,
+} from "../../../middleware/static-files/variants.ts";
 import { costOf } from "./coding.ts";
-import { type Job, variantPath } from "./job.ts";
+import type { Job } from "./job.ts";
 import type { Tally } from "./tally.ts";
 import { walk } from "./walk.ts";
 
@@ -49,7 +54,7 @@ export async function plan(
   return jobs.sort((one, other) => costOf(other.encoding, other.size) - costOf(one.encoding, one.size));
 }
 
-/** Undefined where there is nothing, or nothing can be learned of it, which is reported. */
+/** Undefined where there is nothing, or where it cannot be looked at, which is reported. */
 async function statsOf(
   path: string,
   look: typeof stat,

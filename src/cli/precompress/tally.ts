@@ -1,6 +1,6 @@
 /** What `tsgi precompress` has done. */
 
-import type { Encoding } from "../../../middleware/static-files/variant.ts";
+import type { Encoding } from "../../../middleware/static-files/variants.ts";
 
 interface Counts {
   made: number;

@@ -36,7 +36,7 @@ export class TemporaryFile {
     unfinished.delete(this.#path);
   }
 
-  /** To be called in any case, when nobody writes to it any more. */
+  /** To be called in any case, after the last write. */
   close(): void {
     closeSync(this.descriptor);
     if (unfinished.delete(this.#path)) rmSync(this.#path, { force: true });

@@ -3,14 +3,14 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { mayName } from "../../../middleware/static-files/file-name.ts";
+import { mayName } from "../../../middleware/static-files/variants.ts";
 
 /** What `staticFiles` serves by default. */
 const NAMES = { dotfiles: false, windows: process.platform === "win32" };
 
 /**
  * The paths of the regular files in a folder and in those below it, folder by folder. Neither symbolic links nor dotfiles
- * (but for `.well-known`), FIFOs, sockets and devices. `report` hears of folders that cannot be read.
+ * (except `.well-known`), FIFOs, sockets and devices. `report` hears of folders that cannot be read.
  */
 export async function* walk(root: string, report: (text: string) => void): AsyncGenerator<string> {
   const folders = [root];

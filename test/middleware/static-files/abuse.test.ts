@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type StaticFilesOptions, staticFiles } from "../../../middleware/static-files.ts";
 import { notFound } from "../../../src/apps.ts";
-import { fileTree, PASSED_ON, tagOf } from "../../support/file-tree.ts";
+import { fileTree, PASSED_ON } from "../../support/file-tree.ts";
 import { type Site, serveApp, serveFiles, takeApart } from "../../support/static-fixture.ts";
 
 const SIZE = 100_000;
@@ -100,7 +100,7 @@ test("a refusal leaves the connection where the next request is answered", async
   const client = await site.connect();
   const last = "\r\nConnection: close";
   client.send("HEAD /large.txt HTTP/1.1\r\nHost: a\r\n\r\n");
-  client.get("/large.txt", `If-None-Match: ${tagOf(SIZE)}`);
+  client.get("/large.txt", "If-None-Match: *");
   client.get("/large.txt", "Range: bytes=999999-");
   client.get("/large.txt", 'If-Match: "x"');
   client.get("/app.js", "Accept-Encoding: *;q=0");

@@ -316,7 +316,7 @@ for (const [target, lines, isPage] of [
   ["/bare", [CHROMIUM], true],
 ] as const) {
   test(`static files: ${target} with ${lines.join(", ") || "nothing"} ${isPage ? "is" : "is not"} the fallback's`, async (t) => {
-    const site = await serveFiles(t, root, { fallback: "pets/index.html" });
+    const site = await serveFiles(t, root, { navigationFallback: "pets/index.html" });
     const page = file(HTML, "<p>pets</p>", { vary: "Accept, Sec-Fetch-Mode" });
     assert.deepEqual(await site.get(target, ...lines), isPage ? page : PASSED_ON);
     assert.deepEqual(await site.head(target, ...lines), { ...(isPage ? page : PASSED_ON), body: "" });
@@ -324,10 +324,10 @@ for (const [target, lines, isPage] of [
 }
 
 test("static files: the fallback is for GET and HEAD, and has preconditions and ranges", async (t) => {
-  const site = await serveFiles(t, root, { fallback: "/index.html" });
+  const site = await serveFiles(t, root, { navigationFallback: "/index.html" });
   assert.deepEqual(await site.ask("POST", "/users"), PASSED_ON);
-  const unmodified = await site.get("/users", `If-None-Match: ${tagOf(11)}`);
-  const headers = { "cache-control": "no-cache", etag: tagOf(11), vary: "Accept, Sec-Fetch-Mode" };
+  const unmodified = await site.get("/users", `If-None-Match: ${tagOf("<p>root</p>")}`);
+  const headers = { "cache-control": "no-cache", etag: tagOf("<p>root</p>"), vary: "Accept, Sec-Fetch-Mode" };
   assert.deepEqual(unmodified, { status: 304, headers, body: "" });
   const part = await site.get("/users", "Range: bytes=0-2");
   assert.deepEqual([part.status, part.body, part.headers.vary], [206, "<p>", "Accept, Sec-Fetch-Mode"]);
@@ -336,7 +336,7 @@ test("static files: the fallback is for GET and HEAD, and has preconditions and 
 
 test("static files: a fallback that is not there is the app's, until it is there", async (t) => {
   const folder = await fileTree({ "a.txt": "a" });
-  const site = await serveFiles(t, folder, { fallback: "app.html", memory: false });
+  const site = await serveFiles(t, folder, { navigationFallback: "app.html", memory: false });
   assert.deepEqual(await site.get("/users", CHROMIUM), PASSED_ON);
   await writeFile(join(folder, "app.html"), "<p>app</p>");
   assert.equal(await site.text("/users", CHROMIUM), "<p>app</p>");

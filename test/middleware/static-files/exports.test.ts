@@ -126,6 +126,17 @@ test("staticFiles: packages are found from the working directory upwards, whatev
   }
 });
 
+test("staticFiles: packages are found from the program and from this package, too", async () => {
+  const before = process.cwd();
+  process.chdir("/");
+  try {
+    const app = staticFiles(notFound, { "/": ["mime-db", "."] });
+    assert.equal((await request(app, "/db.json", { method: "HEAD" })).status, 200);
+  } finally {
+    process.chdir(before);
+  }
+});
+
 test("staticFiles: a package that is a link, as in a workspace", async () => {
   await symlink(inRoot("assets"), inRoot("node_modules/linked"));
   const before = process.cwd();

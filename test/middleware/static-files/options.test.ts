@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -263,7 +264,7 @@ test("static files: pipes, sockets and devices are not served, nor waited for", 
   t.after(() => listening.close());
   await symlink("/dev/zero", join(odd, "zero"));
   for (const options of [{}, { memory: false }, { symlinks: "follow" }, { manifest: true }] as const) {
-    const site = await serveFiles(t, odd, { ...options, fallback: "pipe" });
+    const site = await serveFiles(t, odd, { ...options, navigationFallback: "pipe" });
     for (const target of ["/pipe", "/socket", "/zero", "/index", "/index/", "/users"]) {
       for (let round = 0; round < 2; round++) assert.deepEqual(await site.get(target), PASSED_ON, target);
       assert.deepEqual(await site.head(target), { ...PASSED_ON, body: "" }, target);
@@ -355,21 +356,41 @@ test("static files: without descriptors it is a 503, and all is well again with 
     await giveBack();
   }
   client.clear();
-  client.get("/a.txt", `If-None-Match: ${tagOf(1)}`);
+  client.get("/a.txt", `If-None-Match: ${tagOf("a")}`);
   await client.until("304 Not Modified");
   assert.equal(await site.text("/a.txt"), "a");
   assert.match(site.log.join(""), /^(?:GET \/\S+: EMFILE: too many open files, open '.*'\n){3}$/);
   await eventually(() => openBelow(many) === 0);
 });
 
-/** From here on this process can open no more files, until they are given back: by a process that runs already. */
-function takeDescriptors(): () => Promise<unknown> {
+test("static files: files that are open without need are closed when descriptors run out", linuxOnly, async (t) => {
+  const names = Array.from({ length: 50 }, (_, index) => `${index}.bin`);
+  const many = await fileTree(Object.fromEntries(names.map((name) => [name, Buffer.alloc(300_000, name)])));
+  const site = await serveFiles(t, many, { memory: { fileSize: 0, interval: 3_600_000 } });
+  for (const name of names.slice(1)) await site.get(`/${name}`);
+  assert.ok(openBelow(many) > 40);
+  const client = await site.connect();
+  client.get("/1.bin", "Range: bytes=0-1");
+  await client.until("\r\n\r\n1.");
+  const giveBack = takeDescriptors(Math.max(...readdirSync("/proc/self/fd").map(Number)));
+  try {
+    client.clear();
+    client.get("/0.bin", "Range: bytes=0-1");
+    await client.until("\r\n\r\n0.");
+  } finally {
+    await giveBack();
+  }
+  assert.deepEqual(site.log, []);
+});
+
+/** From here on this process can open no files from that number on, until they are given back: by a process that runs already. */
+function takeDescriptors(first = 3): () => Promise<unknown> {
   const limit = ["--pid", String(process.pid), "--nofile"];
   const soft = execFileSync("prlimit", [...limit, "--output", "SOFT", "--noheadings"])
     .toString()
     .trim();
   const waiting = spawn("sh", ["-c", `read _; exec prlimit ${limit.join(" ")}=${soft}:`], { stdio: "pipe" });
-  execFileSync("prlimit", [...limit.slice(0, 2), "--nofile=3:"]);
+  execFileSync("prlimit", [...limit.slice(0, 2), `--nofile=${first}:`]);
   return () => {
     const isOver = once(waiting, "exit");
     waiting.stdin.end("\n");

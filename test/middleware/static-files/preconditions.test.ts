@@ -13,7 +13,7 @@ const root = await fileTree({
   "app.js": "let a = 'long enough to be compressed';",
   "app.js.br": "brotli",
 });
-const TAG = tagOf(10);
+const TAG = tagOf(NAME);
 const BEFORE = "Mon, 06 May 2024 07:08:08 GMT";
 const AFTER = "Mon, 06 May 2024 07:08:10 GMT";
 

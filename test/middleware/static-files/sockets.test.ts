@@ -64,7 +64,7 @@ test("static files: a file on the wire", async (t) => {
       "Content-Type: text/plain; charset=utf-8",
       "Content-Length: 6",
       `Last-Modified: ${LAST_MODIFIED}`,
-      `ETag: ${tagOf(6)}`,
+      `ETag: ${tagOf("hello\n")}`,
       "Accept-Ranges: bytes",
       "Cache-Control: no-cache",
       "X-Content-Type-Options: nosniff",

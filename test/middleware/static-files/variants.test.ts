@@ -24,6 +24,9 @@ const BROTLI = brotliCompressSync(SCRIPT);
 const GZIP = gzipSync(SCRIPT);
 /** Node 20 cannot make it; nobody here has to read it. */
 const ZSTD = Buffer.alloc(GZIP.length - 1, "zstd");
+/** Brotli of another script of the same length, and of a longer one. */
+const OTHER = brotliCompressSync(SCRIPT.replaceAll("1", "2"));
+const LONGER = brotliCompressSync(`${SCRIPT}\n`);
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 const root = await fileTree({
   "app.js": SCRIPT,
@@ -46,7 +49,7 @@ const root = await fileTree({
   "folder.js.br/": "",
 });
 
-const SIZES = { br: BROTLI.length, zstd: ZSTD.length, gzip: GZIP.length };
+const CONTENTS = { br: BROTLI, zstd: ZSTD, gzip: GZIP };
 const NOT_ACCEPTABLE = plain(406, "Not Acceptable\n", { vary: "Accept-Encoding" });
 
 for (const [accepted, ofAll, ofGzip, ofNone] of [
@@ -104,8 +107,12 @@ for (const [accepted, ofAll, ofGzip, ofNone] of [
       if (coding === undefined) assert.deepEqual(reply, NOT_ACCEPTABLE, target);
       else if (coding === "") assert.deepEqual(reply, whole, target);
       else {
-        const size = SIZES[coding];
-        const own = { "content-length": String(size), "content-encoding": coding, etag: coded(size, coding) };
+        const content = CONTENTS[coding];
+        const own = {
+          "content-length": String(content.length),
+          "content-encoding": coding,
+          etag: coded(content, coding),
+        };
         assert.deepEqual(reply, { ...whole, headers: { ...whole.headers, ...own }, body: reply.body }, target);
       }
       assert.deepEqual(await site.head(target, ...lines), { ...reply, body: "" }, `HEAD ${target}`);
@@ -113,8 +120,8 @@ for (const [accepted, ofAll, ofGzip, ofNone] of [
   });
 }
 
-function coded(size: number, coding: string): string {
-  return tagOf(size).replace(/"$/, `-${coding}"`);
+function coded(content: Uint8Array, coding: string): string {
+  return tagOf(content).replace(/"$/, `-${coding}"`);
 }
 
 test("static files: variants are sent byte for byte, and are the file once they are decoded", async (t) => {
@@ -194,7 +201,7 @@ test("static files: types that do not compress have no variants, where tower-htt
 });
 
 test("static files: an index, an extension and a fallback have variants", async (t) => {
-  const site = await serveFiles(t, root, { extensions: ["html"], fallback: "about.html" });
+  const site = await serveFiles(t, root, { extensions: ["html"], navigationFallback: "about.html" });
   const index = await site.get("/site/", "Accept-Encoding: br");
   assert.equal(brotliDecompressSync(index.bytes).toString(), PAGE);
   const extended = await site.get("/about", "Accept-Encoding: gzip");
@@ -221,12 +228,27 @@ for (const [precompressed, coding] of [
   });
 }
 
-const before = new Date(WRITTEN.getTime() - 1);
+const before = new Date(WRITTEN.getTime() - 86_400_000);
 const after = new Date(WRITTEN.getTime() + 1);
 for (const [what, prepare, isUsed] of [
   ["of the same time", () => {}, true],
   ["that is newer", (path: string) => utimes(path, after, after), true],
-  ["that is older by a millisecond", (path: string) => utimes(path, before, before), false],
+  ["that is older and decodes to the file", (path: string) => utimes(path, before, before), true],
+  [
+    "that is older and malformed",
+    (path: string) => writeFile(path, "x").then(() => utimes(path, before, before)),
+    false,
+  ],
+  [
+    "that is older and of other bytes",
+    (path: string) => writeFile(path, OTHER).then(() => utimes(path, before, before)),
+    false,
+  ],
+  [
+    "that is older and of more bytes",
+    (path: string) => writeFile(path, LONGER).then(() => utimes(path, before, before)),
+    false,
+  ],
   ["that is as large", (path: string) => writeFileThen(path, "x".repeat(SCRIPT.length)), false],
   ["that is larger", (path: string) => writeFileThen(path, "x".repeat(SCRIPT.length + 1)), false],
   ["that is smaller by a byte", (path: string) => writeFileThen(path, "x".repeat(SCRIPT.length - 1)), true],
