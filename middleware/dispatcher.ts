@@ -11,6 +11,7 @@
 
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
+import { enter } from "../src/exchange/innermost.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
@@ -105,7 +106,7 @@ export function dispatcher<Key extends string>(
       PATH_INFO: path.slice(length),
     };
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
-    return place.app(inner, startResponse);
+    return place.app(enter(inner), startResponse);
   };
   const inner: Inner[] = [...table].map(([key, mounted]) => ({ app: mounted, label: key, mount: key }));
   return wrapping(Object.assign(dispatch, { mounts: table, fallback: app }), [...inner, { app, label: "(else)" }]);

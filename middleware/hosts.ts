@@ -12,6 +12,7 @@
 import { type MatchFunction, match, parse } from "path-to-regexp";
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
+import { enter } from "../src/exchange/innermost.ts";
 import type { App } from "../src/gateway.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
@@ -60,7 +61,7 @@ export function hosts<Key extends string>(app: App, apps: { readonly [Host in Ke
     for (const { pattern, value } of patterns.find(pathOfHost(name)).patterns) {
       const found = pattern.match(name);
       if (found === false) continue;
-      return value({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } }, startResponse);
+      return value(enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } }), startResponse);
     }
     return app(environ, startResponse);
   };

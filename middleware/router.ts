@@ -12,6 +12,7 @@
 
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
+import { enter } from "../src/exchange/innermost.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
@@ -86,7 +87,7 @@ export function router<Key extends string>(
     if (routed === undefined) return refusal(method, others)(environ, startResponse);
     if (params === undefined) return badRequest(environ, startResponse);
     if (params === NO_PARAMS) return routed(environ, startResponse);
-    return routed({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }, startResponse);
+    return routed(enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }), startResponse);
   };
   const inner = Object.entries(table).map(([label, routed]) => ({ app: routed, label }));
   return wrapping(route, [...inner, { app, label: "(else)" }]);

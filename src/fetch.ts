@@ -16,4 +16,4 @@ export type * from "./gateway.ts";
 export { addVary, getHeader, hasHeader, removeHeaders, setHeader } from "./http/headers.ts";
 export { pathTo, urlOf } from "./http/url.ts";
 export { type Stack, stack } from "./stack.ts";
-export { appsIn, type Inner, innerApps, type Placed, wrapping } from "./wrapping.ts";
+export { type Inner, innerApps, wrapping } from "./wrapping.ts";

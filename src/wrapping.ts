@@ -43,31 +43,3 @@ export function innerApps(app: App): readonly Inner[] {
   const inner = (app as { [WRAPS]?: readonly Inner[] })[WRAPS];
   return Array.isArray(inner) ? inner : [];
 }
-
-/** An app of a site, and where in it. */
-export interface Placed {
-  readonly app: App;
-  /** The mounts on the way to it, joined: `"/shop/:id"`; `""` at the root. */
-  readonly mount: string;
-}
-
-/** appsIn lists an app and everything it is made of, outer apps first; one that is reached twice at a mount comes once. */
-export function appsIn(app: App): readonly Placed[] {
-  const found: Placed[] = [];
-  const seen = new Map<App, Set<string>>();
-  const open: Placed[] = [{ app, mount: "" }];
-  for (let placed = open.pop(); placed !== undefined; placed = open.pop()) {
-    const { app: outer, mount } = placed;
-    const mounts = seen.get(outer) ?? new Set();
-    seen.set(outer, mounts);
-    if (mounts.has(mount)) continue;
-    mounts.add(mount);
-    found.push(placed);
-    const inner = innerApps(outer).map((each) => ({
-      app: each.app,
-      mount: mount + (each.mount ?? "").replace(/\/$/, ""),
-    }));
-    open.push(...inner.reverse());
-  }
-  return found;
-}

@@ -166,6 +166,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "src/server/": "test/server is by behaviour, over sockets",
   "src/adapters/body-read.ts": "test/adapters/to-node.test.ts: an error of the inputs",
   "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
+  "src/exchange/failures.ts": "test/exchange/responder.test.ts: what breaks its rules",
   "src/exchange/departure.ts": "test/exchange/responder.test.ts: a part of the Responder",
 };
 

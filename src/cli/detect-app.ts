@@ -31,6 +31,7 @@ const OBJECTS: readonly AppShape[] = [
   { what: "a Fetch app", interface: "fetch", is: hasFetch },
   { what: "a Fastify app", interface: "node", is: (value) => frameworkOf(value)?.name === "Fastify" },
   { what: "a Koa app", interface: "node", is: (value) => frameworkOf(value)?.name === "Koa" },
+  { what: "a Next.js app", interface: "node", is: (value) => frameworkOf(value)?.name === "Next.js" },
   { what: "a Polka app", interface: "node", is: (value) => frameworkOf(value)?.name === "Polka" },
   { what: "an Express app", interface: "node", is: (value) => isCallable(value, "handle", "listen", "set") },
   { what: "a Connect app", interface: "node", is: (value) => isCallable(value, "handle", "listen") },

@@ -2,25 +2,7 @@
 
 import { parse, type Token } from "path-to-regexp";
 import type { App } from "../gateway.ts";
-
-/** By what an app tells which apps it wraps, a list of `Inner`. */
-const WRAPS: unique symbol = Symbol.for("tsgi.wraps") as never;
-
-/** An app inside another one. */
-interface Inner {
-  readonly app: App;
-  /** When it is called, for people: `"GET /users"` for a route. */
-  readonly label?: string;
-  /** The mount, as written: a literal path or a pattern. */
-  readonly mount?: string;
-}
-
-/** What an app may say of what it is made of. */
-interface Composed {
-  readonly [WRAPS]?: readonly Inner[];
-  readonly mounts?: ReadonlyMap<string, App>;
-  readonly fallback?: App;
-}
+import { innerApps } from "../wrapping.ts";
 
 /** A route that answers GET. */
 const GET_ROUTE = /^GET (\/.*)$/;
@@ -42,14 +24,6 @@ export function mountPoints(app: App): string[] {
   };
   visit(app, "", []);
   return [...found];
-}
-
-/** The apps that an app wraps directly. */
-function innerApps(app: App): readonly Inner[] {
-  const { [WRAPS]: wraps, mounts, fallback } = app as Composed;
-  if (Array.isArray(wraps)) return wraps;
-  if (!(mounts instanceof Map) || fallback === undefined) return [];
-  return [...[...mounts].map(([mount, mounted]) => ({ app: mounted, mount })), { app: fallback }];
 }
 
 /** A path that a key matches, without a slash at its end: `/users/x` for `/users/:id`. */

@@ -8,8 +8,8 @@ import { takeHeaders } from "../http/field-rules.ts";
 import { parseStatus } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { CapturedBody } from "./captured-body.ts";
+import { notStarted, responseOver, startedTwice } from "./failures.ts";
 import { reportError } from "./report.ts";
-import { notStarted, responseOver, startedTwice } from "./responder.ts";
 
 /**
  * capture runs an app and gives its response as soon as the app has started one: synchronously if the app answers

@@ -4,8 +4,8 @@ import { BodyReader, type ChunkReader, closeBody } from "../body/reader.ts";
 import { isClientGone, TsgiError } from "../errors.ts";
 import type { Body, Chunk, Environ } from "../gateway.ts";
 import { callOut, isPromise } from "../promise.ts";
+import { responseOver } from "./failures.ts";
 import { reportError } from "./report.ts";
-import { responseOver } from "./responder.ts";
 
 /** A chunk, the end of the body where there is no chunk, or a failure. */
 type Arrival = { readonly chunk: Chunk | undefined; readonly onTaken?: () => void } | { readonly error: unknown };

@@ -8,11 +8,12 @@ import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
 import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, Write } from "../gateway.ts";
 import { checkHeaders, takeHeaders } from "../http/field-rules.ts";
-import { hasHeader, removeHeaders } from "../http/headers.ts";
-import { isInformational, parseStatus, type Status } from "../http/status.ts";
+import { removeHeaders } from "../http/headers.ts";
+import { parseStatus, type Status } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { Departure } from "./departure.ts";
-import { writeError } from "./report.ts";
+import { badLength, checkInformational, notStarted, responseOver, startedTwice } from "./failures.ts";
+import { Reporter } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
 const NO_HEADERS: HeaderList = [];
@@ -43,7 +44,7 @@ export class Responder implements Exchange {
   #writer: Write | undefined;
   #reader: BodyReader | undefined;
   #departure: Departure | undefined;
-  #reported: unknown;
+  #reporter: Reporter | undefined;
 
   constructor(sink: Sink, options: ResponderOptions) {
     this.#sink = sink;
@@ -244,25 +245,18 @@ export class Responder implements Exchange {
     this.#sink.end(this.#isHead ? undefined : page.body);
   }
 
-  /** What an app fails with after its response: no error where it only learns from us that the response is over. */
   #reportLate(error: unknown): void {
-    if (this.#gone ? isConsequence(error) : this.#reported !== undefined && codeOf(error) === "TSGI_RESPONSE_OVER")
-      return;
-    this.report(error);
+    this.#reports().reportLate(error, this.#gone);
   }
 
   /** Reports an error to `tsgi.errors` and to `onError`, the same one once. Never throws. */
   report(error: unknown): void {
-    if (error === this.#reported && typeof error === "object" && error !== null) return;
-    this.#reported = error;
-    const environ = this.#environ as Environ;
-    writeError(environ, error);
-    const { onError } = this.#options;
-    if (onError === undefined) return;
-    callOut(
-      () => onError(error, environ),
-      (hookError) => writeError(environ, hookError, "onError"),
-    );
+    this.#reports().report(error);
+  }
+
+  #reports(): Reporter {
+    this.#reporter ??= new Reporter(this.#environ as Environ, this.#options);
+    return this.#reporter;
   }
 
   /** Closes the body that is being read and one that was never to be read; what goes wrong there is reported. */
@@ -313,17 +307,7 @@ export class Responder implements Exchange {
   }
 
   #inform(status: StatusLine, headers: HeaderList): void {
-    if (!isInformational(status)) {
-      throw new TsgiError("TSGI_BAD_STATUS", `${JSON.stringify(status)} is not an informational response`, {
-        hint: 'Send "103 Early Hints", "102 Processing" or "100 Continue".',
-      });
-    }
-    checkHeaders(headers);
-    if (hasHeader(headers, "Content-Length")) {
-      throw new TsgiError("TSGI_BAD_HEADER", "an informational response has no Content-Length", {
-        hint: "Leave it out: the body belongs to the final response (RFC 9110 §8.6).",
-      });
-    }
+    checkInformational(status, headers);
     if (!this.#sent && !this.#over && !this.#sink.closed) this.#sink.inform?.(status, headers);
   }
 
@@ -344,51 +328,4 @@ export class Responder implements Exchange {
     this.#sendHead(-1);
     this.#sink.flush();
   }
-}
-
-/** Codes of what fails only because the client has left: a read, a write, an operation that was given `signal`, a stream. */
-const CONSEQUENCES = new Set(["TSGI_CLIENT_GONE", "ABORT_ERR", "ERR_STREAM_PREMATURE_CLOSE"]);
-
-function isConsequence(error: unknown): boolean {
-  return CONSEQUENCES.has(codeOf(error)) || (error instanceof Error && error.name === "AbortError");
-}
-
-/** The code of an error; empty where it has none, or where a hostile value does not even tell. */
-function codeOf(error: unknown): string {
-  try {
-    return String((error as { code?: unknown } | null | undefined)?.code ?? "");
-  } catch {
-    return "";
-  }
-}
-
-/** The error of an app that answers twice. */
-export function startedTwice(): TsgiError {
-  return new TsgiError("TSGI_STARTED_TWICE", "startResponse was called a second time", {
-    hint: "Only an error handler replaces a response: pass the error as the third argument.",
-  });
-}
-
-/** The error of an app that sends a body without a head. */
-export function notStarted(): TsgiError {
-  return new TsgiError("TSGI_NOT_STARTED", "the app answered without calling startResponse", {
-    hint: 'Call startResponse("200 OK", headers) before the first chunk.',
-  });
-}
-
-/** The error of an app that goes on sending after the end of its response. */
-export function responseOver(): TsgiError {
-  return new TsgiError("TSGI_RESPONSE_OVER", "the response has ended already", {
-    hint: "Send what is left before the body ends.",
-  });
-}
-
-function badLength(declared: number, how: "longer" | "shorter"): TsgiError {
-  return new TsgiError(
-    how === "longer" ? "TSGI_BODY_TOO_LONG" : "TSGI_BODY_TOO_SHORT",
-    `the body is ${how} than its Content-Length of ${declared}`,
-    {
-      hint: "Leave Content-Length out: the server adds it where it knows it.",
-    },
-  );
 }
