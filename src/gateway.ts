@@ -171,8 +171,8 @@ export interface Environ {
   readonly "tsgi.state": Record<string, unknown>;
   /**
    * A request header: upper case, `-` as `_`, repeats of a list field joined with `", "` (`Cookie`: `"; "`). Of a field with
-   * one value (RFC 9110 §5.3) the first counts: `From`, `If-Modified-Since`, `If-Range`, `If-Unmodified-Since`, `Max-Forwards`,
-   * `Range`, `Referer`, `User-Agent`; two of those that decide who gets in or how the body is read are a 400: `Authorization`,
+   * one value (RFC 9110 §5.3) the first counts: `From`, `If-Modified-Since`, `If-Unmodified-Since`, `Max-Forwards`,
+   * `Referer`, `User-Agent`; two of those that decide who gets in or how the body is read are a 400: `Authorization`,
    * `Content-Length`, `Content-Type`, `Host`, `Origin`, `Proxy-Authorization`.
    */
   readonly [header: `HTTP_${string}`]: string | undefined;

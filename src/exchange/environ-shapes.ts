@@ -135,10 +135,8 @@ const NEVER_TWICE: ReadonlySet<string> = new Set([
 const FIRST_COUNTS: ReadonlySet<string> = new Set([
   "HTTP_FROM",
   "HTTP_IF_MODIFIED_SINCE",
-  "HTTP_IF_RANGE",
   "HTTP_IF_UNMODIFIED_SINCE",
   "HTTP_MAX_FORWARDS",
-  "HTTP_RANGE",
   "HTTP_REFERER",
   "HTTP_USER_AGENT",
 ]);

@@ -1,5 +1,6 @@
 /** What is reported of one exchange: each error once, and nothing that only follows from the client's leaving. */
 
+import { statusOfError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { callOut } from "../promise.ts";
 import { writeError } from "./report.ts";
@@ -31,8 +32,12 @@ export class Reporter {
     );
   }
 
-  /** Reports what an app fails with after its response, unless that only follows from what has ended the response. */
+  /**
+   * Reports what an app fails with after its response, unless that only follows from what has ended the response, or is the
+   * client's own mistake.
+   */
   reportLate(error: unknown, isGone: boolean): void {
+    if (statusOfError(error) !== undefined) return;
     if (isGone ? !followsFromLeaving(error) : !this.#hasReported || codeOf(error) !== "TSGI_RESPONSE_OVER") {
       this.report(error);
     }

@@ -46,6 +46,7 @@ for (const [what, error, isReported] of [
   ["that its client is gone", new TsgiError("TSGI_CLIENT_GONE", "gone"), false],
   ["an abort", new DOMException("aborted", "AbortError"), false],
   ["a stream that was closed", Object.assign(new Error("x"), { code: "ERR_STREAM_PREMATURE_CLOSE" }), false],
+  ["a mistake of the client", new TsgiError("TSGI_BAD_REQUEST", "x", { status: "408 Request Timeout" }), false],
   ["anything else", new Error("x"), true],
   ["a value that tells nothing", revoked(), true],
 ] as const) {

@@ -149,14 +149,14 @@ test("staticFiles: a guard on a part of it is not passed by another spelling", a
   ]) {
     assert.equal(await (await request(site, path)).text(), "guard", path);
   }
-  // An encoded separator separates nothing (@fastify/static CVE-2026-6414, hono CVE-2026-54286).
+  // An encoded separator makes a path ambiguous (@fastify/static CVE-2026-6414, hono CVE-2026-54286).
   for (const path of [
     "/admin%2Fpanel.html",
     "/admin%2fpanel.html",
     "/admin%5Cpanel.html",
     "/sub/..%2Fadmin/panel.html",
   ]) {
-    assert.deepEqual(await seen(await request(site, path)), PASSED_ON, path);
+    assert.equal((await request(site, path)).status, 400, path);
   }
   for (const PATH_INFO of [
     "/x/../admin/panel.html",
@@ -164,7 +164,8 @@ test("staticFiles: a guard on a part of it is not passed by another spelling", a
     "/%61dmin/panel.html",
     "/./admin/panel.html",
   ]) {
-    assert.deepEqual(await seen(await request(site, "/", { environ: { PATH_INFO }, lint: false })), PASSED_ON);
+    const { status } = await request(site, "/", { environ: { PATH_INFO }, lint: false });
+    assert.ok(status === 400 || status === 404, `${PATH_INFO}: ${status}`);
   }
 });
 
