@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
 import { test } from "node:test";
 import { lint } from "../../middleware/lint.ts";
-import { readText } from "../../src/body/reader.ts";
+import { closeBody, readText } from "../../src/body/reader.ts";
 import { capture } from "../../src/exchange/capture.ts";
 import type { App, AppResponse, Environ } from "../../src/gateway.ts";
 import { isPromise } from "../../src/promise.ts";
 import { request } from "../../src/testing.ts";
+import { allOwned } from "../support/unowned.ts";
 
 /** Captures an app within a request, and gives what `use` makes of it. */
 async function captured<T>(
@@ -296,3 +298,37 @@ test("capture: a write after the end throws", async () => {
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal((late as { code?: string }).code, "TSGI_RESPONSE_OVER");
 });
+
+test("capture: a body that comes after nobody reads any more is closed, and what that fails with is reported", () =>
+  allOwned(async () => {
+    const errors: string[] = [];
+    const app: App = async (_environ, startResponse) => {
+      void startResponse("200 OK", [])("a");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return { [Symbol.iterator]: () => ["b"].values(), close: () => Promise.reject(new Error("late close")) };
+    };
+    const outer: App = async (environ, startResponse) => {
+      const { body } = await capture(app, environ);
+      await closeBody(body);
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      startResponse("204 No Content", []);
+    };
+    const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
+    await request(outer, "/", { environ, lint: false }).catch(() => {});
+    assert.equal(errors.join("").split("Error: late close").length, 2);
+  }));
+
+test("capture: a stream that fails while nobody reads it yet fails its reader", () =>
+  allOwned(async () => {
+    const app: App = (_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return createReadStream("/nonexistent");
+    };
+    const outer: App = async (environ, startResponse) => {
+      const { body } = await capture(app, environ);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      startResponse("200 OK", []);
+      return body;
+    };
+    await assert.rejects(request(outer, "/", { lint: false }), { code: "ENOENT" });
+  }));

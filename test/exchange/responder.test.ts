@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import type { App, Body } from "../../src/gateway.ts";
+import { Responder } from "../../src/exchange/responder.ts";
+import type { Sink } from "../../src/exchange/sink.ts";
+import type { App, Body, Environ } from "../../src/gateway.ts";
 import { request, type TestResponse } from "../../src/testing.ts";
 import { transcript } from "../support/transcript.ts";
 
@@ -542,4 +544,63 @@ test("exchange: an error is reported to the log and to the server once, however 
   const environ = { "tsgi.errors": { write: (text: string) => errors.push(text) } };
   await assert.rejects(async () => (await request(app, "/", { environ })).text(), { message: "late" });
   assert.equal(errors.length, 1);
+});
+
+test("rule 2: an empty chunk that is written sends nothing, so that an error handler may still answer", async () => {
+  const app: App = (_environ, startResponse) => {
+    const write = startResponse("200 OK", []);
+    void write("");
+    startResponse("503 Service Unavailable", [], new Error("replaced"));
+    return "later";
+  };
+  assert.equal(await transcript(app, "/"), "503 Service Unavailable\ncontent-length: 5\n\nlater");
+});
+
+/** A sink that notes what it is called with. */
+function notingSink(): Sink & { readonly calls: unknown[] } {
+  const calls: unknown[] = [];
+  return {
+    calls,
+    closed: false,
+    writeHead: ({ code }, _headers, length) => void calls.push(["writeHead", code, length]),
+    flush: () => void calls.push(["flush"]),
+    write: (chunk) => void calls.push(["write", chunk]),
+    end: (chunk) => void calls.push(["end", chunk]),
+    abort: () => void calls.push(["abort"]),
+    onClose() {},
+  };
+}
+
+for (const method of ["GET", "HEAD"]) {
+  test(`rule 7: the page of an error is sent to ${method === "HEAD" ? "no HEAD" : "a GET"}`, () => {
+    const sink = notingSink();
+    const environ = { REQUEST_METHOD: method, REQUEST_URI: "/", "tsgi.errors": { write() {} } } as unknown as Environ;
+    new Responder(sink, {}).run(() => {
+      throw new Error("x");
+    }, environ);
+    const page = "500 Internal Server Error\n";
+    assert.deepEqual(sink.calls, [
+      ["writeHead", 500, page.length],
+      ["end", method === "HEAD" ? undefined : page],
+    ]);
+  });
+}
+
+test("exchange: a sink that throws is cut off, and what it throws is reported", () => {
+  const log: string[] = [];
+  const sink = notingSink();
+  const environ = {
+    REQUEST_METHOD: "GET",
+    REQUEST_URI: "/",
+    "tsgi.errors": { write: (text: string) => log.push(text.split("\n", 1)[0] as string) },
+  } as unknown as Environ;
+  const failing: Sink = {
+    ...sink,
+    writeHead() {
+      throw new Error("no head");
+    },
+  };
+  new Responder(failing, {}).run(ok, environ);
+  assert.deepEqual(sink.calls, [["abort"]]);
+  assert.deepEqual(log.slice(0, 1), ["GET /: Error: no head"]);
 });
