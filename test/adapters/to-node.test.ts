@@ -637,3 +637,35 @@ for (const [what, make, leave] of [
     assert.equal(runs, 0);
   });
 }
+
+test("toNode: a client of HTTP/2 that leaves amid a write is noticed, and the body closed", async (t) => {
+  let closed = 0;
+  const app: App = async function* (_environ, startResponse) {
+    startResponse("200 OK", []);
+    try {
+      for (;;) {
+        yield "more ";
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } finally {
+      closed++;
+    }
+  };
+  const server = http2.createServer(toNode(app) as unknown as Parameters<typeof http2.createServer>[1]);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.after(() => {
+    session.destroy();
+    server.close();
+  });
+  for (let count = 1; count <= 100; count++) {
+    const stream = session.request({ ":path": "/" });
+    await new Promise<void>((resolve) => {
+      stream.once("data", () => {
+        stream.destroy();
+        resolve();
+      });
+    });
+    await eventually(() => closed === count);
+  }
+});

@@ -51,7 +51,8 @@ export class ResponseSink implements Sink {
   }
 
   get closed(): boolean {
-    return this.#failed || this.#response.destroyed || this.#stream?.destroyed === true;
+    const stream = this.#stream;
+    return this.#failed || this.#response.destroyed || (stream !== undefined && (stream.destroyed || stream.aborted));
   }
 
   get #isHttp2(): boolean {
@@ -218,6 +219,13 @@ export class ResponseSink implements Sink {
     }
     this.#watcher = callback;
     this.#response.once("close", callback);
+    const stream = this.#stream;
+    // Node does not close a stream whose client has reset it amid a write.
+    stream?.once("aborted", () => {
+      callback();
+      this.#makeRoom?.();
+      setImmediate(() => stream.destroy());
+    });
   }
 
   /** Sends 100, 102, 103 and the like; HTTP/1.0 has none of these. */
