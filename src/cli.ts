@@ -21,8 +21,7 @@ async function main(args: string[]): Promise<number> {
 async function run({ action, target, paths, flags }: Arguments): Promise<number> {
   if (action === "precompress") return precompress(target, precompressOptions(flags));
   if (action === "check") {
-    const { app, name } = await loadApp(target, loadOptions(flags));
-    return check(app, name, paths);
+    return check(await loadApp(target, loadOptions(flags)), paths);
   }
   const options = serveCommandOptions(flags);
   if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);

@@ -102,15 +102,14 @@ export function parseArguments(args: string[]): Arguments {
   return { action, target: target ?? defaultTarget(action), paths: paths.map(checkPath), flags };
 }
 
-/** A module of that name does not exist: `statik` was meant to be `static`. */
+/** A module of that name does not exist: `statik` was meant to be `static`, and `serve site.ts` to be `site.ts`. */
 function checkMistyped([first, ...rest]: string[]): void {
   if (first === undefined || existsSync(first)) return;
-  const meant = nearestTo(
-    first,
-    NAMED.map(({ action }) => action),
-  );
+  const names = NAMED.map(({ action }): string => action);
+  const meant = nearestTo(first, rest.length > 0 ? [...names, "serve"] : names);
   if (meant === undefined) return;
-  throw new CommandError(`there is no command ${first}; did you mean: ${["tsgi", meant, ...rest].join(" ")}`);
+  const words = meant === "serve" ? rest : [meant, ...rest];
+  throw new CommandError(`there is no command ${first}; did you mean: ${["tsgi", ...words].join(" ")}`);
 }
 
 function checkPath(path: string): string {

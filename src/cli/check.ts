@@ -3,6 +3,8 @@
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { type RequestOptions, request } from "../testing.ts";
+import { interfaceHint, looksMistaken } from "./detect-app.ts";
+import type { LoadedApp } from "./load-app.ts";
 import { mountPoints } from "./mount-points.ts";
 
 /** How long an app may take to answer, in milliseconds. An event stream is left after it. */
@@ -69,15 +71,20 @@ const SITE: readonly Trial[] = [
  * check makes requests of an app and prints a line for each: of the paths given, or else of `/` and of every mount. Resolves
  * to 0 where the app keeps the contract throughout, else to 1.
  */
-export async function check(app: App, name: string, paths: readonly string[] = []): Promise<number> {
+export async function check(
+  { app, name, isGuessed }: Pick<LoadedApp, "app" | "name" | "isGuessed">,
+  paths: readonly string[] = [],
+): Promise<number> {
   const trials =
     paths.length > 0
       ? paths.flatMap(trialsOf)
       : [...trialsOf("/"), ...SITE, ...mountPoints(app).flatMap(trialsOfMount)];
   let failures = 0;
+  let isMistaken = false;
   for (const { what, target, options } of trials) {
     const result = await attempt(app, target, options);
     if (!result.ok) failures++;
+    isMistaken ||= isGuessed && looksMistaken(result.error);
     process.stdout.write(`${result.ok ? "ok    " : "FAILED"}  ${what.padEnd(COLUMN)} ${result.text}\n`);
   }
   process.stdout.write(
@@ -85,12 +92,15 @@ export async function check(app: App, name: string, paths: readonly string[] = [
       ? `${name} keeps the contract in ${trials.length} requests\n`
       : `${name} failed in ${failures} of ${trials.length} requests\n`,
   );
+  if (isMistaken) process.stderr.write(interfaceHint(name));
   return failures === 0 ? 0 : 1;
 }
 
 interface Result {
   readonly ok: boolean;
   readonly text: string;
+  /** What the request failed with. */
+  readonly error?: unknown;
 }
 
 async function attempt(app: App, target: string, options: RequestOptions = {}): Promise<Result> {
@@ -108,7 +118,7 @@ async function attempt(app: App, target: string, options: RequestOptions = {}): 
     return { ok: true, text: length === undefined ? `${status}, a stream that goes on` : `${status}, ${length} bytes` };
   } catch (error) {
     if (leaving.signal.aborted) return { ok: false, text: `no answer within ${ANSWER_TIMEOUT} ms` };
-    return { ok: false, text: error instanceof TsgiError ? `${error.code}: ${error.message}` : String(error) };
+    return { ok: false, text: error instanceof TsgiError ? `${error.code}: ${error.message}` : String(error), error };
   } finally {
     stray.release();
     clearTimeout(timer);

@@ -3,6 +3,7 @@
 import { type FetchApp, type FetchHandler, fromFetch } from "../adapters/from-fetch.ts";
 import { type FastifyApp, frameworkOf } from "../adapters/from-node/frameworks.ts";
 import { type FrameworkApp, fromNode, type NodeHandler } from "../adapters/from-node.ts";
+import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 
 export const INTERFACES = ["tsgi", "node", "fetch"] as const;
@@ -15,6 +16,22 @@ export interface DetectedApp {
   readonly what: string;
   /** Whether only the number of its parameters told. */
   readonly isGuessed: boolean;
+}
+
+/** What an app fails with that was taken for something else. */
+const MISTAKEN: ReadonlySet<string> = new Set(["TSGI_NOT_STARTED", "TSGI_BAD_BODY", "TSGI_BAD_RESPONSE"]);
+
+/** Whether an app may have failed with this error because it was taken for something else. */
+export function looksMistaken(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof TsgiError && MISTAKEN.has(error.code));
+}
+
+/** What is printed once an app failed whose interface was guessed. */
+export function interfaceHint(name: string): string {
+  return (
+    `tsgi: what ${name} is was detected from the number of its parameters; ` +
+    "if it is something else, name it: --interface tsgi, node or fetch\n"
+  );
 }
 
 interface AppShape {

@@ -8,13 +8,21 @@ import { CommandError } from "./command-error.ts";
 import { isServable } from "./detect-app.ts";
 import { describeLoadError } from "./load-error.ts";
 
+/** The extensions that a module may have. */
+const EXTENSIONS = [".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs"];
+
 /** What a module exports, by name. */
 export type Exports = Readonly<Record<string, unknown>>;
 
 /** loadModule gives what a module exports. Throws a `CommandError` for a missing file, and for one that does not load. */
 export async function loadModule(file: string): Promise<Exports> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new CommandError(`there is no module ${file}; check the path`);
+  if (!existsSync(path)) {
+    const meant = EXTENSIONS.map((extension) => file + extension).find((name) => existsSync(name));
+    throw new CommandError(
+      `there is no module ${file}; ${meant === undefined ? "check the path" : `did you mean ${meant}?`}`,
+    );
+  }
   if (statSync(path).isDirectory()) {
     throw new CommandError(`${file} is a folder; name a file, or serve it: tsgi static ${file}`);
   }

@@ -7,6 +7,7 @@ import { addressesOf } from "./addresses.ts";
 import type { Flags } from "./arguments.ts";
 import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
+import { interfaceHint, looksMistaken } from "./detect-app.ts";
 import { serveOptions } from "./serve-options.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
 import { printExchanges } from "./verbose.ts";
@@ -33,19 +34,13 @@ export function serveCommandOptions(flags: Flags): ServeCommandOptions {
   return { serve: serveOptions(flags), verbose, quiet, open };
 }
 
-/** What an app fails with that was taken for something else. */
-const MISTAKEN: ReadonlySet<string> = new Set(["TSGI_NOT_STARTED", "TSGI_BAD_BODY", "TSGI_BAD_RESPONSE"]);
-
 /** The options for an app whose interface was guessed: the first error that looks like a wrong guess prints how to name it. */
 export function withInterfaceHint(options: ServeCommandOptions, name: string): ServeCommandOptions {
   let isSaid = false;
   const onError = (error: unknown) => {
-    if (isSaid || !(error instanceof TypeError || (error instanceof TsgiError && MISTAKEN.has(error.code)))) return;
+    if (isSaid || !looksMistaken(error)) return;
     isSaid = true;
-    process.stderr.write(
-      `tsgi: what ${name} is was detected from the number of its parameters; ` +
-        "if it is something else, name it: --interface tsgi, node or fetch\n",
-    );
+    process.stderr.write(interfaceHint(name));
   };
   return { ...options, serve: { ...options.serve, onError } };
 }

@@ -22,6 +22,7 @@ const page = async (url: string) => (await fetch(url)).text();
 for (const [what, args, message] of [
   ["no module", [], "which module? Name one, for example: tsgi site.ts:app (see tsgi --help)"],
   ["a module that is not there", ["nope.ts"], "there is no module nope.ts; check the path"],
+  ["a module without its extension", ["site"], "there is no module site; did you mean site.mjs?"],
   ["a folder", ["."], ". is a folder; name a file, or serve it: tsgi static ."],
   [
     "an export that is not there",
@@ -51,6 +52,7 @@ for (const [what, args, message] of [
   ["an empty address", ["site.mjs", "--host", ""], "--host is empty; for every interface give 0.0.0.0 or ::"],
   ["a mistyped command", ["statik", "public"], "there is no command statik; did you mean: tsgi static public"],
   ["a mistyped command alone", ["chek"], "there is no command chek; did you mean: tsgi check"],
+  ["a command that needs no name", ["serve", "site.mjs"], "there is no command serve; did you mean: tsgi site.mjs"],
   ["a path that is none", ["check", "site.mjs", "x"], '"x" is not a path of the app; it starts with a slash'],
   [
     "an option of static for an app",
@@ -321,6 +323,16 @@ test("tsgi check: asks every mount, also those within mounts", () => {
   }
   assert.match(out, /mounts\.mjs:app failed in 4 of 29 requests\n$/);
   assert.equal(ended("check", "mounts.mjs:fine").code, 0);
+});
+
+test("tsgi check: says how to name an interface that was guessed wrongly", () => {
+  const { code, error } = ended("check", "strays.mjs:listener");
+  assert.equal(code, 1);
+  assert.equal(
+    error,
+    "tsgi: what strays.mjs:listener is was detected from the number of its parameters; " +
+      "if it is something else, name it: --interface tsgi, node or fetch\n",
+  );
 });
 
 test("tsgi check: sees through middleware that says what it wraps, and asks routes", () => {
