@@ -1,3 +1,5 @@
+/** Entry point `tsgi/middleware`: every middleware. Each is an entry point of its own as well, `tsgi/middleware/<name>`. */
+
 export type { AppWith, RouteApp, RouteParams } from "../src/routing/params.ts";
 export { cascade } from "./cascade.ts";
 export { cors } from "./cors.ts";

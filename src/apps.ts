@@ -67,7 +67,7 @@ export function redirect(location: string, options: ResponseOptions = {}): App {
   });
 }
 
-/** Answers 404. */
+/** notFound answers every request with 404 and a line of text. */
 export const notFound: App = text("Not Found\n", { status: "404 Not Found" });
 
 function response(content: Chunk, type: string, { status = "200 OK", headers = [] }: ResponseOptions): App {

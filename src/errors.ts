@@ -130,7 +130,7 @@ export function clientGone(details: TsgiErrorDetails = {}): TsgiError {
   return new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended", details);
 }
 
-/** isClientGone tells whether an error says that the client went away: nothing that anybody has to mend. */
+/** isClientGone tells whether an error says that the client went away: not a defect of the app. */
 export function isClientGone(error: unknown): boolean {
   try {
     return error instanceof TsgiError && error.code === "TSGI_CLIENT_GONE";
@@ -173,7 +173,7 @@ function partOf(part: unknown, seen: readonly unknown[]): string {
   return seen.includes(part) ? "the same error" : stackOf(part, seen);
 }
 
-/** A value that is no error may have no text: an object without prototype, a failing `toString`. */
+/** A value that is not an error may have no text: an object without a prototype, a failing `toString`. */
 function textOf(value: unknown): string {
   try {
     return String(value);

@@ -1,13 +1,13 @@
 /**
- * All of tsgi that needs no `node:` module: entry point `tsgi/fetch`, for Workers, Deno, Bun and browsers. What else there is
- * in `tsgi` are servers and handlers of Node.
+ * Entry point `tsgi/fetch`: all of tsgi that needs no `node:` module, for Workers, Deno, Bun and browsers. Everything else in
+ * `tsgi` needs Node.
  */
 
 export { type FetchApp, type FetchHandler, type FromFetchOptions, fromFetch } from "./adapters/from-fetch.ts";
 export { type FetchListener, type ToFetchOptions, toFetch } from "./adapters/to-fetch.ts";
 export { html, json, notFound, type ResponseOptions, redirect, text } from "./apps.ts";
 export { type ReadOptions, readBytes, toRequest } from "./body/input.ts";
-export { closeBody as finish, readBody, readText } from "./body/reader.ts";
+export { closeBody, readBody, readText } from "./body/reader.ts";
 export { type BodyMap, type ChunkStream, mapBody } from "./body/stream.ts";
 export { TsgiError, type TsgiErrorCode, type TsgiErrorDetails } from "./errors.ts";
 export { escapeHtml } from "./escape.ts";

@@ -43,9 +43,9 @@
  * 16. `tsgi.errors` has `write(text: string)`. `tsgi.exchange`, `tsgi.params` and `tsgi.state` are objects,
  *     `tsgi.multithread`, `tsgi.multiprocess` and `tsgi.run_once` booleans.
  *
- * Nobody else's failure is yours: whatever an app, a body, a callback or the log throws or rejects with is caught at the
- * border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called it,
- * except where a rule says so.
+ * A failure stays where it happens: an error that an app, a body, a callback or the log throws or rejects with is caught at
+ * the border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called
+ * it, except where a rule says so.
  *
  * Source: PEP 3333, read for an asynchronous runtime.
  */
@@ -68,7 +68,7 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /**
  * Sends one chunk at once, for code that cannot yield. Returns nothing while the client has room, else a promise to wait
- * for. Throws `TSGI_CLIENT_GONE` once nobody is there to read.
+ * for. Throws `TSGI_CLIENT_GONE` once the client has disconnected.
  */
 export type Write = (chunk: Chunk) => void | Promise<void>;
 
@@ -94,6 +94,7 @@ export interface AppResponse {
 
 /** Where error text goes. */
 export interface ErrorStream {
+  /** Appends text as it is: end lines with `\n`. */
   write(text: string): void;
 }
 
@@ -141,15 +142,19 @@ export interface Environ {
   readonly QUERY_STRING: string;
   /** The request target exactly as sent. For logs and signatures, not for routing. */
   readonly REQUEST_URI: string;
+  /** The media type of the request body, as sent: `"application/json"`. */
   readonly CONTENT_TYPE?: string;
   /** The declared length of the request body in bytes, as sent. */
   readonly CONTENT_LENGTH?: string;
+  /** The name or address of the server. */
   readonly SERVER_NAME: string;
+  /** The port that the server listens on, in decimal. */
   readonly SERVER_PORT: string;
-  /** `"HTTP/1.1"` */
+  /** The version of HTTP: `"HTTP/1.1"`. */
   readonly SERVER_PROTOCOL: string;
   /** The address of the connection's peer; `""` on a Unix socket. */
   readonly REMOTE_ADDR: string;
+  /** The port of the connection's peer, in decimal; `""` on a Unix socket. */
   readonly REMOTE_PORT: string;
   /** How a middleware has authenticated the client: `"Basic"`, `"Bearer"` (RFC 3875 §4.1.1). */
   readonly AUTH_TYPE?: string;
@@ -157,15 +162,23 @@ export interface Environ {
   readonly REMOTE_USER?: string;
   /** The user that an identity server reports for the connection (RFC 3875 §4.1.10). */
   readonly REMOTE_IDENT?: string;
+  /** The version of this contract. */
   readonly "tsgi.version": readonly [1, 0];
+  /** `"https"` if the connection to this server is encrypted. */
   readonly "tsgi.url_scheme": "http" | "https";
   /** The request body: read once, ends by itself, empty where there is none; back-pressure reaches the client. */
   readonly "tsgi.input": AsyncIterable<Uint8Array>;
+  /** Where error text goes: the server's log. */
   readonly "tsgi.errors": ErrorStream;
+  /** Whether other threads may call the same app at the same time. */
   readonly "tsgi.multithread": boolean;
+  /** Whether other processes serve the same app. */
   readonly "tsgi.multiprocess": boolean;
+  /** Whether the app is expected to be called once in the life of its process. */
   readonly "tsgi.run_once": boolean;
+  /** What this server knows and can do beyond the contract. */
   readonly "tsgi.exchange": Exchange;
+  /** Parameters of the mount and route patterns matched so far. */
   readonly "tsgi.params": Params;
   /** One object shared by every layer of the request; copies of the environ keep it. */
   readonly "tsgi.state": Record<string, unknown>;

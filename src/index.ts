@@ -1,3 +1,5 @@
+/** Entry point `tsgi`: the contract, `serve`, ready-made apps, `stack`, and the adapters. */
+
 export { type CgiOptions, cgi } from "./adapters/cgi.ts";
 export { type FastcgiAddress, type FastcgiOptions, fastcgi } from "./adapters/fastcgi.ts";
 export {

@@ -1,4 +1,4 @@
-/** Values that may be promises: no promise is made where a value will do, and none is left whose failure nobody hears of. */
+/** Values that may be promises: no promise is made where a value will do, and every rejection has a listener. */
 
 export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> & object {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
@@ -11,8 +11,8 @@ export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R |
 }
 
 /**
- * Calls somebody else's function at a border where nobody waits for its result: what it throws or rejects with goes to
- * `onError` and nowhere else.
+ * Calls foreign code whose result is not awaited: an error that it throws or rejects with goes to `onError` and nowhere
+ * else.
  */
 export function callOut(call: () => unknown, onError: (error: unknown) => void): void {
   try {
@@ -23,7 +23,7 @@ export function callOut(call: () => unknown, onError: (error: unknown) => void):
   }
 }
 
-/** Says that somebody may never wait for this promise: its rejection then ends nothing. Gives the promise back. */
+/** Marks a promise that may never be awaited: its rejection then does not end the process. Returns the promise. */
 export function mayBeDropped<P extends PromiseLike<unknown>>(promise: P): P {
   promise.then(undefined, () => {});
   return promise;

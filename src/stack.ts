@@ -7,7 +7,7 @@ import { wrappingUnlessTold } from "./wrapping.ts";
 
 /** A stack of middleware. `use` gives a new one, so a stack can be shared and built upon. */
 export interface Stack {
-  /** Adds a middleware inside those that are there, with its options where it takes any. Throws `TSGI_NO_MIDDLEWARE`. */
+  /** Adds a middleware inside those added before, with its options if it takes any. Throws `TSGI_NO_MIDDLEWARE`. */
   use<Options extends unknown[]>(middleware: Middleware<Options>, ...options: Options): Stack;
   /** The app wrapped in the whole stack. Throws `TSGI_NO_APP`. */
   run(app: App): App;

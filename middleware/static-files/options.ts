@@ -37,13 +37,13 @@ export interface StaticFilesOptions {
    */
   redirect?: boolean;
   /**
-   * The file, by its path below the export, that answers navigations to paths where nothing is, for single-page apps: GET and
+   * The file, by its path below the export, that answers navigations to paths without a file, for single-page apps: GET and
    * HEAD that accept HTML, unless the last segment has an extension with a content type (`/app.js`; `/users/john.doe` has none).
    * A function decides for each GET and HEAD that finds nothing; it returns the path of the file, or undefined. Default none.
    */
   navigationFallback?: string | ((environ: Environ) => string | undefined);
   /**
-   * The page, by its path below the export (`"404.html"`), that is sent with 404 for GET and HEAD where nothing is, in place of
+   * The page, by its path below the export (`"404.html"`), that is sent with 404 for GET and HEAD of paths without a file, in place of
    * `app`. Where the page is missing, `app` answers. Default none.
    */
   notFoundPage?: string;

@@ -138,7 +138,7 @@ async function readDocument(reader: ChunkReader, limit: number, environ: Environ
   let isGone = false;
   environ["tsgi.exchange"].onAbort?.(() => {
     isGone = true;
-    // Nobody wants the document: what closing it fails with is the reader's own next failure.
+    // The document is no longer wanted: an error of closing it is the reader's own next failure.
     callOut(
       () => reader.close(),
       () => {},

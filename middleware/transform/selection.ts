@@ -35,7 +35,7 @@ function hasBody(environ: Environ): boolean {
   return !protocol.startsWith("HTTP/1.") && environ["tsgi.input"] !== NO_INPUT;
 }
 
-/** wholeRequest gives the same request, but for all of the body and without encodings. */
+/** wholeRequest returns the same request, without a range and without encodings. */
 export function wholeRequest(environ: Environ): Environ {
   return { ...environ, HTTP_RANGE: undefined, HTTP_IF_RANGE: undefined, HTTP_ACCEPT_ENCODING: undefined };
 }

@@ -25,7 +25,7 @@ const DEFAULT_LIMIT = 1024 * 1024;
 /**
  * `readBytes` reads the whole request body. Rejects with `TSGI_BODY_TOO_LARGE`, which the server answers with 413 (RFC 9110
  * §15.5.14), before it reads anything where the declared length is over the limit; with `TSGI_CLIENT_GONE` where the client
- * leaves first. A promise that is never awaited ends nothing then.
+ * leaves first. A promise that is never awaited does not end the process then.
  */
 export function readBytes(environ: Environ, options: ReadOptions = {}): Promise<Uint8Array> {
   return mayBeDropped(readAll(environ, limitOf("readBytes", options)));
@@ -143,7 +143,7 @@ function streamOfInput(environ: Environ, limit: number): ReadableStream<Uint8Arr
         await input.return?.();
       },
     },
-    // Nothing is read before somebody asks: the client may wait for "100 Continue".
+    // Nothing is read before the app asks for it: the client may wait for "100 Continue".
     { highWaterMark: 0 },
   );
 }

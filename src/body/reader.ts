@@ -139,7 +139,7 @@ export function adopt(body: Body): void {
 
 function ignore(): void {}
 
-/** closeBody closes a body that nobody is going to read. Never throws: it rejects with what the closing fails with. */
+/** closeBody closes a body that is not going to be read. Never throws: it rejects with the error of the closing. */
 export function closeBody(body: Body): undefined | Promise<unknown> {
   if (knownChunks(body) !== undefined) return undefined;
   try {

@@ -46,8 +46,8 @@ export function withInterfaceHint(options: ServeCommandOptions, name: string): S
 }
 
 /**
- * Serves until SIGINT or SIGTERM, which let running exchanges finish; a second signal ends the process at once. Errors that
- * nobody handles are reported and do not end it.
+ * Serves until SIGINT or SIGTERM, which let running exchanges finish; a second signal ends the process at once. Unhandled
+ * errors are reported and do not end it.
  */
 export async function serveUntilSignal(app: App, title: string, options: ServeCommandOptions): Promise<number> {
   const { verbose, quiet, open } = options;

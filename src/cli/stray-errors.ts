@@ -1,4 +1,4 @@
-/** Errors that nobody handles: rejected promises and throws in timers and event listeners. */
+/** Unhandled errors: rejected promises, and throws in timers and event listeners. */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describeError } from "../errors.ts";
@@ -11,7 +11,7 @@ const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 const requests = new AsyncLocalStorage<Environ>();
 
 /**
- * Has errors that nobody handles name the request they come from. This costs a lookup for each asynchronous step, so it is
+ * Has unhandled errors name the request they come from. This costs a lookup for each asynchronous step, so it is
  * for development; without it, an error names the request only while it is the only open one.
  */
 export function traceRequests(app: App): App {
@@ -23,7 +23,7 @@ export function traceRequests(app: App): App {
 }
 
 /**
- * Reports errors that nobody handles, and lets the process live on: one request must not end the others. An app that
+ * Reports unhandled errors, and lets the process live on: one request must not end the others. An app that
  * listens to these events itself decides alone. `openRequests` gives the requests that may have caused an error.
  */
 export function reportStrayErrors(errors: ErrorStream, openRequests: () => readonly string[]): void {

@@ -6,15 +6,16 @@ export const USAGE = `Usage: tsgi <module>[:<export>]                  serve an 
        tsgi check <module>[:<export>] [path...]  run an app through lint
 
 A module is a .js, .mjs or .ts file. Without an export, the one named app
-is served, or else the default one. It is detected what it is: an app of
+is served, or else the default one. Its kind is detected: an app of
 Express, Connect, Koa, Fastify, Polka, Hono, h3 or Elysia, anything with a
-fetch method, or a function, told apart by the number of its parameters:
+fetch method, or a function, whose number of parameters decides:
 (environ, startResponse) is an app of tsgi, (request) a Fetch handler and
-(req, res, next) a Node handler. Name all else, (req, res) too: --interface.
+(req, res, next) a Node handler. For all others, such as (req, res), give
+--interface.
 
 Options for apps:
   --interface <name>   tsgi, node or fetch         (default: detected)
-  --factory            the export is a function that gives the app
+  --factory            the export is a function that returns the app
 
 Options for apps and folders:
   --host <address>     address to listen on        (default $HOST or 127.0.0.1)
@@ -27,7 +28,7 @@ Options for apps and folders:
 
 Options of static:
   --listing            list folders that have no index.html
-  --single             show index.html for pages that are not there
+  --single             show index.html for pages that are not found
   --cors               let the pages of other sites read the files
   --cache <seconds>    how long browsers may keep files   (default 0)
   --immutable          a year for names like app.3f2a1b9c.js
@@ -42,7 +43,7 @@ Options of precompress:
   --version            print the version
   -h, --help           print this
 
-An error that nobody handles, a rejected promise or a throw in a timer, is
-reported and ends nothing. SIGINT and SIGTERM let running requests finish;
-event streams end at once, and a second signal ends everything.
+Unhandled errors, in promises or timers, are reported and do not end the
+process. SIGINT and SIGTERM let running requests finish; event streams end
+at once, and a second signal ends everything.
 `;

@@ -30,7 +30,7 @@ export function isBeyondAscii(value: string): boolean {
   return BEYOND_ASCII.test(value);
 }
 
-/** A list that was checked, and that nobody changes any more. */
+/** A list that was checked, and is never changed again. */
 export interface CheckedHeaders {
   readonly list: HeaderList;
   /** The declared `Content-Length`, or -1. */
@@ -66,7 +66,7 @@ export function preparedHeaders(headers: HeaderList): PreparedHeaders | undefine
 }
 
 /**
- * takeHeaders checks a list, and gives one that nobody else can change: the list itself where it was prepared, else a copy.
+ * takeHeaders checks a list, and returns one that no other code can change: the list itself where it was prepared, else a copy.
  * Throws as `checkHeaders`.
  */
 export function takeHeaders(headers: HeaderList): CheckedHeaders {

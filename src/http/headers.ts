@@ -2,7 +2,7 @@
 
 import type { HeaderList } from "../gateway.ts";
 
-/** The value of a header, repeats joined with `", "` (RFC 9110 §5.3); undefined where it is absent. */
+/** getHeader returns the value of a header, repeats joined with `", "` (RFC 9110 §5.3); undefined where it is absent. */
 export function getHeader(headers: HeaderList, name: string): string | undefined {
   const wanted = name.toLowerCase();
   let value: string | undefined;
@@ -12,24 +12,24 @@ export function getHeader(headers: HeaderList, name: string): string | undefined
   return value;
 }
 
-/** Whether a header is there, even with an empty value. */
+/** hasHeader tells whether a list has a header, even with an empty value. Case is ignored. */
 export function hasHeader(headers: HeaderList, name: string): boolean {
   const wanted = name.toLowerCase();
   return headers.some((line) => isNamed(line[0], wanted));
 }
 
-/** The list with one line of that name, in place of all that it had. */
+/** setHeader returns the list with one line of that name, at the end, in place of all it had. */
 export function setHeader(headers: HeaderList, name: string, value: string): HeaderList {
   return [...removeHeaders(headers, name), [name, value]];
 }
 
-/** The list without the lines of these names. */
+/** removeHeaders returns the list without the lines of these names. */
 export function removeHeaders(headers: HeaderList, ...names: string[]): HeaderList {
   const unwanted = names.map((name) => name.toLowerCase());
   return headers.filter((line) => !unwanted.some((name) => isNamed(line[0], name)));
 }
 
-/** The list with a field name in its `Vary` (RFC 9110 §12.5.5), once; `Vary: *` stays as it is. */
+/** addVary returns the list with a field name in its `Vary` (RFC 9110 §12.5.5), once; `Vary: *` stays as it is. */
 export function addVary(headers: HeaderList, field: string): HeaderList {
   const vary = getHeader(headers, "Vary");
   if (vary === undefined || vary === "") return setHeader(headers, "Vary", field);
@@ -39,7 +39,7 @@ export function addVary(headers: HeaderList, field: string): HeaderList {
     : setHeader(headers, "Vary", `${vary}, ${field}`);
 }
 
-/** Names and values in turn, as Node has them, as a list of pairs. */
+/** headerPairs makes a header list of alternating names and values, the form of Node's `rawHeaders`. */
 export function headerPairs(lines: readonly string[]): HeaderList {
   const list: [string, string][] = [];
   for (let index = 0; index < lines.length; index += 2) list.push([lines[index] as string, lines[index + 1] as string]);

@@ -3,7 +3,7 @@
 import type { Environ } from "../gateway.ts";
 
 /**
- * The URL of the request as the client sees it: scheme, host, mount, path and query. The host is the `Host` header's, which
+ * urlOf returns the URL of the request as the client sees it: scheme, host, mount, path and query. The host is the `Host` header's, which
  * the client chooses; where it is missing or malformed, the server's own name and port. Source: PEP 3333, "URL
  * Reconstruction".
  */
@@ -11,7 +11,7 @@ export function urlOf(environ: Environ): string {
   return urlTo(environ, environ.SCRIPT_NAME + environ.PATH_INFO);
 }
 
-/** The URL as an app sees it that knows nothing of its mount: scheme, host, path below the mount and query. */
+/** innerUrlOf returns the URL without the mount: scheme, host, path below the mount and query. */
 export function innerUrlOf(environ: Environ): string {
   return urlTo(environ, environ.PATH_INFO);
 }
@@ -26,7 +26,7 @@ export function urlPath(path: string): string {
   return path === "" || path === "*" ? "/" : path;
 }
 
-/** `pathTo(environ, "/users")`: that path below the mount of the app being called, for links and redirects. */
+/** pathTo returns a path below the mount of the app being called, for links and redirects: `pathTo(environ, "/users")`. */
 export function pathTo(environ: Environ, path: string): string {
   return environ.SCRIPT_NAME + (path.startsWith("/") ? path : `/${path}`);
 }
@@ -35,7 +35,7 @@ export function pathTo(environ: Environ, path: string): string {
 const HOST_FIELD =
   /^(?:(?:[\w\-.~!$&'()*+,;=]|%[\da-f]{2})*|\[(?:[\da-f:.]+|v[\da-f]+\.[\w\-.~!$&'()*+,;=:]+)\])(?::\d*)?$/i;
 
-/** Whether a value is one that a `Host` header may have: a request with another is a 400 (RFC 9112 §3.2). */
+/** isHostField tells whether a value is valid in a `Host` header; a request with any other is a 400 (RFC 9112 §3.2). */
 export function isHostField(value: string): boolean {
   return HOST_FIELD.test(value);
 }

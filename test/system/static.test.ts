@@ -107,7 +107,7 @@ test("tsgi static: --listing lists folders", async () => {
   assert.match(await exchange(`${url}/`), /\n\n<h1>home\n$/);
 });
 
-test("tsgi static: --single answers pages that are not there with index.html", async () => {
+test("tsgi static: --single answers paths that are not found with index.html", async () => {
   const { url } = await running("static", site, "--port", "0", "--single");
   assert.match(
     await exchange(`${url}/users/7`, "-H", "Accept: text/html"),

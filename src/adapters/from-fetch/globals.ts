@@ -22,7 +22,7 @@ named(ReplacedRequest, PlatformRequest);
 acceptInstances(ReplacedRequest, PlatformRequest);
 Object.defineProperty(ReplacedRequest, PLATFORM, { value: PlatformRequest });
 
-/** Replaces each of the three that nobody else has replaced. */
+/** Replaces each of the three that has not been replaced yet. */
 export function replaceGlobals(): void {
   const { fetch: platformFetch } = globalThis;
   if (globalThis.Response === PlatformResponse) globalThis.Response = LazyResponse as unknown as typeof Response;

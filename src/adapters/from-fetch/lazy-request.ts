@@ -1,5 +1,5 @@
 /**
- * A Fetch `Request` that costs next to nothing as long as nobody asks for more than method, URL, headers and the body as a
+ * A Fetch `Request` that costs next to nothing unless more is asked for than method, URL, headers and the body as a
  * whole: the platform's, whose body is a stream, makes reading one five times as dear.
  */
 

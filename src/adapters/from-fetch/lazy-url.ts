@@ -1,4 +1,4 @@
-/** A `URL` that costs next to nothing as long as nobody asks for more than path and query: to parse one takes 0.4 µs. */
+/** A `URL` that costs next to nothing unless more is asked for than path and query: parsing one takes 0.4 µs. */
 
 import { delegateTo } from "./delegate.ts";
 

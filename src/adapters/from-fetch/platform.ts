@@ -11,7 +11,7 @@ export const REAL_REQUEST: unique symbol = Symbol.for("tsgi.request");
 /** On a lazy response: a method that takes out what it is made of. */
 export const RESPONSE_PARTS: unique symbol = Symbol.for("tsgi.response");
 
-/** The platform's class or function, whoever replaced the global. */
+/** The platform's class or function, even if the global has been replaced. */
 export function platformOf<T extends object>(given: T): T {
   return (given as { [PLATFORM]?: T })[PLATFORM] ?? given;
 }

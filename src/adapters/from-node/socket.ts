@@ -14,7 +14,7 @@ export interface SocketOwner {
   destroyed(error: Error | undefined): void;
   /** Closes request, response and socket. */
   close(): void;
-  /** The time that the handler set has passed without activity. Tells whether anybody listens for it. */
+  /** The time that the handler set has passed without activity. Tells whether it has a listener. */
   timedOut(): boolean;
   /** Takes what a listener throws. */
   failed(error: unknown): void;

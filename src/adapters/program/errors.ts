@@ -1,4 +1,4 @@
-/** Errors of programs and servers behind the gateway. Each carries the status of the response that it becomes. */
+/** Errors of programs and of FastCGI servers. Each carries the status of the response that it becomes. */
 
 import { TsgiError } from "../../errors.ts";
 

@@ -101,7 +101,7 @@ export function programApp({ name, limit: [most, option], start }: ProgramSetup,
 
 const notFound: App = text("Not Found\n", { status: "404 Not Found" });
 
-/** A program that nobody reads from would wait for ever, so it ends where its response is refused. */
+/** A program whose output is not read would wait for ever, so it is ended where its response is refused. */
 function send([head, output]: [ProgramHead, ProgramOutput], run: ProgramRun, startResponse: StartResponse): Body {
   try {
     startResponse(head.status, head.headers);

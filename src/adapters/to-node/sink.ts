@@ -91,7 +91,7 @@ export class ResponseSink implements Sink {
   #writeHead({ code, reason, isLatin1 }: Status, headers: HeaderList): void {
     const response = this.#response;
     const isHttp1 = !this.#isHttp2;
-    // A `writeHead` that somebody has put there (on-headers, compression) may not know lists of names and values in turn.
+    // A `writeHead` that a package has put there (on-headers, compression) may not know lists of names and values in turn.
     if (isHttp1 && !Object.hasOwn(response, "writeHead") && response.getHeaderNames().length === 0) {
       this.#isLatin1 = isLatin1 || headers.some(([, value]) => isBeyondAscii(value));
       response.writeHead(code, reason, headers.flat());
