@@ -7,6 +7,7 @@ import { capture } from "../../src/exchange/capture.ts";
 import type { App, AppResponse, Environ } from "../../src/gateway.ts";
 import { isPromise } from "../../src/promise.ts";
 import { request } from "../../src/testing.ts";
+import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
 
 /** Captures an app within a request, and gives what `use` makes of it. */
@@ -295,7 +296,7 @@ test("capture: a write after the end throws", async () => {
     return "x";
   };
   await captured(app, whole);
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => late !== undefined);
   assert.equal((late as { code?: string }).code, "TSGI_RESPONSE_OVER");
 });
 

@@ -5,6 +5,7 @@ import { Responder } from "../../src/exchange/responder.ts";
 import type { Sink } from "../../src/exchange/sink.ts";
 import type { App, Body, Environ } from "../../src/gateway.ts";
 import { request, type TestResponse } from "../../src/testing.ts";
+import { eventually } from "../support/raw-client.ts";
 import { transcript } from "../support/transcript.ts";
 
 const ok: App = (_environ, startResponse) => {
@@ -271,7 +272,7 @@ test("rule 5: the signal is aborted before return waits behind a pending next", 
   void reader.read();
   await tick();
   await reader.cancel();
-  await tick();
+  await eventually(() => events.length > 1);
   assert.deepEqual(events, ["aborted", "finished"]);
   assert.equal(response.errors, "");
 });
@@ -513,7 +514,7 @@ test("rule 3: startResponse after a whole response says that it is over", async 
     return ok(_environ, startResponse);
   };
   await (await request(app, "/", { lint: false })).text();
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => late !== undefined);
   assert.equal((late as { code?: string }).code, "TSGI_RESPONSE_OVER");
 });
 

@@ -5,6 +5,7 @@ import { lint } from "../../middleware/lint.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
+import { eventually } from "../support/raw-client.ts";
 import { bodyOf, transcript } from "../support/transcript.ts";
 
 const notAllowed = text("no", { status: "405 Method Not Allowed", headers: [["Allow", "PUT"]] });
@@ -70,11 +71,9 @@ test("cascade: a stream that is passed on is finished once, at its end, on an er
   assert.equal(finished, 2);
   const response = await request(cascaded, "/");
   await (response.body as ReadableStream).cancel();
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(finished, 3);
+  await eventually(() => finished === 3);
   assert.equal(await transcript(cascaded, "/", { method: "HEAD" }), "200 OK\n\n");
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(finished, 4);
+  await eventually(() => finished === 4);
 });
 
 test("cascade: a body whose head is refused is finished", async () => {
@@ -104,7 +103,7 @@ test("cascade: what was written with a refusal is dropped, and its writer ends",
     events.push("ended");
   };
   assert.equal(await bodyOf(cascade([lint(writing), text("next")]), "/"), "next");
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => events.length > 1);
   assert.deepEqual(events, ["TSGI_CLIENT_GONE", "ended"]);
 });
 
