@@ -42,7 +42,7 @@ export interface Dispatcher extends App {
 }
 
 /** Where a path goes. */
-interface Place {
+interface MountedAt {
   readonly app: App;
   /** How much of the path the mount takes. */
   readonly length: number;
@@ -114,9 +114,9 @@ export function dispatcher<Key extends string>(
 
 const NO_PARAMS: Params = Object.freeze({});
 
-function placeOf(tree: PathTree<App>, path: string): Place | undefined {
+function placeOf(tree: PathTree<App>, path: string): MountedAt | undefined {
   const { literal, length, patterns } = tree.find(path);
-  let place: Place | undefined = literal === undefined ? undefined : { app: literal, length, params: NO_PARAMS };
+  let place: MountedAt | undefined = literal === undefined ? undefined : { app: literal, length, params: NO_PARAMS };
   for (const { pattern, value } of patterns) {
     const match = pattern.match(path);
     if (match !== undefined && (place === undefined || match.length > place.length)) place = { app: value, ...match };

@@ -159,7 +159,7 @@ export function describeError(error: unknown): string {
 }
 
 function stackOf(error: unknown, seen: readonly unknown[]): string {
-  if (!(error instanceof Error)) return textOf(error);
+  if (!(error instanceof Error)) return describeValue(error);
   const text = error.stack ?? `${error.name}: ${error.message}`;
   const path = [...seen, error];
   const parts =
@@ -174,7 +174,7 @@ function partOf(part: unknown, seen: readonly unknown[]): string {
 }
 
 /** A value that is not an error may have no text: an object without a prototype, a failing `toString`. */
-function textOf(value: unknown): string {
+function describeValue(value: unknown): string {
   try {
     return String(value);
   } catch {

@@ -64,12 +64,13 @@ function kindOf(type: string, expected: string): Kind {
  * hint, and for a value of the wrong kind.
  */
 export function checkOptions<Options extends object>(owner: string, options: Options, kinds: Kinds<Options>): void {
-  if (!OBJECT.accepts(options)) throw badOption(`the options of ${owner} are ${show(options)}`, "Give an object.");
+  if (!OBJECT.accepts(options))
+    throw badOption(`the options of ${owner} are ${showOption(options)}`, "Give an object.");
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name as keyof Options] : undefined;
     if (kind === undefined) throw unknownOption(owner, name, Object.keys(kinds));
     if (value !== undefined && !kind.accepts(value)) {
-      throw badOption(`${name} of ${owner} is ${show(value)}`, `Give ${kind.expected}.`);
+      throw badOption(`${name} of ${owner} is ${showOption(value)}`, `Give ${kind.expected}.`);
     }
   }
 }
@@ -106,7 +107,7 @@ function editsBetween(one: string, other: string): number {
 }
 
 /** A value as an error message shows it. */
-function show(value: unknown): string {
+function showOption(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "a list";

@@ -74,7 +74,7 @@ export async function request(app: App, url: string, options: RequestOptions = {
   });
   const { method = "GET", environ: overrides = {}, signal } = options;
   const { target, scheme, host } = parseUrl(url);
-  const lines = headerLines(options.headers ?? []);
+  const lines = requestLines(options.headers ?? []);
   if (!hasHeader(lines, "Host")) lines.unshift(["Host", host]);
   const input = await encodeBody(options.body, lines);
   const client = new Client(lines, method === "HEAD");
@@ -106,7 +106,7 @@ function parseUrl(url: string): { target: string; scheme: "http" | "https"; host
   };
 }
 
-function headerLines(headers: HeaderList | Readonly<Record<string, string>>): [name: string, value: string][] {
+function requestLines(headers: HeaderList | Readonly<Record<string, string>>): [name: string, value: string][] {
   const pairs = Array.isArray(headers) ? (headers as HeaderList) : Object.entries(headers);
   return pairs.map(([name, value]) => [name, value]);
 }

@@ -27,7 +27,7 @@ export function checkEnviron(environ: Environ): void {
   const prototype = Object.getPrototypeOf(environ);
   must(prototype === Object.prototype || prototype === null, "the environ has a prototype", "plainObject");
   checkCgi(environ);
-  checkPath(environ);
+  checkPathParts(environ);
   for (const key in environ) if (key.startsWith("HTTP_")) checkHeader(key, environ[key as keyof Environ]);
   checkOwn(environ);
 }
@@ -45,7 +45,7 @@ function checkCgi(environ: Environ): void {
   must(length === undefined || /^\d+$/.test(length), `CONTENT_LENGTH is ${length}`, "strings");
 }
 
-function checkPath({ SCRIPT_NAME: mount, PATH_INFO: path, REQUEST_METHOD: method }: Environ): void {
+function checkPathParts({ SCRIPT_NAME: mount, PATH_INFO: path, REQUEST_METHOD: method }: Environ): void {
   const isMount = mount === "" || (mount.startsWith("/") && !mount.endsWith("/"));
   must(isMount, `SCRIPT_NAME is ${JSON.stringify(mount)}`, "pathParts");
   if (path === "*") {

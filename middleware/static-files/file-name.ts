@@ -21,7 +21,7 @@ export function fileNames(path: string, rules: FileNameRules): string[] | undefi
   if (!path.startsWith("/")) return undefined;
   const segments = (path.endsWith("/") ? path.slice(1, -1) : path.slice(1)).split("/");
   for (let index = 0; index < segments.length; index++) {
-    const name = decode(segments[index] as string);
+    const name = decodeSegment(segments[index] as string);
     if (name === undefined || !mayName(name, index === 0, rules)) return undefined;
     segments[index] = name;
   }
@@ -43,7 +43,7 @@ export function canonicalName(names: readonly string[]): string | undefined {
   }
 }
 
-function decode(segment: string): string | undefined {
+function decodeSegment(segment: string): string | undefined {
   if (!segment.includes("%")) return segment;
   try {
     return decodeURIComponent(segment);

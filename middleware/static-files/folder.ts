@@ -77,14 +77,14 @@ export function mergeEntries(folders: readonly (readonly FolderEntry[])[]): Fold
     const key = entry.isFolder ? `${entry.name}/` : entry.name;
     if (!merged.has(key)) merged.set(key, entry);
   }
-  return [...merged.values()].sort(inOrder);
+  return [...merged.values()].sort(compareEntries);
 }
 
 /** The same order on every host, whatever its language. */
 const { compare } = new Intl.Collator("en", { numeric: true, sensitivity: "accent" });
 
 /** Folders first, then by name without regard to case, numbers by their value; equal names by code units. */
-function inOrder(one: FolderEntry, other: FolderEntry): number {
+function compareEntries(one: FolderEntry, other: FolderEntry): number {
   if (one.isFolder !== other.isFolder) return one.isFolder ? -1 : 1;
   return compare(one.name, other.name) || (one.name < other.name ? -1 : 1);
 }

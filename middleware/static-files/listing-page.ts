@@ -190,9 +190,9 @@ const HIDDEN = /(?!\u200c|\u200d|\p{VS}|[\u{e0020}-\u{e007f}])[\p{Cc}\p{Zl}\p{Zp
 
 /** A name with each character visible: `⟨U+202E⟩` stands for one that is not. */
 function visible(name: string): string {
-  return name.replace(HIDDEN, (chars) => Array.from(chars, codeOf).join(""));
+  return name.replace(HIDDEN, (chars) => Array.from(chars, escapeChar).join(""));
 }
 
-function codeOf(char: string): string {
+function escapeChar(char: string): string {
   return `\u27e8U+${char.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
 }

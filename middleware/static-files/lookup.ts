@@ -64,24 +64,24 @@ export class Lookup {
     const name = nameIn(root, names);
     let isFolder = names.length === 0;
     if (!endsInSlash && names.length > 0) {
-      const found = await this.#findFile(root, name, pathOf(names));
+      const found = await this.#findFile(root, name, joinNames(names));
       if (found instanceof FileResource) return found;
       isFolder = found === "folder";
     }
     if (isFolder || endsInSlash) {
       for (const each of index) {
         const inside = [...names, each];
-        const found = await this.#findFile(root, nameIn(root, inside), pathOf(inside), redirects && !endsInSlash);
+        const found = await this.#findFile(root, nameIn(root, inside), joinNames(inside), redirects && !endsInSlash);
         if (found === "moved" || found instanceof FileResource) return found;
       }
     }
     if (!endsInSlash && names.length > 0) {
       for (const extension of extensions) {
-        const found = await this.#findFile(root, name + extension, pathOf(names) + extension);
+        const found = await this.#findFile(root, name + extension, joinNames(names) + extension);
         if (found instanceof FileResource) return found;
       }
     }
-    if (!listing || !this.#isServed(names.length === 0 ? "/" : `${pathOf(names)}/`)) return undefined;
+    if (!listing || !this.#isServed(names.length === 0 ? "/" : `${joinNames(names)}/`)) return undefined;
     return isFolder || (await this.#isFolder(root, name)) ? "folder" : undefined;
   }
 
@@ -160,7 +160,7 @@ export class Lookup {
   }
 }
 
-function pathOf(names: readonly string[]): string {
+function joinNames(names: readonly string[]): string {
   return `/${names.join("/")}`;
 }
 

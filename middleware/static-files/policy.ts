@@ -55,7 +55,7 @@ export function policyOf(options: StaticFilesOptions, owner: string = "staticFil
   const { navigationFallback, notFoundPage, listing = false, filter, dotfiles = false, symlinks = "inside" } = options;
   const { precompressed = true, types = {}, contentEncodings: stored = {}, headers, headersFor, etag } = options;
   const { fallthrough = true, appendOnly = false, allowMissing = false, manifest = false } = options;
-  const memory = options.memory === false ? undefined : memoryOf(owner, options.memory ?? {});
+  const memory = options.memory === false ? undefined : memoryLimits(owner, options.memory ?? {});
   const storedEncodingOf = contentEncodings({ ".svgz": "gzip", ...stored });
   return {
     index: index === false ? [] : checkNames("index", typeof index === "string" ? [index] : index),
@@ -89,7 +89,7 @@ export function policyOf(options: StaticFilesOptions, owner: string = "staticFil
 
 const FILE_SIZE = 65_536;
 
-function memoryOf(owner: string, options: MemoryOptions): Required<MemoryOptions> {
+function memoryLimits(owner: string, options: MemoryOptions): Required<MemoryOptions> {
   checkOptions(`the memory of ${owner}`, options, MEMORY_KINDS);
   const { fileSize = FILE_SIZE, totalSize = 67_108_864, interval = 250 } = options;
   return { fileSize, totalSize, interval };

@@ -60,7 +60,7 @@ export async function isVariantOf(
 
 async function decodesTo(variant: OpenFile, encoding: Encoding, original: OpenFile): Promise<boolean> {
   const length = Number(original.stats.size);
-  const decoded = await decode(await variant.read(0, Number(variant.stats.size)), encoding, length);
+  const decoded = await decompress(await variant.read(0, Number(variant.stats.size)), encoding, length);
   return decoded?.length === length && decoded.equals(await original.read(0, length));
 }
 
@@ -74,7 +74,7 @@ const DECODERS: Readonly<Record<Encoding, typeof zlib.brotliDecompress | undefin
 };
 
 /** The decoded bytes, or undefined where they are malformed or more than `maxOutputLength`. */
-function decode(bytes: Uint8Array, encoding: Encoding, maxOutputLength: number): Promise<Buffer | undefined> {
+function decompress(bytes: Uint8Array, encoding: Encoding, maxOutputLength: number): Promise<Buffer | undefined> {
   const decoder = DECODERS[encoding];
   if (decoder === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {

@@ -84,9 +84,9 @@ export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
     if (sink.closed) return;
     const responder = new Responder(sink, edge);
     const isRefused = canonicalOnly && !isCanonicalTarget((request as RoutedRequest).originalUrl ?? request.url ?? "/");
-    const environ = isRefused ? undefined : environOf(request, builderOf(...originOf(request)), responder);
+    const environ = isRefused ? undefined : environOf(request, builderOf(...listenerOf(request)), responder);
     if (environ === undefined) {
-      refuse(response, next);
+      refuseTarget(response, next);
       return;
     }
     sink.environ = environ;
@@ -97,7 +97,7 @@ export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
 }
 
 /** Answers a malformed target with 400; a response that cannot take it is left as it is. */
-function refuse(response: ServerResponse, next: Next | undefined): void {
+function refuseTarget(response: ServerResponse, next: Next | undefined): void {
   callOut(
     () => {
       response.statusCode = 400;
@@ -114,7 +114,7 @@ function refuse(response: ServerResponse, next: Next | undefined): void {
 }
 
 /** The server's own scheme, name and port. */
-function originOf({ socket }: IncomingMessage): Parameters<BuilderOf> {
+function listenerOf({ socket }: IncomingMessage): Parameters<BuilderOf> {
   const {
     localAddress = "localhost",
     localPort,
@@ -126,7 +126,7 @@ function originOf({ socket }: IncomingMessage): Parameters<BuilderOf> {
 function environOf(request: RoutedRequest, build: BuildEnviron, responder: Responder): MutableEnviron | undefined {
   const { method = "GET", url = "/", originalUrl = url, httpVersion, socket } = request;
   const peer = { address: plainAddress(socket?.remoteAddress), port: String(socket?.remotePort ?? "") };
-  const environ = build(method, url, `HTTP/${httpVersion}`, linesOf(request), peer, responder);
+  const environ = build(method, url, `HTTP/${httpVersion}`, rawLinesOf(request), peer, responder);
   if (environ === undefined || originalUrl === url) return environ;
   const whole = parseTarget(method, originalUrl)?.path ?? "";
   environ.REQUEST_URI = originalUrl;
@@ -136,7 +136,7 @@ function environOf(request: RoutedRequest, build: BuildEnviron, responder: Respo
 }
 
 /** The header lines; those of HTTP/2 without its pseudo-headers, of which the authority is the host (RFC 9113 §8.3.1). */
-function linesOf({ rawHeaders, httpVersionMajor, headers }: IncomingMessage): readonly string[] {
+function rawLinesOf({ rawHeaders, httpVersionMajor, headers }: IncomingMessage): readonly string[] {
   if (httpVersionMajor < 2) return rawHeaders;
   const lines: string[] = [];
   const authority = headers[":authority"];

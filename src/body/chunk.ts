@@ -49,13 +49,13 @@ export function checkChunks(chunks: readonly unknown[]): number {
   for (let index = 0; index < chunks.length; index++) {
     const chunk = chunks[index];
     if (isChunk(chunk)) length += byteLength(chunk);
-    else return refuse(chunks, chunk);
+    else return refuseChunk(chunks, chunk);
   }
   return length;
 }
 
 /** A list of promises is refused as a whole: none of them is waited for, so none may end the process. */
-function refuse(chunks: readonly unknown[], chunk: unknown): never {
+function refuseChunk(chunks: readonly unknown[], chunk: unknown): never {
   for (const each of chunks) if (isPromise(each)) mayBeDropped(each);
   return checkChunk(chunk) as never;
 }

@@ -28,7 +28,7 @@ const DEFAULT_LIMIT = 1024 * 1024;
  * leaves first. A promise that is never awaited does not end the process then.
  */
 export function readBytes(environ: Environ, options: ReadOptions = {}): Promise<Uint8Array> {
-  return mayBeDropped(readAll(environ, limitOf("readBytes", options)));
+  return mayBeDropped(readInput(environ, limitOf("readBytes", options)));
 }
 
 function limitOf(owner: string, options: ReadOptions): number {
@@ -36,7 +36,7 @@ function limitOf(owner: string, options: ReadOptions): number {
   return options.limit ?? DEFAULT_LIMIT;
 }
 
-async function readAll(environ: Environ, limit: number): Promise<Uint8Array> {
+async function readInput(environ: Environ, limit: number): Promise<Uint8Array> {
   const declared = declaredLength(environ);
   if (declared > limit) throw tooLarge(limit);
   const input = environ["tsgi.input"][Symbol.asyncIterator]();

@@ -3,7 +3,8 @@
 import { clientGone } from "../errors.ts";
 import { callOut, mayBeDropped } from "../promise.ts";
 
-type Step = IteratorResult<Uint8Array, undefined>;
+/** One step of reading a request body. */
+export type InputStep = IteratorResult<Uint8Array, undefined>;
 
 /** Where the chunks come from: `return` stops reading and need not wait for a `next` under way. */
 export interface InputSource {
@@ -11,7 +12,7 @@ export interface InputSource {
   return(): unknown;
 }
 
-const DONE: Step = Object.freeze({ done: true, value: undefined });
+const DONE: InputStep = Object.freeze({ done: true, value: undefined });
 
 /**
  * An input that opens its source with the first read. A failure of the source rejects with `TSGI_CLIENT_GONE`, one of
@@ -31,11 +32,11 @@ export class LateInput implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  next(): Promise<Step> {
+  next(): Promise<InputStep> {
     return mayBeDropped(this.#read());
   }
 
-  async #read(): Promise<Step> {
+  async #read(): Promise<InputStep> {
     if (this.#stopped) return DONE;
     this.#source ??= this.#open();
     try {
@@ -48,7 +49,7 @@ export class LateInput implements AsyncIterableIterator<Uint8Array> {
   }
 
   /** Stops reading at once, whatever the source still waits for. */
-  return(): Promise<Step> {
+  return(): Promise<InputStep> {
     if (!this.#stopped) {
       this.#stopped = true;
       const source = this.#source;

@@ -159,10 +159,10 @@ export async function failAfter(closing: () => unknown, error: unknown): Promise
 
 /** readBody reads a whole body and closes it. Rejects with what the body, or closing it, fails with. */
 export function readBody(body: Body): Promise<Uint8Array> {
-  return mayBeDropped(readAll(new BodyReader(body)));
+  return mayBeDropped(readChunks(new BodyReader(body)));
 }
 
-async function readAll(reader: ChunkReader): Promise<Uint8Array> {
+async function readChunks(reader: ChunkReader): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   try {
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) parts.push(toBytes(chunk));

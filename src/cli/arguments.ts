@@ -99,7 +99,7 @@ export function parseArguments(args: string[]): Arguments {
     throw new CommandError(`${JSON.stringify(positionals[rule.most])} is one argument too many; see tsgi --help`);
   }
   checkTakes(rule, flags);
-  return { action, target: target ?? defaultTarget(action), paths: paths.map(checkPath), flags };
+  return { action, target: target ?? defaultTarget(action), paths: paths.map(checkRequestPath), flags };
 }
 
 /** A module of that name does not exist: `statik` was meant to be `static`, and `serve site.ts` to be `site.ts`. */
@@ -112,7 +112,7 @@ function checkMistyped([first, ...rest]: string[]): void {
   throw new CommandError(`there is no command ${first}; did you mean: ${["tsgi", ...words].join(" ")}`);
 }
 
-function checkPath(path: string): string {
+function checkRequestPath(path: string): string {
   if (path.startsWith("/")) return path;
   throw new CommandError(`${JSON.stringify(path)} is not a path of the app; it starts with a slash`);
 }

@@ -68,7 +68,8 @@ function missingExport(file: string, wanted: string | undefined, names: string[]
 }
 
 async function callFactory(factory: unknown, name: string): Promise<unknown> {
-  if (typeof factory !== "function") throw new CommandError(`${name} is ${describe(factory)}, not a factory of an app`);
+  if (typeof factory !== "function")
+    throw new CommandError(`${name} is ${describeExport(factory)}, not a factory of an app`);
   try {
     return await factory();
   } catch (error) {
@@ -85,11 +86,11 @@ async function toApp(value: unknown, name: string, options: LoadOptions): Promis
   }
   if (found !== undefined) return found;
   throw new CommandError(
-    `${name} is ${describe(value)}, not an app; an app is a function: (environ, startResponse) => body`,
+    `${name} is ${describeExport(value)}, not an app; an app is a function: (environ, startResponse) => body`,
   );
 }
 
-function describe(value: unknown): string {
+function describeExport(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;

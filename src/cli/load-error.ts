@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { pathOf, userPlace } from "../server/stack.ts";
 
 /** Where something went wrong: a path, a line and perhaps a column. */
-interface Place {
+interface SourcePlace {
   readonly path: string;
   readonly position: string;
 }
@@ -41,16 +41,16 @@ function describeOne(error: unknown, module: string, execArgv: readonly string[]
   const transform = placeOfTransform(error);
   const place = transform?.place ?? placeOfHeading(error) ?? placeOfFrame(error) ?? locate(error, module, execArgv);
   const message = transform?.message ?? `${error.name}: ${error.message.split("\n", 1)[0]}`;
-  return message + (place === undefined ? "" : ` (${show(place)})`) + hintFor(error, place?.path ?? module);
+  return message + (place === undefined ? "" : ` (${showPlace(place)})`) + hintFor(error, place?.path ?? module);
 }
 
-function show({ path, position }: Place): string {
+function showPlace({ path, position }: SourcePlace): string {
   const short = relative(process.cwd(), path);
   return `${short.startsWith("..") || short === "" ? path : short}:${position}`;
 }
 
 /** esbuild, within tsx, names the place in the second line of its message. Its columns start at 0. */
-function placeOfTransform(error: Error): { place: Place; message: string } | undefined {
+function placeOfTransform(error: Error): { place: SourcePlace; message: string } | undefined {
   const parts = /^(.+):(\d+):(\d+): ERROR: (.*)$/m.exec(error.message);
   if (parts === null) return undefined;
   const [, path = "", line, column, message] = parts;
@@ -67,13 +67,13 @@ function realPath(path: string): string {
 }
 
 /** Node puts the place of most syntax errors into a line before the stack. */
-function placeOfHeading({ stack = "" }: Error): Place | undefined {
+function placeOfHeading({ stack = "" }: Error): SourcePlace | undefined {
   const parts = /^((?:file:\/\/|\/|[A-Za-z]:\\).*):(\d+)\n/.exec(stack);
   return parts === null ? undefined : { path: pathOf(parts[1] as string), position: parts[2] as string };
 }
 
 /** The innermost frame of the user's own code. */
-function placeOfFrame({ stack = "" }: Error): Place | undefined {
+function placeOfFrame({ stack = "" }: Error): SourcePlace | undefined {
   const place = userPlace(stack);
   return place && { path: place.path, position: `${place.line}:${place.column}` };
 }
@@ -82,7 +82,7 @@ function placeOfFrame({ stack = "" }: Error): Place | undefined {
  * Node knows the place of a syntax error in an ES module, but says it only where the error ends a process. So a second
  * process loads the module. It fails as early as this one did: before anything of an ES module runs.
  */
-function locate(error: Error, module: string, execArgv: readonly string[]): Place | undefined {
+function locate(error: Error, module: string, execArgv: readonly string[]): SourcePlace | undefined {
   if (!(error instanceof SyntaxError)) return undefined;
   const script = `import(${JSON.stringify(pathToFileURL(module).href)})`;
   const { stderr } = spawnSync(process.execPath, [...execArgv, "--input-type=module", "--eval", script], {

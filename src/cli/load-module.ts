@@ -12,10 +12,10 @@ import { describeLoadError } from "./load-error.ts";
 const EXTENSIONS = [".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs"];
 
 /** What a module exports, by name. */
-export type Exports = Readonly<Record<string, unknown>>;
+export type ModuleExports = Readonly<Record<string, unknown>>;
 
 /** loadModule gives what a module exports. Throws a `CommandError` for a missing file, and for one that does not load. */
-export async function loadModule(file: string): Promise<Exports> {
+export async function loadModule(file: string): Promise<ModuleExports> {
   const path = resolve(file);
   if (!existsSync(path)) {
     const meant = EXTENSIONS.map((extension) => file + extension).find((name) => existsSync(name));
@@ -29,7 +29,7 @@ export async function loadModule(file: string): Promise<Exports> {
   const loader = /^\.[mc]?tsx?$/.test(extname(path)) ? typeScriptLoader(file, path) : undefined;
   try {
     if (loader !== undefined) await import(loader);
-    return exportsOf((await import(pathToFileURL(path).href)) as Exports);
+    return exportsOf((await import(pathToFileURL(path).href)) as ModuleExports);
   } catch (error) {
     const execArgv = loader === undefined ? [] : ["--import", loader];
     throw new CommandError(`${file} cannot be loaded: ${describeLoadError(error, path, execArgv)}`);
@@ -64,7 +64,7 @@ function resolveTsx(from: string): string | undefined {
  * The exports of a module. Those of a CommonJS one may all be members of its default: Node finds the names of simple
  * assignments only.
  */
-function exportsOf(module: Exports): Exports {
+function exportsOf(module: ModuleExports): ModuleExports {
   const inner = module.default;
   if (!isPlainObject(inner) || isServable(inner)) return module;
   const isCommonJs = Object.keys(module).every(
@@ -73,7 +73,7 @@ function exportsOf(module: Exports): Exports {
   return isCommonJs ? inner : module;
 }
 
-function isPlainObject(value: unknown): value is Exports {
+function isPlainObject(value: unknown): value is ModuleExports {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -28,13 +28,13 @@ export function mountPoints(app: App): string[] {
 
 /** A path that a key matches, without a slash at its end: `/users/x` for `/users/:id`. */
 function examplePath(key: string): string {
-  return key === "" ? "" : textOf(parse(key).tokens).replace(/\/$/, "");
+  return key === "" ? "" : renderTokens(parse(key).tokens).replace(/\/$/, "");
 }
 
-function textOf(tokens: readonly Token[]): string {
+function renderTokens(tokens: readonly Token[]): string {
   return tokens
     .map((token) => {
-      if (token.type === "group") return textOf(token.tokens);
+      if (token.type === "group") return renderTokens(token.tokens);
       return token.type === "text" ? token.value : "x";
     })
     .join("");

@@ -52,7 +52,7 @@ export function withInterfaceHint(options: ServeCommandOptions, name: string): S
 export async function serveUntilSignal(app: App, title: string, options: ServeCommandOptions): Promise<number> {
   const { verbose, quiet, open } = options;
   if (verbose) printExchanges(process.stdout);
-  const server = await start(options.serve.development || verbose ? traceRequests(app) : app, options.serve);
+  const server = await startServer(options.serve.development || verbose ? traceRequests(app) : app, options.serve);
   reportStrayErrors(process.stderr, () => openRequests(server));
   const [local, ...network] = addressesOf(server.url);
   const lines = [`serving ${title} on ${local}`, ...network.map((address) => `on the network: ${address}`)];
@@ -83,7 +83,7 @@ function closeOnSignal(server: Server, onClose: (signal: string) => void): Promi
   });
 }
 
-async function start(app: App, options: ServeOptions): Promise<Server> {
+async function startServer(app: App, options: ServeOptions): Promise<Server> {
   try {
     return await serve(app, options);
   } catch (error) {

@@ -25,14 +25,14 @@ export function printExchanges(out: { write(text: string): void }): void {
     const { response } = message as { response: Printed };
     const { socket } = response.req;
     // Node clears it when the client leaves.
-    const peer = peerOf(socket);
+    const peer = describePeer(socket);
     response.once("close", () => print(peer, requestLines(response), responseLines(response)));
   });
   subscribe(REFUSED, (message) => {
     const { socket, status, received } = message as Refusal;
     const lines = received === undefined ? [] : Buffer.from(received).toString("latin1").split(/\r?\n/, MOST_LINES);
     print(
-      peerOf(socket),
+      describePeer(socket),
       lines.map((line) => `< ${line}`),
       [`> HTTP/1.1 ${status}`, ">"],
     );
@@ -44,7 +44,7 @@ export function printExchanges(out: { write(text: string): void }): void {
   }
 }
 
-function peerOf(socket: Socket): string {
+function describePeer(socket: Socket): string {
   return socket.remoteAddress ?? "a local client";
 }
 

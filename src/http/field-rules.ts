@@ -73,7 +73,7 @@ export function takeHeaders(headers: HeaderList): CheckedHeaders {
   const known = prepared.get(headers);
   if (known !== undefined) return known;
   const list: [name: string, value: string][] = [];
-  return { list, contentLength: check(headers, list) };
+  return { list, contentLength: checkLines(headers, list) };
 }
 
 /**
@@ -83,14 +83,14 @@ export function takeHeaders(headers: HeaderList): CheckedHeaders {
  * connection-specific header (§7.6.1).
  */
 export function checkHeaders(headers: HeaderList): number {
-  return prepared.get(headers)?.contentLength ?? check(headers, undefined);
+  return prepared.get(headers)?.contentLength ?? checkLines(headers, undefined);
 }
 
 const PLAIN = 0;
 const LENGTH = 1;
 const names = new BoundedMap<string, typeof PLAIN | typeof LENGTH>(1000);
 
-function check(headers: HeaderList, copy: [name: string, value: string][] | undefined): number {
+function checkLines(headers: HeaderList, copy: [name: string, value: string][] | undefined): number {
   if (!Array.isArray(headers)) {
     throw badHeader("headers are not a list", 'Pass pairs: [["Content-Type", "text/html"]].');
   }

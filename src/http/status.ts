@@ -21,13 +21,13 @@ const known = new BoundedMap<string, Status>(1000);
  * to 599, a space and a reason phrase of Latin-1 (RFC 9110 §15, RFC 9112 §4). An informational response is `exchange.inform`'s.
  */
 export function parseStatus(line: StatusLine): Status {
-  return known.get(line) ?? parse(line);
+  return known.get(line) ?? parseLine(line);
 }
 
-function parse(line: unknown): Status {
+function parseLine(line: unknown): Status {
   const parts = typeof line === "string" ? /^([2-5]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/.exec(line) : null;
   if (parts === null) {
-    throw new TsgiError("TSGI_BAD_STATUS", `${show(line)} is not a status line`, {
+    throw new TsgiError("TSGI_BAD_STATUS", `${showLine(line)} is not a status line`, {
       hint: 'Write three digits from 200 to 599, a space and a reason: "200 OK".',
     });
   }
@@ -38,7 +38,7 @@ function parse(line: unknown): Status {
   return status;
 }
 
-function show(line: unknown): string {
+function showLine(line: unknown): string {
   return typeof line === "string" ? JSON.stringify(line) : `a value of type ${typeof line}`;
 }
 

@@ -82,9 +82,9 @@ function compileTokens(key: string, options: PatternOptions): Pattern {
   try {
     const { tokens } = parse(key, { encodePath: (text) => canonicalText(text, key, code) });
     const [first = [], ...others] = sequencesOf(tokens, key);
-    if (others.length === 0 && first.every(isText)) return literalPattern(textOf(first, "x"), key, options);
+    if (others.length === 0 && first.every(isText)) return literalPattern(renderSequence(first, "x"), key, options);
     const sequences = [first, ...others].map(withoutTrailingSlash);
-    if (!sequences.every(isCanonical)) {
+    if (!sequences.every(isCanonicalSequence)) {
       throw new TsgiError(code, `${JSON.stringify(key)} matches no canonical path`, {
         hint: "Leave out empty and dot segments, and put the slash into the group: {/:name}.",
       });
@@ -166,18 +166,18 @@ const WILDCARD = "\u0002";
 
 /** The shape of what a sequence matches, its segments between delimiters and counted from its start or its end. */
 export function shapeOf(sequence: Sequence, delimiter: string, from: "start" | "end" = "start"): Shape {
-  const text = textOf(sequence, PARAMETER, WILDCARD);
+  const text = renderSequence(sequence, PARAMETER, WILDCARD);
   const all = (text.startsWith(delimiter) ? text.slice(1) : text).split(delimiter);
   if (from === "end") all.reverse();
   const wildcard = all.findIndex((segment) => segment.includes(WILDCARD));
   const segments = text === "" ? [] : wildcard < 0 ? all : all.slice(0, wildcard);
   return {
-    segments: segments.map((segment) => (isLiteral(segment) ? segment : undefined)),
-    later: wildcard < 0 ? undefined : all.slice(wildcard + 1).filter(isLiteral),
+    segments: segments.map((segment) => (isLiteralSegment(segment) ? segment : undefined)),
+    later: wildcard < 0 ? undefined : all.slice(wildcard + 1).filter(isLiteralSegment),
   };
 }
 
-function isLiteral(segment: string): boolean {
+function isLiteralSegment(segment: string): boolean {
   return !segment.includes(PARAMETER) && !segment.includes(WILDCARD);
 }
 
@@ -220,7 +220,7 @@ function isText(token: Token): token is Text {
 }
 
 /** The text of a sequence with something in the place of each parameter. */
-function textOf(sequence: Sequence, parameter: string, wildcard: string = parameter): string {
+function renderSequence(sequence: Sequence, parameter: string, wildcard: string = parameter): string {
   return sequence
     .map((token) => (isText(token) ? token.value : token.type === "wildcard" ? wildcard : parameter))
     .join("");
@@ -233,8 +233,8 @@ function withoutTrailingSlash(sequence: Sequence): Sequence {
   return value === "" ? sequence.slice(0, -1) : [...sequence.slice(0, -1), { type: "text", value }];
 }
 
-function isCanonical(sequence: Sequence): boolean {
-  const path = textOf(sequence, "x");
+function isCanonicalSequence(sequence: Sequence): boolean {
+  const path = renderSequence(sequence, "x");
   return path === "" || canonicalPath(path) === path;
 }
 

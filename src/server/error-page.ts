@@ -67,10 +67,10 @@ function markFrame(line: string): string {
 }
 
 function environRow([key, value]: [key: string, value: unknown]): string {
-  return `<tr><th>${escapeHtml(key)}<td>${escapeHtml(show(value))}`;
+  return `<tr><th>${escapeHtml(key)}<td>${escapeHtml(showValue(value))}`;
 }
 
-function show(value: unknown): string {
+function showValue(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "object" && value !== null && !isPlain(value)) {
     return `[${value.constructor?.name || "object"}]`;

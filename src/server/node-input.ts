@@ -1,13 +1,13 @@
 /** The body of a Node request as `tsgi.input`: read on demand, with back-pressure. */
 
+import type { InputStep } from "../body/late-input.ts";
 import { TsgiError } from "../errors.ts";
 import { mayBeDropped } from "../promise.ts";
 import type { BodyConsumer, LeanRequest } from "./lean-request.ts";
 
-type Step = IteratorResult<Uint8Array, undefined>;
-type Waiter = { resolve(step: Step): void; reject(error: unknown): void };
+type Waiter = { resolve(step: InputStep): void; reject(error: unknown): void };
 
-const DONE: Step = Object.freeze({ done: true, value: undefined });
+const DONE: InputStep = Object.freeze({ done: true, value: undefined });
 
 /**
  * NodeInput reads the body of one request. What has arrived stays readable, also when the client has left and after the
@@ -18,7 +18,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   readonly #onFirstRead: (() => void) | undefined;
   readonly #queue: Uint8Array[] = [];
   #waiter: Waiter | undefined;
-  #promise: Promise<Step> | undefined;
+  #promise: Promise<InputStep> | undefined;
   #error: TsgiError | undefined;
   /** How many bytes are still to come; infinite for a body without a declared length. */
   #left: number;
@@ -39,10 +39,10 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
     return this;
   }
 
-  next(): Promise<Step> {
+  next(): Promise<InputStep> {
     if (this.#waiter !== undefined) {
       const again = () => this.next();
-      return mayBeDropped((this.#promise as Promise<Step>).then(again, again));
+      return mayBeDropped((this.#promise as Promise<InputStep>).then(again, again));
     }
     if (!this.#started && !this.#dropped) this.#start();
     const chunk = this.#queue.shift();
@@ -52,7 +52,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
     }
     if (this.#dropped || (this.#left === 0 && !this.#isIncomplete)) return Promise.resolve(DONE);
     if (this.#error !== undefined) return mayBeDropped(Promise.reject(this.#error));
-    if (this.#discard !== undefined) return mayBeDropped(Promise.reject(responseOver()));
+    if (this.#discard !== undefined) return mayBeDropped(Promise.reject(bodyDiscarded()));
     this.#promise = new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });
@@ -60,7 +60,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   }
 
   /** Stops reading; what is left of the body is discarded once the response has been sent. */
-  return(): Promise<Step> {
+  return(): Promise<InputStep> {
     this.#dropped = true;
     this.#queue.length = 0;
     this.#settle()?.resolve(DONE);
@@ -114,7 +114,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   discard(limit: number, onExcess: () => void): void {
     if (this.#discard !== undefined) return;
     this.#discard = { left: limit, onExcess };
-    this.#reject(responseOver());
+    this.#reject(bodyDiscarded());
     // Reading on discards; what has arrived by now stays.
     if (!this.#started) this.#start();
     this.#request.pipeTo(this);
@@ -145,7 +145,7 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   #reject(error: TsgiError): void {
     const waiter = this.#settle();
     if (waiter === undefined) return;
-    mayBeDropped(this.#promise as Promise<Step>);
+    mayBeDropped(this.#promise as Promise<InputStep>);
     waiter.reject(error);
   }
 
@@ -156,6 +156,6 @@ export class NodeInput implements AsyncIterableIterator<Uint8Array>, BodyConsume
   }
 }
 
-function responseOver(): TsgiError {
+function bodyDiscarded(): TsgiError {
   return new TsgiError("TSGI_RESPONSE_OVER", "the response ended before the request body was read");
 }

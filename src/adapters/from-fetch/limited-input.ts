@@ -1,10 +1,9 @@
 /** A request body of unknown length with a limit. */
 
 import { declaredLength, tooLarge } from "../../body/input.ts";
+import type { InputStep } from "../../body/late-input.ts";
 import type { Environ } from "../../gateway.ts";
 import { mayBeDropped } from "../../promise.ts";
-
-type Step = IteratorResult<Uint8Array, undefined>;
 
 /** Gives the bytes of an input up to a limit; beyond it rejects with `TSGI_BODY_TOO_LARGE`, and remembers that. */
 export class LimitedInput implements AsyncIterableIterator<Uint8Array> {
@@ -23,11 +22,11 @@ export class LimitedInput implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  next(): Promise<Step> {
+  next(): Promise<InputStep> {
     return mayBeDropped(this.#read());
   }
 
-  async #read(): Promise<Step> {
+  async #read(): Promise<InputStep> {
     if (this.exceeded) throw tooLarge(this.limit);
     this.#iterator ??= this.#input[Symbol.asyncIterator]();
     const step = await this.#iterator.next();
@@ -39,7 +38,7 @@ export class LimitedInput implements AsyncIterableIterator<Uint8Array> {
     throw tooLarge(this.limit);
   }
 
-  async return(): Promise<Step> {
+  async return(): Promise<InputStep> {
     this.#iterator ??= this.#input[Symbol.asyncIterator]();
     await this.#iterator.return?.();
     return { done: true, value: undefined };

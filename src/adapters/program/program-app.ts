@@ -83,7 +83,7 @@ export function programApp({ name, limit: [most, option], start }: ProgramSetup,
       errors.write(`${name}: ${error.message}\n`);
       return text(`${error.status.slice(4)}\n`, { status: error.status })(environ, startResponse);
     }
-    return send(response, run, startResponse);
+    return sendOutput(response, run, startResponse);
   };
 
   /** Starts a run on the place that the request has acquired, which is released when the run is over. */
@@ -102,7 +102,7 @@ export function programApp({ name, limit: [most, option], start }: ProgramSetup,
 const notFound: App = text("Not Found\n", { status: "404 Not Found" });
 
 /** A program whose output is not read would wait for ever, so it is ended where its response is refused. */
-function send([head, output]: [ProgramHead, ProgramOutput], run: ProgramRun, startResponse: StartResponse): Body {
+function sendOutput([head, output]: [ProgramHead, ProgramOutput], run: ProgramRun, startResponse: StartResponse): Body {
   try {
     startResponse(head.status, head.headers);
   } catch (error) {

@@ -39,7 +39,7 @@ export async function makeVariant({ path, isText, encoding }: Job, thread: Threa
   const temporary = new TemporaryFile(dirname(path));
   try {
     await thread.compress({ path, size, isText, encoding, descriptor: temporary.descriptor });
-    if (versionOf(await lstat(path, { bigint: true })) !== versionOf(before)) throw changed();
+    if (versionOf(await lstat(path, { bigint: true })) !== versionOf(before)) throw fileChanged();
     const after = temporary.size;
     if (after >= size) {
       await rm(variantPath(path, encoding), { force: true });
@@ -59,10 +59,10 @@ async function statsOfStill(path: string): Promise<BigIntStats> {
     await sleep(TICK);
     stats = await lstat(path, { bigint: true });
   }
-  if (!stats.isFile() || isJustWritten(stats)) throw changed();
+  if (!stats.isFile() || isJustWritten(stats)) throw fileChanged();
   return stats;
 }
 
-function changed(): Error {
+function fileChanged(): Error {
   return new Error("the file was changed while it was compressed");
 }

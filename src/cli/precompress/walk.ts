@@ -15,7 +15,7 @@ const NAMES = { dotfiles: false, windows: process.platform === "win32" };
 export async function* walk(root: string, report: (text: string) => void): AsyncGenerator<string> {
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of await entriesOf(folder, report)) {
+    for (const entry of await readEntries(folder, report)) {
       if (!mayName(entry.name, folder === root, NAMES)) continue;
       if (entry.isDirectory()) folders.push(join(folder, entry.name));
       else if (entry.isFile()) yield join(folder, entry.name);
@@ -23,7 +23,7 @@ export async function* walk(root: string, report: (text: string) => void): Async
   }
 }
 
-async function entriesOf(folder: string, report: (text: string) => void): Promise<Dirent[]> {
+async function readEntries(folder: string, report: (text: string) => void): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
