@@ -41,7 +41,7 @@ test("stack: options are demanded exactly where the middleware does", () => {
   assert.equal(typeof types, "function");
 });
 
-test("stack: what is no middleware and what is no app throw at once", () => {
+test("stack: what is not a middleware and what is not an app throw at once", () => {
   assert.throws(() => stack().use("x" as never), { code: "TSGI_NO_MIDDLEWARE" });
   assert.throws(() => stack().run({} as App), { code: "TSGI_NO_APP" });
 });

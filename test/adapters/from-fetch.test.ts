@@ -118,7 +118,7 @@ for (const [what, handler] of [
   ],
   ["a takeover", () => ({ status: 101, headers: [], body: null })],
 ] as unknown as [string, FetchHandler][]) {
-  test(`fromFetch: ${what} is no response`, async () => {
+  test(`fromFetch: ${what} is not a response`, async () => {
     await assert.rejects(seen(handler), { code: "TSGI_BAD_RESPONSE" });
   });
 }
@@ -432,7 +432,7 @@ test("fromFetch: reads that a handler does not await end nothing when the client
   }
 });
 
-test("fromFetch: what is no handler is refused", () => {
+test("fromFetch: what is not a handler is refused", () => {
   for (const wrong of [undefined, null, {}, "x", { fetch: 1 }]) {
     assert.throws(() => fromFetch(wrong as unknown as FetchHandler), { code: "TSGI_NO_APP" });
   }

@@ -31,7 +31,7 @@ test("innermost: nothing is noted where nothing is traced", async () => {
   assert.equal(innermostOf(outer), outer);
 });
 
-test("innermost: what is noted is no part of the state that apps see", async () => {
+test("innermost: what is noted is not part of the state that apps see", async () => {
   const outer = await outerEnviron();
   traceInnermost(outer);
   assert.deepEqual({ ...outer["tsgi.state"] }, {});

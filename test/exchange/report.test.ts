@@ -46,7 +46,7 @@ for (const [what, report] of [
   });
 }
 
-test("writeError: a log that fails is no error of the request", async () => {
+test("writeError: a log that fails is not an error of the request", async () => {
   const [environ] = logged({});
   for (const write of [
     () => {

@@ -18,10 +18,10 @@ for (const [what, headers] of [
   ["a carriage return in a value", [["X", "a\rb"]]],
   ["a NUL in a value", [["X", "a\0b"]]],
   ["a character beyond Latin-1", [["X", "€"]]],
-  ["a value that is no string", [["X", 1]]],
+  ["a value that is not a string", [["X", 1]]],
   ["a space in a name", [["X Y", "a"]]],
   ["an empty name", [["", "a"]]],
-  ["a line that is no pair", [["X"]]],
+  ["a line that is not a pair", [["X"]]],
   ["no list", { X: "a" }],
   ["a malformed length", [["Content-Length", "-1"]]],
   [
@@ -55,7 +55,7 @@ for (const name of ["Connection", "keep-alive", "TRANSFER-ENCODING", "Upgrade", 
 }
 
 for (const status of ["OK", "200", "200OK", "99 Low", "100 Continue", "2000 OK", "200 O\nK", "", 200]) {
-  test(`rule 1: ${JSON.stringify(status)} is no status`, async () => {
+  test(`rule 1: ${JSON.stringify(status)} is not a status`, async () => {
     const app: App = (_environ, startResponse) => void startResponse(status as "200 OK", []);
     await assert.rejects(request(app, "/", { lint: false }), { code: "TSGI_BAD_STATUS" });
   });
@@ -252,7 +252,7 @@ test("rule 5: a chunk that is none finishes the generator", async () => {
   assert.equal(finished, 1);
 });
 
-test("rule 5: the signal is aborted before return waits behind a pending next", async () => {
+test("rule 5: the signal is aborted before return waits for a pending next", async () => {
   const events: string[] = [];
   const app: App = async function* (environ, startResponse) {
     const { signal } = environ["tsgi.exchange"];

@@ -111,12 +111,12 @@ function ofItty(): App {
   );
 }
 
-/** A site of each framework with a secret at `/admin/secret.txt`, which it serves to whoever asks. */
+/** A site of each framework with a secret at `/admin/secret.txt`, which it serves to every client. */
 const SITES: Readonly<Record<string, App>> = {
   "a careless listener": fromNode(careless),
   Express: ofExpress(),
   "express.static": fromNode(express().use(express.static(files))),
-  // Its `use("/admin")` takes `/admin.x` too, which is no spelling of `/admin` but a rule of its own.
+  // Its `use("/admin")` takes `/admin.x` too, which is not a spelling of `/admin` but a rule of its own.
   Connect: fromNode(connect().use("/admin/secret.txt", (_request, response) => void response.end(SECRET))),
   "serve-static": fromNode(connect().use(serveStatic(files))),
   Koa: ofKoa(),
@@ -254,7 +254,7 @@ test("guard: no request in absolute form reaches a secret", async (t) => {
   }
 });
 
-/** `/admin/secret.txt` and `/staff/keys.txt` in letters that are the same to whoever folds case. */
+/** `/admin/secret.txt` and `/staff/keys.txt` in letters that are the same if case is folded. */
 const FOLDED = [
   "/ADMIN/secret.txt",
   "/Admin/secret.txt",

@@ -47,7 +47,7 @@ test("cascade: an error is an answer", async () => {
   await assert.rejects(request(cascade([broken, text("x")]), "/"), /broken/);
 });
 
-test("cascade: an empty list and what is no app throw when the app is built", () => {
+test("cascade: an empty list and what is not an app throw when the app is built", () => {
   assert.throws(() => cascade([]), { code: "TSGI_NO_APP" });
   assert.throws(() => cascade([notFound, 1 as unknown as App]), { code: "TSGI_NO_APP" });
 });

@@ -242,7 +242,7 @@ for (const [what, mounts] of [
   });
 }
 
-test("dispatcher: a value or a fallback that is no app throws when the app is built", () => {
+test("dispatcher: a value or a fallback that is not an app throws when the app is built", () => {
   assert.throws(() => dispatcher(notFound, { "/a": {} as App }), { code: "TSGI_NO_APP" });
   assert.throws(() => dispatcher(undefined as unknown as App, {}), { code: "TSGI_NO_APP" });
 });

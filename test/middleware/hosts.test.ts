@@ -179,7 +179,7 @@ for (const [what, table] of [
   });
 }
 
-test("hosts: a value or a fallback that is no app throws when the app is built", () => {
+test("hosts: a value or a fallback that is not an app throws when the app is built", () => {
   assert.throws(() => hosts(notFound, { "a.example": "x" as unknown as App }), { code: "TSGI_NO_APP" });
   assert.throws(() => hosts({} as App, {}), { code: "TSGI_NO_APP" });
 });

@@ -80,7 +80,7 @@ for (const [what, code, app, options] of [
     },
   ],
   [
-    "an error text that is no string",
+    "an error text that is not a string",
     "ERRORS",
     (environ, start) => {
       environ["tsgi.errors"].write(1 as never);
@@ -127,7 +127,7 @@ for (const [what, environ] of [
   ["a path that is not canonical", { PATH_INFO: "/%61" }],
   ["a path with a dot segment", { PATH_INFO: "/a/../b" }],
   ["an asterisk for GET", { PATH_INFO: "*" }],
-  ["a length that is no number", { CONTENT_LENGTH: "x" }],
+  ["a length that is not a number", { CONTENT_LENGTH: "x" }],
   ["a header key in small letters", { HTTP_x: "a" }],
   ["a content type among the headers", { HTTP_CONTENT_TYPE: "a" }],
   ["a header that is a list", { HTTP_X: ["a"] }],

@@ -195,6 +195,6 @@ for (const [what, routes] of [
   });
 }
 
-test("router: a value that is no app throws when the app is built", () => {
+test("router: a value that is not an app throws when the app is built", () => {
   assert.throws(() => router(notFound, { "GET /": "text" as unknown as App }), { code: "TSGI_NO_APP" });
 });

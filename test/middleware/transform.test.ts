@@ -512,7 +512,7 @@ const USES: [string, (app: App) => Promise<unknown>][] = [
       ),
   ],
   ["when the change takes a while", async (app) => assert.equal(await bodyOf(transform(app, patient), "/"), "ab")],
-  ["behind a second transform", async (app) => bodyOf(transform(transform(app, upper), upper), "/")],
+  ["after a second transform", async (app) => bodyOf(transform(transform(app, upper), upper), "/")],
   [
     "when the new head is malformed",
     async (app) => {
@@ -714,7 +714,7 @@ test("transform: an app that answers again once its response was taken gets its 
   await assert.rejects(response.text(), { message: "late" });
 });
 
-test("transform: a change that is no function throws when the app is built", () => {
+test("transform: a change that is not a function throws when the app is built", () => {
   assert.throws(() => transform(html(""), "upper" as never), { code: "TSGI_BAD_CHANGE" });
 });
 

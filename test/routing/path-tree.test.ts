@@ -102,7 +102,7 @@ test("PathTree: a pattern with groups is found once, by any of its shapes", () =
   assert.deepEqual(found(tree, "/x"), [undefined, 0]);
 });
 
-test("PathTree: an empty segment is no parameter", () => {
+test("PathTree: an empty segment is not a parameter", () => {
   assert.deepEqual(found(treeOf("/:a", "/:a/b"), "//b"), [undefined, 0]);
 });
 

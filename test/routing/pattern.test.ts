@@ -139,7 +139,7 @@ for (const key of [
   });
 }
 
-test("compilePattern: what is no string throws", () => {
+test("compilePattern: what is not a string throws", () => {
   assert.throws(() => compile(undefined as unknown as string), { code: "TSGI_BAD_MOUNT" });
 });
 

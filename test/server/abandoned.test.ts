@@ -63,7 +63,7 @@ async function abandon(port: number, random: () => number): Promise<void> {
 }
 
 test("abandoned: connections left at random moments leave no descriptor and no body", async (t) => {
-  // A client that left behind a body that nobody reads is noticed when the time for the whole request is over.
+  // A client that left after a body that is not read is noticed when the time for the whole request is over.
   const { line, ask } = await fixture(t, "streams.ts", ["2000"]);
   const port = Number(await line());
   const before = JSON.parse(await ask("state")) as State;

@@ -48,7 +48,7 @@ const leave: [string, (client: RawClient) => void][] = [
 ];
 
 for (const [how, go] of leave) {
-  test(`departures: a client that ${how} before it said anything is no error`, async (t) => {
+  test(`departures: a client that ${how} before it said anything is not an error`, async (t) => {
     const { log, connect } = await start(t, hello);
     go(await connect());
     await aWhile();
@@ -56,7 +56,7 @@ for (const [how, go] of leave) {
     assert.deepEqual(log, []);
   });
 
-  test(`departures: a client that ${how} amid a head is no error`, async (t) => {
+  test(`departures: a client that ${how} amid a head is not an error`, async (t) => {
     const { log, connect } = await start(t, () => assert.fail("the app was called"));
     const client = await connect();
     client.send("GET / HTTP/1.1\r\nHo");
@@ -168,7 +168,7 @@ test("departures: a body that arrived whole is readable after the client has lef
   assert.deepEqual(codes, ["waiting", "waiting", "3 bytes", "3 bytes"]);
 });
 
-test("departures: a read that goes on behind the response is told, not given half a body", async (t) => {
+test("departures: a read that goes on after the response is told, not given half a body", async (t) => {
   const codes: string[] = [];
   const { connect } = await start(t, (environ, startResponse) => {
     if (environ.REQUEST_METHOD === "POST") {

@@ -152,7 +152,7 @@ Connection: close
   assert.equal(await client.get("/%", "Accept: text/html").all(), expected);
 });
 
-test("error page: an error after the first chunk is no page", async (t) => {
+test("error page: an error after the first chunk is not a page", async (t) => {
   const { connect } = await start(
     t,
     (_environ, startResponse) => {

@@ -175,7 +175,7 @@ test("limits: the last request that a connection may carry says so", async (t) =
   assert.equal(await client.get("/").get("/never").all(), HELLO + last);
 });
 
-test("limits: no limit is no limit", async (t) => {
+test("limits: 0 means no limit", async (t) => {
   const { connect } = await start(t, echo, {
     headersTimeout: 0,
     requestTimeout: 0,

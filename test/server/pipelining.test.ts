@@ -70,7 +70,7 @@ test("pipelining: a finished response leaves the body of the next request alone"
   assert.equal(await client.send("def").until("abcdef"), answer("/slow") + answer("abcdef"));
 });
 
-test("pipelining: garbage gets its 400 behind the responses to what came before it", async (t) => {
+test("pipelining: garbage gets its 400 after the responses to what came before it", async (t) => {
   const { app, open, calls } = gated();
   const { log, connect } = await start(t, app);
   const client = await connect();
@@ -85,7 +85,7 @@ test("pipelining: garbage gets its 400 behind the responses to what came before 
   assert.deepEqual(log, []);
 });
 
-test("pipelining: a malformed target ends the connection behind the responses before it", async (t) => {
+test("pipelining: a malformed target ends the connection after the responses before it", async (t) => {
   const { app, open, calls } = gated();
   const client = await (await start(t, app)).connect();
   client.get("/slow").get("/%zz").get("/never");
@@ -95,7 +95,7 @@ test("pipelining: a malformed target ends the connection behind the responses be
   assert.deepEqual(calls, ["/slow"]);
 });
 
-test("pipelining: CONNECT gets its 501 behind the responses to what came before it", async (t) => {
+test("pipelining: CONNECT gets its 501 after the responses to what came before it", async (t) => {
   const { app, open, calls } = gated();
   const client = await (await start(t, app)).connect();
   client.get("/slow").send("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n");

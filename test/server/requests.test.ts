@@ -121,7 +121,7 @@ test("requests: a hundred header lines are answered, one more is a 431", async (
   assert.equal(await client.send(withLines(101)).all(), lastResponse("431 Request Header Fields Too Large"));
 });
 
-test("requests: maxHeadersCount 0 is no limit, and the app gets every line", async (t) => {
+test("requests: maxHeadersCount 0 means no limit, and the app gets every line", async (t) => {
   let environ: Environ | undefined;
   const { connect } = await start(
     t,
@@ -193,7 +193,7 @@ for (const [what, bytes, status = "400 Bad Request"] of [
   ["no request line", "hello\r\n\r\n"],
   ["a space in the target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["an unknown version", "GET / HTTP/7.1\r\nHost: a\r\n\r\n"],
-  ["a method that is no token", "G\u00c4T / HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["a method that is not a token", "G\u00c4T / HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["a header name with a space", "GET / HTTP/1.1\r\nHost: a\r\nX Y: 1\r\n\r\n"],
   ["a space before the colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n"],
   ["a control in a header", "GET / HTTP/1.1\r\nHost: a\r\nX: \u0001\r\n\r\n"],
@@ -240,7 +240,7 @@ for (const [what, bytes, status = "400 Bad Request"] of [
   ["a Host with a space", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"],
   ["a Host with a user", "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"],
   ["a Host with two ports", "GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n"],
-  ["a Host that is no address", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"],
+  ["a Host that is not an address", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"],
   ["a Host of bytes beyond ASCII", "GET / HTTP/1.1\r\nHost: \u00e9\r\n\r\n"],
   ["a target with a user", "GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n"],
   ["a malformed Host beside an absolute target", "GET http://a/ HTTP/1.1\r\nHost: a/b\r\n\r\n"],
@@ -306,7 +306,7 @@ test("requests: a malformed chunk fails the read, and the client gets 400", asyn
   assert.deepEqual(log, []);
 });
 
-test("requests: a malformed chunk behind a body that nobody reads does not touch the answer", async (t) => {
+test("requests: a malformed chunk after a body that is not read does not touch the answer", async (t) => {
   const { connect } = await start(t, async (environ, startResponse) => {
     await aWhile();
     return hello(environ, startResponse);
@@ -334,7 +334,7 @@ test("requests: the head may be as large as the options say", async (t) => {
   assert.equal(await client.until("hello"), HELLO);
 });
 
-test("requests: no limit for the head is no limit", async (t) => {
+test("requests: a maxHeaderSize of 0 means no limit", async (t) => {
   const { connect } = await start(t, hello, { maxHeaderSize: 0 });
   const client = await connect();
   client.get("/", `X: ${"x".repeat(200_000)}`);
@@ -371,7 +371,7 @@ test("requests: a final answer instead of 100 Continue ends the connection", asy
   assert.equal(client.end, "end");
 });
 
-test("requests: an expectation in HTTP/1.0 is no expectation", async (t) => {
+test("requests: an expectation in HTTP/1.0 is not an expectation", async (t) => {
   const { connect } = await start(t, echo);
   const client = await connect();
   client.send("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");

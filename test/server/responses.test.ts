@@ -407,14 +407,14 @@ for (const [what, app, status = "500 Internal Server Error"] of [
   ],
   ["never calls startResponse", () => "secret"],
   [
-    "returns what is no body",
+    "returns what is not a body",
     (_environ, startResponse) => {
       startResponse("200 OK", []);
       return 5 as never;
     },
   ],
   [
-    "returns an array with what is no chunk",
+    "returns an array with what is not a chunk",
     (_environ, startResponse) => {
       startResponse("200 OK", []);
       return ["a", 5] as never;

@@ -46,7 +46,7 @@ export class Command {
     { node = process.execPath, cli = ownCli }: CommandOptions = {},
   ) {
     this.#folder = folder;
-    // Variables of whoever runs the tests must not say where to listen.
+    // Variables of the shell that runs the tests must not say where to listen.
     this.#environment = { ...process.env, HOST: "", PORT: "", ...environment };
     this.#program = [node, cli];
   }

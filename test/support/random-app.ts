@@ -1,4 +1,4 @@
-/** Random apps, each with what a client has to get of it, told by its plan alone. */
+/** Random apps, each with the response that a client has to get, computed from its plan alone. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";

@@ -67,7 +67,7 @@ Content-Length: ${status.length + 1}
 ${status}`).concat("\n");
 }
 
-/** The same answer, where the connection's end was written behind the headers. */
+/** The same answer, where the connection's end was written after the headers. */
 export function lastResponse(status: string): string {
   return wire(`HTTP/1.1 ${status}
 Content-Type: text/plain; charset=utf-8

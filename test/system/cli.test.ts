@@ -35,7 +35,7 @@ for (const [what, args, message] of [
     "no-app.mjs exports no app; it has other. Name one: tsgi no-app.mjs:other",
   ],
   [
-    "an export that is no app",
+    "an export that is not an app",
     ["site.mjs:number"],
     "site.mjs:number is a number, not an app; an app is a function: (environ, startResponse) => body",
   ],

@@ -272,7 +272,7 @@ const CASES: [title: string, make: Make, expected?: unknown][] = [
   ["a DataView", async (Response) => new Response(new DataView(new Uint8Array([97]).buffer)).text(), "a"],
   ["half a surrogate pair", async (Response) => new Response("\ud800").text(), "\ufffd"],
   ["an object is its text", async (Response) => new Response(odd({})).text(), "[object Object]"],
-  ["a symbol is no body", (Response) => new Response(odd(Symbol("a"))), "throws TypeError"],
+  ["a symbol is not a body", (Response) => new Response(odd(Symbol("a"))), "throws TypeError"],
   ["a byte order mark is dropped", async (Response) => new Response("\ufeffa").text(), "a"],
   ["JSON that is malformed", (Response) => new Response("{").json(), "throws SyntaxError"],
   [

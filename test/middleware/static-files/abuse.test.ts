@@ -42,7 +42,7 @@ for (const [advisory, what, range, status, length] of [
   ["Starlette CVE-2025-62727", "ranges that stay apart are the whole", `bytes=${inARow(1000, 90)}`, 200, SIZE],
   ["aiohttp CVE-2025-69225", "only digits are digits", "bytes=\xd9\xa1-\xd9\xa2", 200, SIZE],
   ["actix-files", "an empty range is none", "", 200, SIZE],
-  ["@hapi/ammo, turtle.io", "a range is no object's property", "bytes=__proto__-constructor", 200, SIZE],
+  ["@hapi/ammo, turtle.io", "a range is not an object's property", "bytes=__proto__-constructor", 200, SIZE],
 ] as const) {
   test(`${advisory}: ${what}`, async (t) => {
     for (const options of [{}, { memory: false }] as const) {
@@ -121,7 +121,7 @@ for (const [advisory, what, target, status] of [
   ["actix-files panic", "a single dot", "/./a.txt", 200],
   ["actix-files panic", "a drive and a dot", "/./c:/./x", 404],
   ["send #70", "half an escape", "/%E0%A4%A", 400],
-  ["serve-static #63", "an escape that is no text", "/%E0%A4", 404],
+  ["serve-static #63", "an escape that is not UTF-8", "/%E0%A4", 404],
   ["path-to-regexp CVE-2024-45296", "thousands of segments", `/${"a-".repeat(3000)}/${"/x".repeat(3000)}`, 404],
   ["Go CVE-2022-29804", "thousands of dots", `${"/.".repeat(4000)}/a.txt`, 200],
   ["Go CVE-2022-29804", "thousands of ways up", `${"/x/..".repeat(2500)}/a.txt`, 200],
@@ -189,7 +189,7 @@ for (const [advisory, what, ...names] of [
   ["vite CVE-2026-53571", "streams and short names stand for other files", "a.txt::$DATA", "a.txt:b", "docs::$INDEX_ALLOCATION", "APP~1.JS", "LONGNA~2"], // biome-ignore format: a table
   [
     "Go CVE-2023-45283, CVE-2022-41720",
-    "drives and questions are no names",
+    "drives and questions are not names",
     "c:",
     "C:x",
     "a?b",

@@ -70,7 +70,7 @@ for (const [advisory, what, ...targets] of [
   ],
   [
     "Node CVE-2017-14849",
-    "dots behind a name that is not there do not climb",
+    "dots after a name that is not there do not climb",
     ...["/static/../../../foo/../../../../etc/passwd", "/none/../../../../../../etc/passwd", "/none/../../secret.txt"],
   ],
   [
@@ -113,7 +113,7 @@ for (const [advisory, what, ...targets] of [
   ],
   [
     "vite CVE-2025-32395",
-    "a fragment is no part of a target",
+    "a fragment is not part of a target",
     ...["/@fs/x/#/../../../../etc/passwd", "/#/../.env", "/a.txt#", "/.env#", "/.env?#.svg"],
   ],
   [
@@ -127,7 +127,7 @@ for (const [advisory, what, ...targets] of [
   ["vite CVE-2025-62522", "a backslash after a hidden name changes nothing", "/.env\\", "/.env%5c", "/.env%5C?raw"],
   [
     "vite CVE-2025-58752",
-    "pages outside are no pages of an index, of an extension or of a fallback",
+    "pages outside are not pages of an index, of an extension or of a fallback",
     ...["/../public-secret/index.html", "/../public-secret/index", "/..%2fpublic-secret/", "/../public-secret"],
   ],
   [
@@ -266,7 +266,7 @@ for (const [advisory, what, ...targets] of [
   });
 }
 
-test("Rack CVE-2025-27610: what is exported under one prefix is no way to the rest of the folder", async (t) => {
+test("Rack CVE-2025-27610: what is exported under one prefix does not lead to the rest of the folder", async (t) => {
   const site = await serveFiles(t, { "/fonts": join(folder, "fonts") });
   for (const target of [
     "/fonts/../a.txt",

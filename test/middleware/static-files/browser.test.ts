@@ -71,7 +71,7 @@ test("browser: it plays a video and seeks in it by ranges", { skip }, async (t) 
   });
   const { asked, url, page } = await open(t, folder);
   const video = await makeVideo(page, url);
-  assert.ok(video.length > 2_000_000, `a video of ${video.length} bytes is no test`);
+  assert.ok(video.length > 2_000_000, `a video of ${video.length} bytes is not a test`);
   await writeFileThen(join(folder, "video.webm"), video);
   asked.length = 0;
   await page.goto(`${url}/player.html`);

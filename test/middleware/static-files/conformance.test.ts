@@ -300,7 +300,7 @@ for (const [target, lines, isPage] of [
   ["/app/users", ["Accept: */*"], true],
   ["/app/users", ["Accept: text/*"], true],
   ["/app/users", ["Accept: text/html, application/json"], true],
-  // Who names JSON first is no browser that navigates.
+  // Who names JSON first is not a browser that navigates.
   ["/app/users", ["Accept: application/json, text/html"], false],
   ["/app/users", ["Accept: application/json, text/plain, */*"], false],
   ["/app/users", ["Accept: application/json"], false],

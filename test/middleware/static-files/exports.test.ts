@@ -217,7 +217,7 @@ for (const [what, exports] of Object.entries({
   "a key with NUL": { "/%00": inRoot("public") },
   "a key that stands twice": { "/a": inRoot("public"), "/a/": inRoot("assets") },
 })) {
-  test(`staticFiles: ${what} is no export`, () => assertBad(exports));
+  test(`staticFiles: ${what} is not an export`, () => assertBad(exports));
 }
 
 test("staticFiles: the error says what to do", () => {
@@ -238,7 +238,7 @@ for (const options of [
   { index: "a\\b.html" },
   { index: true },
 ]) {
-  test(`staticFiles: ${JSON.stringify(options)} is no option`, () =>
+  test(`staticFiles: ${JSON.stringify(options)} is not an option`, () =>
     assertBad({ "/": inRoot("public") }, options, "TSGI_BAD_OPTION"));
 }
 

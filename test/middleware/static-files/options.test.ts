@@ -228,7 +228,7 @@ test("static files: a folder of a package", async (t) => {
   assert.deepEqual(await site.get("/vendor/..%2fmime-types%2fpackage.json"), PASSED_ON);
 });
 
-// Links and what is no file.
+// Links and what is not a file.
 
 test("static files: links stay inside, unless they are to be followed", unixOnly, async (t) => {
   const linked = await fileTree({ "in/a.txt": "inside", "secrets/secret.txt": SECRET });

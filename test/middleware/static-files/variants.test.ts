@@ -85,7 +85,7 @@ for (const [accepted, ofAll, ofGzip, ofNone] of [
   ["*;q=0", undefined, undefined, undefined],
   ["*;q=0.0", undefined, undefined, undefined],
   ["gzip;q=0, br;q=0, zstd;q=0, identity;q=0", undefined, undefined, undefined],
-  // What is no coding or no weight does not count.
+  // What is not a coding or a weight does not count.
   [",,gzip,", "gzip", "gzip", ""],
   ["gzip;level=9", "gzip", "gzip", ""],
   ["br;q=-1", "", "", ""],
