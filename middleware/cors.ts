@@ -24,8 +24,8 @@ const PREFLIGHT: HeaderList = [
 ];
 
 /**
- * cors lets pages of every origin read each response of `app`, errors included, but not with credentials. A preflight is answered
- * with 204: pages may send GET and HEAD with any headers (Fetch standard, "CORS protocol").
+ * cors lets pages of every origin read each response of `app`, errors included, but not with credentials. A preflight is
+ * answered with 204: pages may send GET and HEAD with any headers (Fetch standard, "CORS protocol").
  */
 export function cors(app: App): App {
   const outer: App = function cors(environ, startResponse) {

@@ -25,9 +25,9 @@ import { dropped, violation } from "./lint/violation.ts";
 
 /**
  * lint checks an app and its server against the contract. What breaks a rule throws a `TsgiError` that quotes it with its
- * number, where it happens: `TSGI_LINT_ENVIRON`, `TSGI_LINT_INPUT` and `TSGI_LINT_SERVER` are the server's or an outer middleware's doing,
- * `TSGI_LINT_RESPONSE`, `TSGI_LINT_BODY` and `TSGI_LINT_ERRORS` the app's, `TSGI_LINT_DROPPED` that of a middleware
- * between two lints that did not close the inner body.
+ * number, where it happens: `TSGI_LINT_ENVIRON`, `TSGI_LINT_INPUT` and `TSGI_LINT_SERVER` are the server's or an outer
+ * middleware's doing, `TSGI_LINT_RESPONSE`, `TSGI_LINT_BODY` and `TSGI_LINT_ERRORS` the app's, `TSGI_LINT_DROPPED` that of a
+ * middleware between two lints that did not close the inner body.
  */
 export function lint(app: App): App {
   checkApp(app, "lint");

@@ -45,7 +45,9 @@ export interface SendFileOptions
    * link, and a dotfile are not found. Default none: `path` is the program's own, and may be anywhere.
    */
   root?: ExportSource;
-  /** Whether browsers save the file instead of showing it: `true` under its own name, or the name to suggest. Default `false`. */
+  /**
+   * Whether browsers save the file instead of showing it: `true` under its own name, or the name to suggest. Default `false`.
+   */
   download?: boolean | string;
 }
 

@@ -35,10 +35,10 @@ export type { Encoding } from "./static-files/variant.ts";
  * are not a file inside the exported folder (traversal, symbolic links that lead out, dotfiles, FIFOs, sockets and devices
  * among them). The longest prefix wins; a missing file is not looked for under a shorter one.
  *
- * 200 with `Content-Type`, `Content-Length`, `Last-Modified`, a strong `ETag` and `Cache-Control`; 206 for ranges, several of them as
- * `multipart/byteranges`, 416 for ranges beyond the end; 304 and 412 as the preconditions ask (RFC 9110 §13, §14); 406 where a
- * client refuses every coding of the file; 301 from a folder without its trailing slash, where it has an index or a
- * listing; 403 for a file that may not be read, with the reason in `tsgi.errors`; 503 for a file that is being written all
+ * 200 with `Content-Type`, `Content-Length`, `Last-Modified`, a strong `ETag` and `Cache-Control`; 206 for ranges, several of
+ * them as `multipart/byteranges`, 416 for ranges beyond the end; 304 and 412 as the preconditions ask (RFC 9110 §13, §14);
+ * 406 where a client refuses every coding of the file; 301 from a folder without its trailing slash, where it has an index or
+ * a listing; 403 for a file that may not be read, with the reason in `tsgi.errors`; 503 for a file that is being written all
  * the time, and when the process has run out of descriptors.
  *
  * There is no `Last-Modified` for files dated before 1991: builds that have to be reproducible set such times. A file that is

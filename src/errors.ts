@@ -101,7 +101,9 @@ export type TsgiErrorCode =
 export interface TsgiErrorDetails {
   /** What to type instead. */
   hint?: string;
-  /** For what the client did wrong: the 4xx that the server answers with when this error reaches it before the head was sent. */
+  /**
+   * For what the client did wrong: the 4xx that the server answers with when this error reaches it before the head was sent.
+   */
   status?: StatusLine;
   /** The error behind this one. */
   cause?: unknown;

@@ -32,7 +32,8 @@
  *
  * The rules of an environ:
  *
- * 11. An environ is a plain object without a prototype of its own. It is never changed: a layer that needs another one copies it.
+ * 11. An environ is a plain object without a prototype of its own. It is never changed: a layer that needs another one copies
+ *     it.
  * 12. The keys of CGI are strings, `REQUEST_METHOD` is a token, and numbers are decimal; `tsgi.version` is `[1, 0]`,
  *     `tsgi.url_scheme` is `"http"` or `"https"`.
  * 13. `SCRIPT_NAME + PATH_INFO` is the canonical path of the request. `SCRIPT_NAME` never ends in `/`, `PATH_INFO` is empty or

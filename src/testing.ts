@@ -24,7 +24,10 @@ export interface RequestOptions {
   method?: string;
   /** Header lines, as pairs or as an object. Default none; `Host`, the host of the URL, is added where it is missing. */
   headers?: HeaderList | Readonly<Record<string, string>>;
-  /** The request body: anything that `fetch` takes, or an iterable of chunks, sent as they come without a length. Default none. */
+  /**
+   * The request body: anything that `fetch` takes, or an iterable of chunks, sent as they come without a length. Default
+   * none.
+   */
   body?: RequestBody;
   /** Keys of the environ to replace: a mount point, the peer's address, the scheme. Default none. */
   environ?: Partial<Environ>;

@@ -34,7 +34,10 @@ export interface Export {
 /** The options that decide about roots. */
 type RootPolicy = Pick<Policy, "fs" | "followsLinks" | "allowMissing">;
 
-/** Finds the exported folders and files. Throws `TSGI_BAD_EXPORT` for a prefix that is not a path, and for sources that cannot be served. */
+/**
+ * Finds the exported folders and files. Throws `TSGI_BAD_EXPORT` for a prefix that is not a path, and for sources that cannot
+ * be served.
+ */
 export function findExports(exports: Exports, policy: RootPolicy): PathTree<Export> {
   const tree = new PathTree<Export>();
   for (const [key, source] of Object.entries(exports)) {

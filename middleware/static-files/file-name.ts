@@ -57,7 +57,9 @@ export function isFileName(name: string): boolean {
   return name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name);
 }
 
-/** Names that Windows reads in its own way: streams and drives (`a::$DATA`, `C:`), trailing characters, short names (`ENV~1`). */
+/**
+ * Names that Windows reads in its own way: streams and drives (`a::$DATA`, `C:`), trailing characters, short names (`ENV~1`).
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the controls are among them.
 const RESERVED_ON_WINDOWS = /[\x00-\x1f"*:<>?|]|[. ]$|~\d/;
 /** Devices, which exist in every folder of Windows, whatever their extension. */

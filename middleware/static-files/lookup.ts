@@ -137,7 +137,9 @@ export class Lookup {
     return (await Promise.all(found)).filter((each) => each !== undefined);
   }
 
-  /** The variant of a file, if there is one that stands for it. One that cannot be opened is tried again with the next lookup. */
+  /**
+   * The variant of a file, if there is one that stands for it. One that cannot be opened is tried again with the next lookup.
+   */
   async #variant(root: Root, original: string, encoding: Encoding, originalFile: OpenFile) {
     const name = variantPath(original, encoding);
     let file: Opened;

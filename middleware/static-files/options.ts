@@ -15,16 +15,16 @@ export interface StaticFilesOptions {
   maxAge?: number;
   /**
    * Files that never change under their name: `true` for the names that bundlers make from a hash of the content
-   * (`app.3f2a1b9c.js`, `assets/index-DiwrgTda.js`), or files of your own choice: `"/assets/"`, `/\.[0-9a-f]{20}\./`, a function. Clients
-   * keep them for a year without asking (`immutable`, RFC 8246), and once they have not changed for 30 seconds the server
-   * does not look at them again. Default `false`: a mistake here cannot be taken back.
+   * (`app.3f2a1b9c.js`, `assets/index-DiwrgTda.js`), or files of your own choice: `"/assets/"`, `/\.[0-9a-f]{20}\./`, a
+   * function. Clients keep them for a year without asking (`immutable`, RFC 8246), and once they have not changed for 30
+   * seconds the server does not look at them again. Default `false`: a mistake here cannot be taken back.
    */
   immutable?: boolean | PathTest;
   /**
-   * The strong entity tag. `"content"`: a hash of the bytes, the same on every host; a file is read once for it. `"stat"`: size and
-   * modification time, for files whose times always change with their bytes. A function: the tag itself, for example of a
-   * release. `false`: none. Default: the content for files of up to `memory.fileSize`; for larger ones size, modification
-   * time and change time, which differ between hosts.
+   * The strong entity tag. `"content"`: a hash of the bytes, the same on every host; a file is read once for it. `"stat"`:
+   * size and modification time, for files whose times always change with their bytes. A function: the tag itself, for example
+   * of a release. `false`: none. Default: the content for files of up to `memory.fileSize`; for larger ones size,
+   * modification time and change time, which differ between hosts.
    */
   etag?: "content" | "stat" | ((file: ServedFile) => string) | false;
   /** The file that a folder is answered with, or several to try in order. Default `"index.html"`; `false` for none. */
@@ -38,13 +38,14 @@ export interface StaticFilesOptions {
   redirect?: boolean;
   /**
    * The file, by its path below the export, that answers navigations to paths without a file, for single-page apps: GET and
-   * HEAD that accept HTML, unless the last segment has an extension with a content type (`/app.js`; `/users/john.doe` has none).
-   * A function decides for each GET and HEAD that finds nothing; it returns the path of the file, or undefined. Default none.
+   * HEAD that accept HTML, unless the last segment has an extension with a content type (`/app.js`; `/users/john.doe` has
+   * none). A function decides for each GET and HEAD that finds nothing; it returns the path of the file, or undefined.
+   * Default none.
    */
   navigationFallback?: string | ((environ: Environ) => string | undefined);
   /**
-   * The page, by its path below the export (`"404.html"`), that is sent with 404 for GET and HEAD of paths without a file, in place of
-   * `app`. Where the page is missing, `app` answers. Default none.
+   * The page, by its path below the export (`"404.html"`), that is sent with 404 for GET and HEAD of paths without a file, in
+   * place of `app`. Where the page is missing, `app` answers. Default none.
    */
   notFoundPage?: string;
   /** Lists folders without an index: a page, or JSON for clients that prefer it. Default `false`. */
@@ -60,14 +61,15 @@ export interface StaticFilesOptions {
   symlinks?: "inside" | "follow";
   /**
    * Serves `name.br`, `name.zst` or `name.gz` instead of `name` to clients that accept them, where it is not older than the
-   * file, or decodes to the same bytes; `tsgi precompress` makes them. Default `true`; a list for some of them, `false` for none.
+   * file, or decodes to the same bytes; `tsgi precompress` makes them. Default `true`; a list for some of them, `false` for
+   * none.
    */
   precompressed?: boolean | readonly Encoding[];
   /** Content types by extension, in place of the known ones: `{ ".glsl": "text/plain" }`. */
   types?: Readonly<Record<string, string>>;
   /**
-   * Content codings by extension, for files that are stored coded and always sent so: `{ ".br": "br" }` sends `game.wasm.br` with
-   * `Content-Encoding: br` and the type of `game.wasm`. Default `{ ".svgz": "gzip" }`.
+   * Content codings by extension, for files that are stored coded and always sent so: `{ ".br": "br" }` sends `game.wasm.br`
+   * with `Content-Encoding: br` and the type of `game.wasm`. Default `{ ".svgz": "gzip" }`.
    */
   contentEncodings?: Readonly<Record<string, string>>;
   /**
@@ -88,8 +90,8 @@ export interface StaticFilesOptions {
   fallthrough?: boolean;
   /**
    * Files that are only ever appended to, such as logs and recordings: `true` for all, or as for `immutable`. A response sends
-   * the length that the file had when it was opened, however much is added meanwhile. Default `false`: a file that grows while it is
-   * sent as a whole cuts the connection.
+   * the length that the file had when it was opened, however much is added meanwhile. Default `false`: a file that grows
+   * while it is sent as a whole cuts the connection.
    */
   appendOnly?: boolean | PathTest;
   /** Whether an exported folder may be missing when the app is built: it is served once it is there. Default `false`. */
@@ -98,7 +100,8 @@ export interface StaticFilesOptions {
   memory?: MemoryOptions | false;
   /**
    * Reads the names below all exports once, when the app is built: for immutable deployments. Files that are added later
-   * are not found, and changes may not be seen. Folders behind symbolic links are looked up as they are asked for. Default `false`.
+   * are not found, and changes may not be seen. Folders behind symbolic links are looked up as they are asked for. Default
+   * `false`.
    */
   manifest?: boolean;
   /** The file system to serve from, such as `memfs`. Default: Node's. */

@@ -19,8 +19,8 @@ export interface ToFetchOptions {
   remoteAddress?: (request: Request, ...platform: unknown[]) => string | undefined;
   /**
    * Whether a URL whose path is not spelled canonically is answered with 400. A host routes and guards by the URL as it is, an
-   * app by its canonical path: `//admin` and `/%61dmin` pass a guard of the host for `/admin`, and reach what the app has there.
-   * Set it where the host guards paths of the app. Default `false`, since links with such spellings exist.
+   * app by its canonical path: `//admin` and `/%61dmin` pass a guard of the host for `/admin`, and reach what the app has
+   * there. Set it where the host guards paths of the app. Default `false`, since links with such spellings exist.
    */
   canonicalOnly?: boolean;
   /** Where error text goes: the environ's `tsgi.errors`. Default `console.error`. */

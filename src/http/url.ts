@@ -3,9 +3,9 @@
 import type { Environ } from "../gateway.ts";
 
 /**
- * urlOf returns the URL of the request as the client sees it: scheme, host, mount, path and query. The host is the `Host` header's, which
- * the client chooses; where it is missing or malformed, the server's own name and port. Source: PEP 3333, "URL
- * Reconstruction".
+ * urlOf returns the URL of the request as the client sees it: scheme, host, mount, path and query. The host is the `Host`
+ * header's, which the client chooses; where it is missing or malformed, the server's own name and port. Source: PEP 3333,
+ * "URL Reconstruction".
  */
 export function urlOf(environ: Environ): string {
   return urlTo(environ, environ.SCRIPT_NAME + environ.PATH_INFO);

@@ -15,8 +15,9 @@ export function mayBeAmbiguous(path: string): boolean {
 const HIDDEN_PARENT = /(?:\/|%2F|%5C)\.\.(?=\/|%2F|%5C|;|$)/;
 
 /**
- * Whether a path that `owner` was found for, and of which `mayBeAmbiguous` holds, may be meant for another: some reading of it has another owner, or it climbs
- * out of what it has one for. That a reading has no owner is not enough: `/projects/a%2Fb` names one project.
+ * Whether a path that `owner` was found for, and of which `mayBeAmbiguous` holds, may be meant for another: some reading of
+ * it has another owner, or it climbs out of what it has one for. That a reading has no owner is not enough: `/projects/a%2Fb`
+ * names one project.
  */
 export function isAmbiguous<Owner>(
   path: string,

@@ -76,7 +76,9 @@ export function requestListener(
   };
 }
 
-/** The refusal of a transfer coding: of one that is unknown, and of any in HTTP/1.0, where its end is unclear (RFC 9112 §6.1). */
+/**
+ * The refusal of a transfer coding: of one that is unknown, and of any in HTTP/1.0, where its end is unclear (RFC 9112 §6.1).
+ */
 function codingRefusal({ HTTP_TRANSFER_ENCODING: coding, SERVER_PROTOCOL: protocol }: Environ): StatusLine | undefined {
   if (coding === undefined) return undefined;
   if (coding.toLowerCase() !== "chunked") return "501 Not Implemented";

@@ -91,8 +91,8 @@ export class LazyResponse {
   }
 
   /**
-   * What the response is made of, taken out of it under `RESPONSE_PARTS`: it counts as used then. Undefined where only the platform knows, or where
-   * somebody has redefined a member, which is what counts then.
+   * What the response is made of, taken out of it under `RESPONSE_PARTS`: it counts as used then. Undefined where only the
+   * platform knows, or where a member has been redefined, which then counts.
    */
   takeParts(): ResponseParts | undefined {
     if (this.#real !== undefined || this.#isTaken) return undefined;

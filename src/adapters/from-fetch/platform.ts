@@ -31,7 +31,10 @@ export const markUncloneable: Mark =
   (globalThis.process?.getBuiltinModule?.("node:worker_threads") as { markAsUncloneable?: Mark } | undefined)
     ?.markAsUncloneable ?? (() => {});
 
-/** Lets `instanceof` of a class that takes the platform's place accept objects of the platform; derived classes stay as they are. */
+/**
+ * Lets `instanceof` of a class that takes the platform's place accept objects of the platform; derived classes stay as they
+ * are.
+ */
 export function acceptInstances(own: object, platform: abstract new (...args: never) => object): void {
   const isInstance = Function.prototype[Symbol.hasInstance];
   Object.defineProperty(own, Symbol.hasInstance, {

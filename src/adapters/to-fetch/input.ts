@@ -3,7 +3,10 @@
 import { type InputSource, LateInput } from "../../body/late-input.ts";
 import { bodyRead } from "../body-read.ts";
 
-/** The input of a Fetch request: nothing is read before the app asks for it. A body that was read before rejects with `TSGI_BODY_READ`. */
+/**
+ * The input of a Fetch request: nothing is read before the app asks for it. A body that was read before rejects with
+ * `TSGI_BODY_READ`.
+ */
 export function streamInput(request: Request): AsyncIterableIterator<Uint8Array> {
   return new LateInput(() => openStream(request));
 }

@@ -21,7 +21,9 @@ export function mergeHeaders(response: ServerResponse, headers: HeaderList): boo
   return response.getHeaderNames().some((name) => valuesOf(response, name).some(isBeyondAscii));
 }
 
-/** Drops what describes a body of the host's. Only where it is there: Node takes the removal of a coding for a ban on chunks. */
+/**
+ * Drops what describes a body of the host's. Only where it is there: Node takes the removal of a coding for a ban on chunks.
+ */
 function dropFraming(response: ServerResponse, hasLength: boolean): void {
   if (response.hasHeader("Content-Length")) response.removeHeader("Content-Length");
   if (hasLength && response.hasHeader("Transfer-Encoding")) response.removeHeader("Transfer-Encoding");
