@@ -5,8 +5,11 @@ import { test } from "node:test";
 import {
   type App,
   type Environ,
+  fromNode,
   type HeaderList,
   type Middleware,
+  type Next,
+  type NodeHandler,
   stack,
   TsgiError,
   type TsgiErrorCode,
@@ -110,4 +113,14 @@ test("types: error codes are a union", () => {
   const _unknown = (): TsgiError => new TsgiError("TSGI_BAD_MONUT", "no");
   // @ts-expect-error: no such code
   assert.equal(error.code === "TSGI_BAD_MONUT", false);
+});
+
+test("types: a Node handler with three parameters is given next, one of type NodeHandler fits", async () => {
+  const app = fromNode((_incoming, _response, next) => {
+    same<typeof next, Next>(true);
+    next();
+  });
+  assert.equal((await request(app, "/")).status, 404);
+  const handler: NodeHandler = (_incoming, response) => response.end("hi");
+  assert.equal(await (await request(fromNode(handler), "/")).text(), "hi");
 });

@@ -7,7 +7,7 @@ import type { App } from "../gateway.ts";
 import { checkOptions, either, FUNCTION, type Kinds, oneOf } from "../options.ts";
 import { checkNode } from "./from-node/check-node.ts";
 import { type FrameworkApp, frameworkOf } from "./from-node/frameworks.ts";
-import { HandlerRun, type NodeHandler } from "./from-node/handler-run.ts";
+import { HandlerRun, type Next, type NodeHandler } from "./from-node/handler-run.ts";
 
 export type { FrameworkApp } from "./from-node/frameworks.ts";
 export type { Next, NodeHandler } from "./from-node/handler-run.ts";
@@ -32,6 +32,9 @@ const KINDS: Kinds<FromNodeOptions> = {
   fallback: either(FUNCTION, oneOf(false)),
   url: oneOf("inner", "full"),
 };
+
+/** A handler as `fromNode` calls one with three parameters: always with a `next`. */
+type HandlerWithNext = (request: IncomingMessage, response: ServerResponse, next: Next) => unknown;
 
 /** A handler whose third parameter is not `next`. */
 // biome-ignore lint/suspicious/noExplicitAny: what it takes as its third argument is its own business.
@@ -66,10 +69,10 @@ type HandlerWithoutNext = (request: IncomingMessage, response: ServerResponse, .
  * Throws `TSGI_NO_APP` for something that is not a handler, `TSGI_BAD_OPTION` for a wrong option, and
  * `TSGI_NODE_UNSUPPORTED` on a version of Node without the internals that it relies on.
  */
-export function fromNode(handler: NodeHandler | FrameworkApp, options?: FromNodeOptions): App;
+export function fromNode(handler: HandlerWithNext | FrameworkApp, options?: FromNodeOptions): App;
 export function fromNode(handler: HandlerWithoutNext, options: FromNodeOptions & { fallback: false }): App;
-export function fromNode(handler: NodeHandler | FrameworkApp, options: FromNodeOptions = {}): App {
-  const found = typeof handler === "function" ? handler : frameworkOf(handler)?.handler;
+export function fromNode(handler: HandlerWithNext | FrameworkApp, options: FromNodeOptions = {}): App {
+  const found = typeof handler === "function" ? (handler as NodeHandler) : frameworkOf(handler)?.handler;
   if (found === undefined) {
     const what = handler === null ? "null" : typeof handler;
     throw new TsgiError("TSGI_NO_APP", `a Node handler is a function or an app of a framework, not ${what}`, {
