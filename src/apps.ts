@@ -10,6 +10,7 @@ import { prepareHeaders } from "./http/field-rules.ts";
 import { hasHeader } from "./http/headers.ts";
 import { escapeNonAscii } from "./http/path.ts";
 import { parseStatus } from "./http/status.ts";
+import { checkOptions, type Kinds } from "./options.ts";
 
 /** What a ready-made response may change. */
 export interface ResponseOptions {
@@ -19,14 +20,20 @@ export interface ResponseOptions {
   headers?: HeaderList;
 }
 
+/** A status is checked by its own rules. */
+const KINDS: Kinds<ResponseOptions> = {
+  status: { expected: "a status line", accepts: () => true },
+  headers: { expected: 'a list of pairs: [["X-Name", "value"]]', accepts: Array.isArray },
+};
+
 /** `text("Hello")` answers with plain text. */
 export function text(content: string, options: ResponseOptions = {}): App {
-  return response(content, "text/plain; charset=utf-8", options);
+  return response("text", content, "text/plain; charset=utf-8", options);
 }
 
 /** `html("<h1>Hello</h1>")` answers with a page. The content is sent as it is: escape what comes from others. */
 export function html(content: string, options: ResponseOptions = {}): App {
-  return response(content, "text/html; charset=utf-8", options);
+  return response("html", content, "text/html; charset=utf-8", options);
 }
 
 /**
@@ -34,7 +41,7 @@ export function html(content: string, options: ResponseOptions = {}): App {
  * function, a BigInt, an object that contains itself.
  */
 export function json(value: unknown, options: ResponseOptions = {}): App {
-  return response(encodeJson(value), "application/json", options);
+  return response("json", encodeJson(value), "application/json", options);
 }
 
 function encodeJson(value: unknown): string {
@@ -60,8 +67,9 @@ function encodeJson(value: unknown): string {
  * for a control character.
  */
 export function redirect(location: string, options: ResponseOptions = {}): App {
+  checkOptions("redirect", options, KINDS);
   const { status = "302 Found", headers = [] } = options;
-  return response("", "text/plain; charset=utf-8", {
+  return response("redirect", "", "text/plain; charset=utf-8", {
     status,
     headers: [["Location", escapeNonAscii(location) ?? location], ...headers],
   });
@@ -70,7 +78,9 @@ export function redirect(location: string, options: ResponseOptions = {}): App {
 /** notFound answers every request with 404 and a line of text. */
 export const notFound: App = text("Not Found\n", { status: "404 Not Found" });
 
-function response(content: Chunk, type: string, { status = "200 OK", headers = [] }: ResponseOptions): App {
+function response(owner: string, content: Chunk, type: string, options: ResponseOptions): App {
+  checkOptions(owner, options, KINDS);
+  const { status = "200 OK", headers = [] } = options;
   parseStatus(status);
   const list: [name: string, value: string][] = headers.map(([name, value]) => [name, value]);
   if (!hasHeader(headers, "Content-Type")) list.unshift(["Content-Type", type]);

@@ -94,6 +94,9 @@ test("text: headers that are changed after it was built change nothing", async (
 for (const [what, make, code] of [
   ["text: a status that is not one", () => text("", { status: "OK" as StatusLine }), "TSGI_BAD_STATUS"],
   ["text: a header that is not one", () => text("", { headers: [["X", "\n"]] }), "TSGI_BAD_HEADER"],
+  ["text: an object of headers", () => text("", { headers: { "X-A": "1" } as never }), "TSGI_BAD_OPTION"],
+  ["text: an unknown option", () => text("", { statuss: "200 OK" } as never), "TSGI_BAD_OPTION"],
+  ["redirect: an unknown option", () => redirect("/", { code: 301 } as never), "TSGI_BAD_OPTION"],
   ["checkApp: null", () => checkApp(null), "TSGI_NO_APP"],
   ["checkApp: a body", () => checkApp("hi"), "TSGI_NO_APP"],
 ] as const) {

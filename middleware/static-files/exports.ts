@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { describe } from "../../src/body/chunk.ts";
 import { TsgiError } from "../../src/errors.ts";
 import { canonicalPrefix } from "../../src/http/path.ts";
+import { OBJECT } from "../../src/options.ts";
 import { PathTree } from "../../src/routing/path-tree.ts";
 import type { Policy } from "./policy.ts";
 import type { Root } from "./root.ts";
@@ -39,6 +40,11 @@ type RootPolicy = Pick<Policy, "fs" | "followsLinks" | "allowMissing">;
  * be served.
  */
 export function findExports(exports: Exports, policy: RootPolicy): PathTree<Export> {
+  if (!OBJECT.accepts(exports)) {
+    throw new TsgiError("TSGI_BAD_EXPORT", `the exports are ${describe(exports)}`, {
+      hint: 'Give folders by their prefix: { "/static": "./public" }.',
+    });
+  }
   const tree = new PathTree<Export>();
   for (const [key, source] of Object.entries(exports)) {
     const prefix = canonicalPrefix(key);

@@ -221,6 +221,10 @@ for (const [what, exports] of Object.entries({
 }
 
 test("staticFiles: the error says what to do", () => {
+  assert.throws(() => staticFiles(notFound, "./public" as never), {
+    code: "TSGI_BAD_EXPORT",
+    hint: 'Give folders by their prefix: { "/static": "./public" }.',
+  });
   assert.throws(() => staticFiles(notFound, { "/": ["not-installed-anywhere", "dist"] }), {
     code: "TSGI_BAD_EXPORT",
     hint: "Run: npm install not-installed-anywhere. A folder of a list is written ./not-installed-anywhere.",
