@@ -54,5 +54,6 @@ test("options: the nearest name is that with the fewest edits, and none is near 
   assert.equal(nearestTo("fallthru", ["fallback", "fallthrough"]), undefined);
   assert.equal(nearestTo("falthrough", ["fallback", "fallthrough"]), "fallthrough");
   assert.equal(nearestTo("MAXAGE", ["maxAge"]), "maxAge");
+  assert.equal(nearestTo("prot", ["host", "port"]), "port");
   assert.equal(nearestTo("x", ["maxAge"]), undefined);
 });

@@ -22,7 +22,7 @@ import { reportError } from "./report.ts";
  * ```
  *
  * Throws or rejects with what the app throws before it has started, and with `TSGI_NOT_STARTED` where it never does. What
- * the app fails with later is the failure of `body`, or is reported where nobody reads that any more.
+ * the app fails with later is the failure of `body`, or is reported if `body` is no longer read.
  */
 export function capture(app: App, environ: Environ): AppResponse | Promise<AppResponse> {
   return new Capture(environ).run(app);

@@ -37,9 +37,9 @@ export class CapturedBody implements ChunkReader {
     this.isAsync = rest === undefined || rest.isAsync;
   }
 
-  /** Takes a chunk of `write`; the promise is settled once somebody has read it, or nobody will. */
+  /** Takes a chunk of `write`; the promise is settled once it has been read, or the body was closed. */
   write(chunk: Chunk): Promise<void> {
-    if (this.#isClosed) throw new TsgiError("TSGI_CLIENT_GONE", "nobody reads the response any more");
+    if (this.#isClosed) throw new TsgiError("TSGI_CLIENT_GONE", "the response is no longer read");
     if (this.#isOver) throw responseOver();
     this.hasBegun = true;
     return new Promise((onTaken) => this.#arrive({ chunk, onTaken }));
@@ -62,7 +62,7 @@ export class CapturedBody implements ChunkReader {
     }
   }
 
-  /** The app has failed: its body ends with this error, or the error is reported where nobody would hear of it. */
+  /** The app has failed: its body ends with this error, or the error is reported if the body has ended already. */
   fail(error: unknown): void {
     if (this.#isClosed || this.#isOver) this.#reportLate(error);
     else this.#arrive({ error });
@@ -72,7 +72,7 @@ export class CapturedBody implements ChunkReader {
     if (!isClientGone(error)) reportError(this.#environ, error);
   }
 
-  /** Asks the body that was returned for its next chunk, which arrives behind what is written meanwhile. */
+  /** Asks the body that was returned for its next chunk, which arrives after what is written meanwhile. */
   pull(onChunk?: (chunk: Chunk | undefined) => void, onError?: (error: unknown) => void): void {
     const arrived = (chunk: Chunk | undefined): void => {
       this.#isPulling = false;

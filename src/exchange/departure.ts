@@ -4,7 +4,7 @@ import { callOut } from "../promise.ts";
 
 /**
  * Tells callbacks and a signal that the client is gone, each once. What they throw or reject with goes to `onError`: they are
- * somebody else's code, and nobody waits for them.
+ * foreign code, and nothing waits for them.
  */
 export class Departure {
   readonly #onError: (error: unknown) => void;
@@ -45,7 +45,7 @@ export class Departure {
 
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null;
 
-/** A listener that throws would end the process: the platform throws its error again where nobody can catch it. */
+/** A listener that throws would end the process: the platform throws its error again in a later tick. */
 function ownListeners(signal: AbortSignal, onError: (error: unknown) => void): void {
   const add = signal.addEventListener.bind(signal) as (type: string, listener: Listener, options?: unknown) => void;
   const remove = signal.removeEventListener.bind(signal) as typeof add;

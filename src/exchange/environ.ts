@@ -22,8 +22,8 @@ export interface ServerInfo {
   /** Whether the app runs once in the life of its process, `tsgi.run_once`. Default `false`. */
   readonly runOnce?: boolean;
   /**
-   * `false` keeps runs of `/` inside a path, for apps whose paths contain URLs or empty names. Default `true`. Where a run may be
-   * read as one slash by somebody, `dispatcher` and `router` answer 400: a guard at `/admin` is not passed by `/site//admin`.
+   * `false` keeps runs of `/` inside a path, for apps whose paths contain URLs or empty names. Default `true`. Where a run
+   * may be read as one slash, `dispatcher` and `router` answer 400: a guard at `/admin` is not passed by `/site//admin`.
    */
   readonly mergeSlashes?: boolean;
 }

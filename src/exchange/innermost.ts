@@ -2,7 +2,7 @@
 
 import type { Environ } from "../gateway.ts";
 
-/** A key of `tsgi.state`, which all copies of an environ share. Not enumerable, so that nobody meets it by accident. */
+/** A key of `tsgi.state`, which all copies of an environ share. Not enumerable, so that no code meets it by accident. */
 const INNERMOST: unique symbol = Symbol("tsgi.innermost");
 
 interface TracedState {

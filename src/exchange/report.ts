@@ -1,10 +1,13 @@
-/** Errors that no response can tell of: those that come too late, or in somebody's callback. */
+/** Errors that no response can tell of: those that come too late, or in a callback. */
 
 import { describeError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { callOut } from "../promise.ts";
 
-/** Reports an error as the server reports its own: through `exchange.report` where there is one, else to `tsgi.errors`. Never throws. */
+/**
+ * reportError reports an error as the server reports its own: through `exchange.report` if the server has it, else to
+ * `tsgi.errors`. Never throws.
+ */
 export function reportError(environ: Environ, error: unknown): void {
   const { report } = environ["tsgi.exchange"];
   if (report === undefined) writeError(environ, error);

@@ -272,7 +272,7 @@ export class Responder implements Exchange {
     this.#sink.onClose(() => this.#abandon());
   }
 
-  /** The client is gone: tell who asked, then close the body (its `return` may wait behind a pending `next`). */
+  /** The client is gone: tell the callbacks first, then close the body, whose `return` may wait for a pending `next`. */
   #abandon(): void {
     if (this.#over) return;
     this.#over = true;

@@ -23,7 +23,10 @@ export interface Sink {
   end(chunk?: Chunk): void;
   /** Ends the connection in such a way that the response cannot look whole. */
   abort(): void;
-  /** Calls back once if the client disconnects before `end`. Called only for responses that continue after the app has returned. */
+  /**
+   * Calls back once if the client disconnects before `end`. Called only for responses that continue after the app has
+   * returned.
+   */
   onClose(callback: () => void): void;
   /** The request's header lines as sent, if the server knows them: `headers` of the `Exchange`. */
   readonly requestHeaders?: HeaderList;
