@@ -74,8 +74,11 @@ export function transform(app: App, change: Change): App {
     const { takes } = change;
     // A change that does not say which responses it takes is asked with the part: a new body is one made of a part.
     if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
-    if (!takes(original.response, environ)) return changeResponse(original, change, environ);
-    return andThen(original.close(), () => changedWhole(environ));
+    return orClosing(original, () =>
+      takes(original.response, environ)
+        ? andThen(original.close(), () => changedWhole(environ))
+        : changeResponse(original, change, environ),
+    );
   }
 
   function changedWhole(environ: Environ): AppResponse | Promise<AppResponse> {
@@ -86,16 +89,21 @@ export function transform(app: App, change: Change): App {
   /** Only the whole tells whether the change takes a resource of which the response does not name the type. */
   function unlessTaken(part: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
     const whole = wholeRequest(environ);
-    const keepPart = () => changeResponse(new Original(part), change, environ);
-    return andThen(capture(app, whole), (response) => {
-      const original = new Original(response);
-      if (change.takes?.(original.response, whole) === false) return andThen(original.close(), keepPart);
-      return andThen(changeResponse(original, change, whole), (changed) =>
-        changed.body === original.response.body
-          ? andThen(original.close(), keepPart)
-          : andThen(closeBody(part.body), () => changed),
-      );
-    });
+    const originalPart = new Original(part);
+    const keepPart = () => changeResponse(originalPart, change, environ);
+    return orClosing(originalPart, () =>
+      andThen(capture(app, whole), (response) => {
+        const original = new Original(response);
+        return orClosing(original, () => {
+          if (change.takes?.(original.response, whole) === false) return andThen(original.close(), keepPart);
+          return andThen(changeResponse(original, change, whole), (changed) =>
+            changed.body === original.response.body
+              ? andThen(original.close(), keepPart)
+              : andThen(originalPart.close(), () => changed),
+          );
+        });
+      }),
+    );
   }
 }
 
@@ -107,15 +115,20 @@ function changeResponse(
   instead?: () => AppResponse | Promise<AppResponse>,
 ): AppResponse | Promise<AppResponse> {
   const before = original.response;
-  const fail = (error: unknown): Promise<never> => failAfter(() => original.close(), error);
   const settle = (changed: AppResponse) => {
     const { body } = checkResponse(changed);
     if (instead === undefined || body === before.body) return withNewBody(original, changed, environ);
     return andThen(closeBoth(closeBody(body), original), instead);
   };
+  return orClosing(original, () => andThen(change(before, environ), settle));
+}
+
+/** What a call gives; where the call fails, the original is closed, which nobody else knows of then. */
+function orClosing<T>(original: Original, call: () => T | Promise<T>): T | Promise<T> {
+  const fail = (error: unknown): Promise<never> => failAfter(() => original.close(), error);
   try {
-    const changed = change(before, environ);
-    return isPromise<AppResponse>(changed) ? Promise.resolve(changed).then(settle).catch(fail) : settle(changed);
+    const result = call();
+    return isPromise(result) ? Promise.resolve(result).catch(fail) : result;
   } catch (error) {
     return fail(error);
   }
@@ -123,7 +136,14 @@ function changeResponse(
 
 function checkResponse(changed: unknown): AppResponse {
   if (typeof changed === "object" && changed !== null && "status" in changed && "headers" in changed) {
-    return changed as AppResponse;
+    if (typeof changed.status === "string") return changed as AppResponse;
+    throw new TsgiError(
+      "TSGI_BAD_CHANGE",
+      `a change returns a response, whose status is not ${typeof changed.status}`,
+      {
+        hint: 'Write status and reason: "200 OK".',
+      },
+    );
   }
   throw new TsgiError(
     "TSGI_BAD_CHANGE",
@@ -151,8 +171,15 @@ class Original {
 
 function withNewBody(original: Original, changed: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
   if (changed.body === original.response.body) return changed;
-  const headers = headersOfNewBody(original.response.headers, changed.headers);
-  if (environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless) {
+  let headers: HeaderList;
+  let isBodiless: boolean;
+  try {
+    headers = headersOfNewBody(original.response.headers, changed.headers);
+    isBodiless = environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless;
+  } catch (error) {
+    return failAfter(() => closeBody(changed.body), error);
+  }
+  if (isBodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
     return andThen(closeBoth(closeBody(changed.body), original), () => ({ ...changed, headers, body: NO_BODY }));
   }
