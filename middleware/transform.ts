@@ -12,7 +12,8 @@ import { BodyReader, closeBody, failAfter, knownChunks } from "../src/body/reade
 import { toStream } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
-import { respond } from "../src/exchange/respond.ts";
+import { reportError } from "../src/exchange/report.ts";
+import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
@@ -69,37 +70,37 @@ export function transform(app: App, change: Change): App {
   function changed(response: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
     const mayBePart = isSelected(response) && mayAskAgain(environ);
     if (mayBePart && hidesType(response)) return unlessTaken(response, environ);
-    const original = new Original(response);
+    const original = new Original(response, environ);
     if (!mayBePart) return changeResponse(original, change, environ);
     const { takes } = change;
     // A change that does not say which responses it takes is asked with the part: a new body is one made of a part.
     if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
     return orClosing(original, () =>
       takes(original.response, environ)
-        ? andThen(original.close(), () => changedWhole(environ))
+        ? andThen(original.drop(), () => changedWhole(environ))
         : changeResponse(original, change, environ),
     );
   }
 
   function changedWhole(environ: Environ): AppResponse | Promise<AppResponse> {
     const whole = wholeRequest(environ);
-    return andThen(capture(app, whole), (response) => changeResponse(new Original(response), change, whole));
+    return andThen(capture(app, whole), (response) => changeResponse(new Original(response, environ), change, whole));
   }
 
   /** Only the whole tells whether the change takes a resource of which the response does not name the type. */
   function unlessTaken(part: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
     const whole = wholeRequest(environ);
-    const originalPart = new Original(part);
+    const originalPart = new Original(part, environ);
     const keepPart = () => changeResponse(originalPart, change, environ);
     return orClosing(originalPart, () =>
       andThen(capture(app, whole), (response) => {
-        const original = new Original(response);
+        const original = new Original(response, environ);
         return orClosing(original, () => {
-          if (change.takes?.(original.response, whole) === false) return andThen(original.close(), keepPart);
+          if (change.takes?.(original.response, whole) === false) return andThen(original.drop(), keepPart);
           return andThen(changeResponse(original, change, whole), (changed) =>
             changed.body === original.response.body
-              ? andThen(original.close(), keepPart)
-              : andThen(originalPart.close(), () => changed),
+              ? andThen(original.drop(), keepPart)
+              : andThen(originalPart.drop(), () => changed),
           );
         });
       }),
@@ -118,7 +119,7 @@ function changeResponse(
   const settle = (changed: AppResponse) => {
     const { body } = checkResponse(changed);
     if (instead === undefined || body === before.body) return withNewBody(original, changed, environ);
-    return andThen(closeBoth(closeBody(body), original), instead);
+    return andThen(closeBoth(dropBody(body, environ), original), instead);
   };
   return orClosing(original, () => andThen(change(before, environ), settle));
 }
@@ -157,15 +158,22 @@ function checkResponse(changed: unknown): AppResponse {
 /** The response that a change is given: however often its body is dropped or read, the app's own is closed once. */
 class Original {
   readonly response: AppResponse;
+  readonly #environ: Environ;
   readonly #reader: BodyReader | undefined;
 
-  constructor(response: AppResponse) {
+  constructor(response: AppResponse, environ: Environ) {
+    this.#environ = environ;
     this.#reader = knownChunks(response.body) === undefined ? new BodyReader(response.body) : undefined;
     this.response = this.#reader === undefined ? response : { ...response, body: toStream(this.#reader) };
   }
 
   close(): Promise<unknown> | undefined {
     return this.#reader?.close();
+  }
+
+  /** Closes it where another body is sent; what that fails with is reported, and fails nothing else. */
+  drop(): Promise<unknown> | undefined {
+    return this.close()?.catch((error) => reportError(this.#environ, error));
   }
 }
 
@@ -181,11 +189,15 @@ function withNewBody(original: Original, changed: AppResponse, environ: Environ)
   }
   if (isBodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
-    return andThen(closeBoth(closeBody(changed.body), original), () => ({ ...changed, headers, body: NO_BODY }));
+    return andThen(closeBoth(dropBody(changed.body, environ), original), () => ({
+      ...changed,
+      headers,
+      body: NO_BODY,
+    }));
   }
   if (knownChunks(changed.body) === undefined)
     return { ...changed, headers, body: closingBoth(changed.body, original) };
-  return andThen(original.close(), () => ({ ...changed, headers }));
+  return andThen(original.drop(), () => ({ ...changed, headers }));
 }
 
 /** An empty body of unknown length. */
@@ -202,7 +214,7 @@ function closingBoth(body: Body, original: Original): Body {
 
 /** Closes the app's body too where closing the new one fails. */
 function closeBoth(closing: Promise<unknown> | undefined, original: Original): Promise<unknown> | undefined {
-  const all = [closing, original.close()].filter((each) => each !== undefined);
+  const all = [closing, original.drop()].filter((each) => each !== undefined);
   return all.length === 0 ? undefined : Promise.all(all);
 }
 

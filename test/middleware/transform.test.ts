@@ -7,6 +7,7 @@ import { html, text } from "../../src/apps.ts";
 import { toBytes } from "../../src/body/chunk.ts";
 import type { App, Body, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
+import { start } from "../support/raw-client.ts";
 import { bodyOf, transcript } from "../support/transcript.ts";
 
 const upper = mapText("text/*", (piece) => piece.toUpperCase());
@@ -970,4 +971,22 @@ for (const [what, wrong] of [
       assert.equal(counts.closed, counts.open);
     });
   }
+}
+
+for (const [what, method, change] of [
+  ["replaced", "GET", (response) => ({ ...response, body: "hello" })],
+  ["mapped, for HEAD", "HEAD", upper],
+] as [string, string, Change][]) {
+  test(`transform: what closing a body that is ${what} fails with is reported, and the response is sent`, async (t) => {
+    const chunks = ["a"].values();
+    const app: App = (_environ, startResponse) => {
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      return { [Symbol.iterator]: () => chunks, close: boom } as Iterable<string>;
+    };
+    const { log, connect } = await start(t, transform(app, change));
+    const client = await connect();
+    client.send(`${method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    assert.match(await client.all(), /^HTTP\/1\.1 200 OK\r\n/);
+    assert.equal(log.join("").split("Error: boom").length - 1, 1);
+  });
 }
