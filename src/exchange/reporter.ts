@@ -44,8 +44,11 @@ export class Reporter {
   }
 }
 
-/** Codes of what fails only because the client has left: a read, a write, an operation that was given `signal`, a stream. */
-const OF_LEAVING = new Set(["TSGI_CLIENT_GONE", "ABORT_ERR", "ERR_STREAM_PREMATURE_CLOSE"]);
+/**
+ * Codes of what fails only because the client has left: a read, a write, an operation that was given `signal`, a stream; and
+ * the read of a body of which the rest did not come in time.
+ */
+const OF_LEAVING = new Set(["TSGI_CLIENT_GONE", "TSGI_BAD_REQUEST", "ABORT_ERR", "ERR_STREAM_PREMATURE_CLOSE"]);
 
 function followsFromLeaving(error: unknown): boolean {
   return OF_LEAVING.has(codeOf(error)) || memberOf(error, "name") === "AbortError";

@@ -44,6 +44,7 @@ test("reporter: an onError that throws or rejects is reported itself", async () 
 
 for (const [what, error, isReported] of [
   ["that its client is gone", new TsgiError("TSGI_CLIENT_GONE", "gone"), false],
+  ["that the rest of its body did not come", new TsgiError("TSGI_BAD_REQUEST", "no rest"), false],
   ["an abort", new DOMException("aborted", "AbortError"), false],
   ["a stream that was closed", Object.assign(new Error("x"), { code: "ERR_STREAM_PREMATURE_CLOSE" }), false],
   ["a mistake of the client", new TsgiError("TSGI_BAD_REQUEST", "x", { status: "408 Request Timeout" }), false],
