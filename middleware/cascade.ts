@@ -7,10 +7,9 @@
  */
 
 import { checkApp } from "../src/apps.ts";
-import { closeBody } from "../src/body/reader.ts";
 import { TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
-import { respond } from "../src/exchange/respond.ts";
+import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { andThen } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -42,7 +41,7 @@ export function cascade(apps: readonly App[]): App {
     if (index === last) return app(environ, startResponse);
     return andThen(capture(app, environ), (response) => {
       if (!isRefusal(response)) return respond(response, startResponse);
-      return andThen(closeBody(response.body), () => attempt(index + 1, environ, startResponse));
+      return andThen(dropBody(response.body, environ), () => attempt(index + 1, environ, startResponse));
     });
   }
 }

@@ -15,7 +15,7 @@ import { byteLength, isChunk } from "../src/body/chunk.ts";
 import { knownChunks } from "../src/body/reader.ts";
 import { toStream } from "../src/body/stream.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
-import { isPromise } from "../src/promise.ts";
+import { isPromise, mayBeDropped } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { checkEnviron } from "./lint/check-environ.ts";
 import { checkHead, isEqual } from "./lint/check-head.ts";
@@ -112,6 +112,7 @@ class LintedExchange implements BodyWatch {
     if (this.#status === undefined) {
       throw violation("RESPONSE", "the app answered without startResponse", "startFirst");
     }
+    for (const chunk of chunks) if (isPromise(chunk)) mayBeDropped(chunk);
     for (const chunk of chunks) this.took(chunk);
     this.ended();
     if (this.openWithin().length > 0) throw dropped();
@@ -120,6 +121,7 @@ class LintedExchange implements BodyWatch {
 
   /** The app sends a chunk. */
   took(chunk: Chunk): void {
+    if (isPromise(chunk)) mayBeDropped(chunk);
     if (!isChunk(chunk)) throw violation("BODY", `a chunk is ${typeof chunk}`, "chunk");
     if (chunk.length === 0) return;
     if (this.#status === undefined) {

@@ -12,7 +12,8 @@ import { BodyReader, closeBody, failAfter, knownChunks } from "../src/body/reade
 import { toStream } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
-import { respond } from "../src/exchange/respond.ts";
+import { reportError } from "../src/exchange/report.ts";
+import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
@@ -69,33 +70,41 @@ export function transform(app: App, change: Change): App {
   function changed(response: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
     const mayBePart = isSelected(response) && mayAskAgain(environ);
     if (mayBePart && hidesType(response)) return unlessTaken(response, environ);
-    const original = new Original(response);
+    const original = new Original(response, environ);
     if (!mayBePart) return changeResponse(original, change, environ);
     const { takes } = change;
     // A change that does not say which responses it takes is asked with the part: a new body is one made of a part.
     if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
-    if (!takes(original.response, environ)) return changeResponse(original, change, environ);
-    return andThen(original.close(), () => changedWhole(environ));
+    return orClosing(original, () =>
+      takes(original.response, environ)
+        ? andThen(original.drop(), () => changedWhole(environ))
+        : changeResponse(original, change, environ),
+    );
   }
 
   function changedWhole(environ: Environ): AppResponse | Promise<AppResponse> {
     const whole = wholeRequest(environ);
-    return andThen(capture(app, whole), (response) => changeResponse(new Original(response), change, whole));
+    return andThen(capture(app, whole), (response) => changeResponse(new Original(response, environ), change, whole));
   }
 
   /** Only the whole tells whether the change takes a resource of which the response does not name the type. */
   function unlessTaken(part: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
     const whole = wholeRequest(environ);
-    const keepPart = () => changeResponse(new Original(part), change, environ);
-    return andThen(capture(app, whole), (response) => {
-      const original = new Original(response);
-      if (change.takes?.(original.response, whole) === false) return andThen(original.close(), keepPart);
-      return andThen(changeResponse(original, change, whole), (changed) =>
-        changed.body === original.response.body
-          ? andThen(original.close(), keepPart)
-          : andThen(closeBody(part.body), () => changed),
-      );
-    });
+    const originalPart = new Original(part, environ);
+    const keepPart = () => changeResponse(originalPart, change, environ);
+    return orClosing(originalPart, () =>
+      andThen(capture(app, whole), (response) => {
+        const original = new Original(response, environ);
+        return orClosing(original, () => {
+          if (change.takes?.(original.response, whole) === false) return andThen(original.drop(), keepPart);
+          return andThen(changeResponse(original, change, whole), (changed) =>
+            changed.body === original.response.body
+              ? andThen(original.drop(), keepPart)
+              : andThen(originalPart.drop(), () => changed),
+          );
+        });
+      }),
+    );
   }
 }
 
@@ -107,15 +116,20 @@ function changeResponse(
   instead?: () => AppResponse | Promise<AppResponse>,
 ): AppResponse | Promise<AppResponse> {
   const before = original.response;
-  const fail = (error: unknown): Promise<never> => failAfter(() => original.close(), error);
   const settle = (changed: AppResponse) => {
     const { body } = checkResponse(changed);
     if (instead === undefined || body === before.body) return withNewBody(original, changed, environ);
-    return andThen(closeBoth(closeBody(body), original), instead);
+    return andThen(closeBoth(dropBody(body, environ), original), instead);
   };
+  return orClosing(original, () => andThen(change(before, environ), settle));
+}
+
+/** What a call gives; where the call fails, the original is closed, which nobody else knows of then. */
+function orClosing<T>(original: Original, call: () => T | Promise<T>): T | Promise<T> {
+  const fail = (error: unknown): Promise<never> => failAfter(() => original.close(), error);
   try {
-    const changed = change(before, environ);
-    return isPromise<AppResponse>(changed) ? Promise.resolve(changed).then(settle).catch(fail) : settle(changed);
+    const result = call();
+    return isPromise(result) ? Promise.resolve(result).catch(fail) : result;
   } catch (error) {
     return fail(error);
   }
@@ -123,7 +137,14 @@ function changeResponse(
 
 function checkResponse(changed: unknown): AppResponse {
   if (typeof changed === "object" && changed !== null && "status" in changed && "headers" in changed) {
-    return changed as AppResponse;
+    if (typeof changed.status === "string") return changed as AppResponse;
+    throw new TsgiError(
+      "TSGI_BAD_CHANGE",
+      `a change returns a response, whose status is not ${typeof changed.status}`,
+      {
+        hint: 'Write status and reason: "200 OK".',
+      },
+    );
   }
   throw new TsgiError(
     "TSGI_BAD_CHANGE",
@@ -137,9 +158,11 @@ function checkResponse(changed: unknown): AppResponse {
 /** The response that a change is given: however often its body is dropped or read, the app's own is closed once. */
 class Original {
   readonly response: AppResponse;
+  readonly #environ: Environ;
   readonly #reader: BodyReader | undefined;
 
-  constructor(response: AppResponse) {
+  constructor(response: AppResponse, environ: Environ) {
+    this.#environ = environ;
     this.#reader = knownChunks(response.body) === undefined ? new BodyReader(response.body) : undefined;
     this.response = this.#reader === undefined ? response : { ...response, body: toStream(this.#reader) };
   }
@@ -147,18 +170,34 @@ class Original {
   close(): Promise<unknown> | undefined {
     return this.#reader?.close();
   }
+
+  /** Closes it where another body is sent; what that fails with is reported, and fails nothing else. */
+  drop(): Promise<unknown> | undefined {
+    return this.close()?.catch((error) => reportError(this.#environ, error));
+  }
 }
 
 function withNewBody(original: Original, changed: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
   if (changed.body === original.response.body) return changed;
-  const headers = headersOfNewBody(original.response.headers, changed.headers);
-  if (environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless) {
+  let headers: HeaderList;
+  let isBodiless: boolean;
+  try {
+    headers = headersOfNewBody(original.response.headers, changed.headers);
+    isBodiless = environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless;
+  } catch (error) {
+    return failAfter(() => closeBody(changed.body), error);
+  }
+  if (isBodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
-    return andThen(closeBoth(closeBody(changed.body), original), () => ({ ...changed, headers, body: NO_BODY }));
+    return andThen(closeBoth(dropBody(changed.body, environ), original), () => ({
+      ...changed,
+      headers,
+      body: NO_BODY,
+    }));
   }
   if (knownChunks(changed.body) === undefined)
     return { ...changed, headers, body: closingBoth(changed.body, original) };
-  return andThen(original.close(), () => ({ ...changed, headers }));
+  return andThen(original.drop(), () => ({ ...changed, headers }));
 }
 
 /** An empty body of unknown length. */
@@ -175,7 +214,7 @@ function closingBoth(body: Body, original: Original): Body {
 
 /** Closes the app's body too where closing the new one fails. */
 function closeBoth(closing: Promise<unknown> | undefined, original: Original): Promise<unknown> | undefined {
-  const all = [closing, original.close()].filter((each) => each !== undefined);
+  const all = [closing, original.drop()].filter((each) => each !== undefined);
   return all.length === 0 ? undefined : Promise.all(all);
 }
 

@@ -3,8 +3,9 @@
 import { TsgiError } from "../errors.ts";
 import { mayBeDropped } from "../promise.ts";
 
-/** What reads a request's body; some type libraries declare these as properties, which no class can override. */
-interface BodyReads {
+/** What is overridden; some type libraries declare these as properties, which no class can override. */
+interface Overridden {
+  get signal(): AbortSignal;
   text(): Promise<string>;
   json(): Promise<unknown>;
   arrayBuffer(): Promise<ArrayBuffer>;
@@ -16,10 +17,22 @@ interface BodyReads {
 type RequestArguments = ConstructorParameters<typeof Request>;
 const Platform = Request as unknown as new (
   ...args: RequestArguments
-) => Omit<Request, keyof BodyReads | "bytes"> & BodyReads;
+) => Omit<Request, keyof Overridden | "bytes"> & Overridden;
 
 /** A `Request` whose reads need not be awaited: one that fails because the client has left ends nothing. */
 export class GatewayRequest extends Platform {
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(...[input, init]: RequestArguments) {
+    super(input, init);
+    this.#signal = init?.signal ?? undefined;
+  }
+
+  /** The signal that it was made with, that of the exchange: what a listener of the platform's copy throws ends the process. */
+  override get signal(): AbortSignal {
+    return this.#signal ?? super.signal;
+  }
+
   override text(): Promise<string> {
     return mayBeDropped(super.text());
   }
@@ -46,7 +59,7 @@ export class GatewayRequest extends Platform {
   }
 
   override clone(): Request {
-    return new GatewayRequest(super.clone()) as unknown as Request;
+    return new GatewayRequest(super.clone(), { signal: this.signal }) as unknown as Request;
   }
 }
 
@@ -83,7 +96,7 @@ export class ParsedRequest extends GatewayRequest {
   }
 
   override clone(): Request {
-    return new ParsedRequest(super.clone()) as unknown as Request;
+    return new ParsedRequest(super.clone(), { signal: this.signal }) as unknown as Request;
   }
 }
 

@@ -5,6 +5,7 @@ import { checkApp } from "../apps.ts";
 import { environBuilder } from "../exchange/environ.ts";
 import type { App } from "../gateway.ts";
 import { checkOptions, count } from "../options.ts";
+import { callOut } from "../promise.ts";
 import { Connection } from "./connection.ts";
 import { developmentPage } from "./error-page.ts";
 import { listen } from "./listen.ts";
@@ -55,7 +56,12 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   const connections = settings.tls === undefined ? sockets : openSockets(server, "secureConnection");
   await listen(server, settings);
   // A connection could not be accepted, for want of descriptors.
-  server.on("error", (error) => settings.errors.write(`tsgi: ${error.message}\n`));
+  server.on("error", (error) => {
+    callOut(
+      () => settings.errors.write(`tsgi: ${error.message}\n`),
+      () => {},
+    );
+  });
 
   const address = server.address();
   const port = typeof address === "object" ? (address as AddressInfo).port : 0;

@@ -12,6 +12,7 @@ import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
 import { aWhile, eventually, start } from "../support/raw-client.ts";
+import { allOwned } from "../support/unowned.ts";
 
 async function seen(handler: FetchHandler, url = "/", options: RequestOptions = {}, adapted: FromFetchOptions = {}) {
   const response = await request(fromFetch(handler, adapted), url, options);
@@ -256,6 +257,29 @@ test("fromFetch: a client that leaves aborts the signal and cancels the stream",
   await over;
   assert.deepEqual(told.toSorted(), ["abort", "cancel"]);
   assert.deepEqual(log, []);
+});
+
+test("fromFetch: what a listener of the signal throws is reported, and ends nothing", async (t) => {
+  const { log, connect } = await start(
+    t,
+    fromFetch(async (request) => {
+      const fail = (where: string) => () => {
+        throw new Error(where);
+      };
+      request.signal.addEventListener("abort", fail("of the request"));
+      request.clone().signal.onabort = fail("of its clone");
+      await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+      return new Response("too late");
+    }),
+  );
+  await allOwned(async () => {
+    const client = await connect();
+    client.get("/");
+    await aWhile();
+    client.socket.destroy();
+    await eventually(() => log.length === 2);
+  });
+  assert.match(log.join(""), /Error: of the request[\s\S]*Error: of its clone/);
 });
 
 for (const [what, head, answerAfter] of [

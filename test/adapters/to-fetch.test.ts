@@ -158,6 +158,20 @@ test("toFetch: a reader that cancels, and a signal that is aborted, are the clie
   assert.deepEqual(app.log, []);
 });
 
+test("toFetch: a signal that is aborted amid the body fails the read that waits for more", async () => {
+  const app = handler(async function* (_environ, startResponse) {
+    startResponse("200 OK", []);
+    yield "some";
+    await new Promise(() => {});
+  } as App);
+  const controller = new AbortController();
+  const response = await app(new Request("http://a/", { signal: controller.signal }));
+  const reading = response.text();
+  setTimeout(() => controller.abort(), 5);
+  await assert.rejects(reading, { name: "AbortError" });
+  assert.deepEqual(app.log, []);
+});
+
 test("toFetch: an error before the head is a 500, one after it fails the body; both are reported", async () => {
   const app = handler(async function* failing(environ, startResponse) {
     if (environ.PATH_INFO === "/early") throw new Error("early");

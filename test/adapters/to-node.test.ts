@@ -118,6 +118,24 @@ test("toNode: an error before the head is a 500, one after it cuts the connectio
   assert.match(log.join(""), /early[\s\S]*late/);
 });
 
+test("toNode: a response that fails leaves the earlier ones of its connection alone", async (t) => {
+  const { listener: listens } = listener(async (environ, startResponse) => {
+    const write = startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    if (environ.PATH_INFO === "/fails") {
+      await write("half");
+      throw new Error("amid");
+    }
+    await write("one, ");
+    await sleep(30);
+    return "two";
+  });
+  const port = await serve(t, listens);
+  const client = await RawClient.open(connect(port, "127.0.0.1"));
+  client.get("/slow").get("/fails");
+  const received = await client.all();
+  assert.match(received, /one, \r\n3\r\ntwo\r\n0\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*half\r\n$/);
+});
+
 test("toNode: a client that leaves finishes the body", async (t) => {
   let isFinished: () => void;
   const finished = new Promise<void>((resolve) => {

@@ -5,7 +5,7 @@ import { lint } from "../../middleware/lint.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { eventually } from "../support/raw-client.ts";
+import { eventually, HELLO, hello, start } from "../support/raw-client.ts";
 import { bodyOf, transcript } from "../support/transcript.ts";
 
 const notAllowed = text("no", { status: "405 Method Not Allowed", headers: [["Allow", "PUT"]] });
@@ -38,6 +38,23 @@ test("cascade: a body that is dropped is finished before the next app is asked",
   };
   assert.equal(await bodyOf(cascade([lint(streaming), lint(next)]), "/"), "next");
   assert.deepEqual(events, ["finished", "next"]);
+});
+
+test("cascade: what closing a dropped body fails with is reported, and the next app answers", async (t) => {
+  const chunks = ["never sent"].values();
+  const refusing: App = (_environ, startResponse) => {
+    startResponse("404 Not Found", []);
+    return {
+      [Symbol.iterator]: () => chunks,
+      close() {
+        throw new Error("in close");
+      },
+    } as Iterable<string>;
+  };
+  const { log, connect } = await start(t, cascade([refusing, hello]));
+  const client = await connect();
+  assert.equal(await client.get("/").until("hello"), HELLO);
+  assert.match(log.join(""), /^GET \/: Error: in close\n/);
 });
 
 test("cascade: an error is an answer", async () => {

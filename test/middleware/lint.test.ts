@@ -7,6 +7,7 @@ import { text } from "../../src/apps.ts";
 import { capture } from "../../src/exchange/capture.ts";
 import type { App, Environ, HeaderList } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
+import { allOwned } from "../support/unowned.ts";
 
 /** What a request of an app ends with where `lint` stands around it. */
 async function violation(app: App, options: RequestOptions = {}): Promise<string | undefined> {
@@ -274,3 +275,16 @@ test("lint: a second Content-Type breaks the contract, a second Set-Cookie does 
   assert.equal(await violation(twice("ETag")), "TSGI_LINT_RESPONSE");
   assert.equal(await violation(twice("Set-Cookie")), undefined);
 });
+
+test("lint: a promise in place of a chunk is refused, and its rejection ends nothing", () =>
+  allOwned(async () => {
+    const reject = (): never => Promise.reject(new Error("not awaited")) as never;
+    const writing: App = (_environ, startResponse) => {
+      void startResponse("200 OK", [])(reject());
+    };
+    const returning: App = (_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return [reject(), reject()];
+    };
+    for (const app of [writing, returning]) await assert.rejects(request(app, "/"), { code: "TSGI_LINT_BODY" });
+  }));

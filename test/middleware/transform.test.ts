@@ -7,6 +7,7 @@ import { html, text } from "../../src/apps.ts";
 import { toBytes } from "../../src/body/chunk.ts";
 import type { App, Body, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
+import { start } from "../support/raw-client.ts";
 import { bodyOf, transcript } from "../support/transcript.ts";
 
 const upper = mapText("text/*", (piece) => piece.toUpperCase());
@@ -912,3 +913,80 @@ test("mapChunks: a hundred thousand chunks that are dropped keep no promise each
   }));
   assert.equal(await bodyOf(transform(app, counting), "/", { lint: false }), "100000");
 });
+
+/** A body that counts how often it is opened and closed. */
+function counted(counts: { open: number; closed: number }): Body {
+  counts.open++;
+  const chunks = ["a", "b"].values();
+  return { [Symbol.iterator]: () => chunks, close: () => counts.closed++ } as Iterable<string>;
+}
+
+const boom = (): never => {
+  throw new Error("boom");
+};
+
+for (const [what, change, again] of [
+  ["the app fails when it is asked again", upper, boom],
+  ["the app rejects when it is asked again", upper, async () => boom()],
+  ["the change fails with the whole", Object.assign(boom, { takes: () => true }), undefined],
+  ["the change rejects the whole", Object.assign(async () => boom(), { takes: () => true }), undefined],
+  ["takes fails", Object.assign((response: unknown) => response, { takes: boom }), undefined],
+] as [string, Change, App | undefined][]) {
+  for (const [type, status] of [
+    ["multipart/byteranges; boundary=x", "206 Partial Content"],
+    ["text/plain", "206 Partial Content"],
+  ] as const) {
+    test(`transform: where ${what}, a part of ${type} is closed`, async () => {
+      const counts = { open: 0, closed: 0 };
+      const app: App = (environ, startResponse) => {
+        if (environ.HTTP_RANGE === undefined && again !== undefined) return again(environ, startResponse);
+        startResponse(environ.HTTP_RANGE === undefined ? "200 OK" : status, [["Content-Type", type]]);
+        return counted(counts);
+      };
+      const options: RequestOptions = { headers: { Range: "bytes=0-1,3-4" }, lint: false };
+      await assert.rejects(request(transform(app, change), "/", options), /boom/);
+      assert.ok(counts.open > 0);
+      assert.equal(counts.closed, counts.open);
+    });
+  }
+}
+
+for (const [what, wrong] of [
+  ["a status that is a number", { status: 200 }],
+  ["a malformed status and a new body", { status: "200", body: undefined }],
+  ["headers that are not a list and a new body", { headers: 5, body: undefined }],
+] as const) {
+  for (const makes of ["returns", "resolves to"]) {
+    test(`transform: where a change ${makes} ${what}, all bodies are closed`, async () => {
+      const counts = { open: 0, closed: 0 };
+      const app: App = (_environ, startResponse) => {
+        startResponse("200 OK", [["Content-Type", "text/plain"]]);
+        return counted(counts);
+      };
+      const change = ((response: object) => {
+        const changed = { ...response, ...wrong, ...("body" in wrong && { body: counted(counts) }) };
+        return makes === "returns" ? changed : Promise.resolve(changed);
+      }) as unknown as Change;
+      await assert.rejects(request(transform(app, change), "/", { lint: false }), { name: /Error/ });
+      assert.equal(counts.closed, counts.open);
+    });
+  }
+}
+
+for (const [what, method, change] of [
+  ["replaced", "GET", (response) => ({ ...response, body: "hello" })],
+  ["mapped, for HEAD", "HEAD", upper],
+] as [string, string, Change][]) {
+  test(`transform: what closing a body that is ${what} fails with is reported, and the response is sent`, async (t) => {
+    const chunks = ["a"].values();
+    const app: App = (_environ, startResponse) => {
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      return { [Symbol.iterator]: () => chunks, close: boom } as Iterable<string>;
+    };
+    const { log, connect } = await start(t, transform(app, change));
+    const client = await connect();
+    client.send(`${method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    assert.match(await client.all(), /^HTTP\/1\.1 200 OK\r\n/);
+    assert.equal(log.join("").split("Error: boom").length - 1, 1);
+  });
+}

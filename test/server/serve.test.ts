@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { EventEmitter } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { get } from "node:https";
@@ -245,6 +246,19 @@ test("serve: the options that an app learns", async (t) => {
   assert.equal(seen[0]?.["tsgi.multiprocess"], true);
   seen[0]?.["tsgi.errors"].write("noted");
   assert.deepEqual(log, ["noted"]);
+});
+
+test("serve: a log that fails while a connection cannot be accepted ends nothing", async (t) => {
+  const fail = () => {
+    throw new Error("the log is closed");
+  };
+  const app: App = (environ, startResponse) => {
+    (environ["tsgi.exchange"].server as EventEmitter).emit("error", new Error("accept EMFILE"));
+    return hello(environ, startResponse);
+  };
+  const { connect } = await start(t, app, { errors: { write: fail } });
+  const client = await connect();
+  assert.equal(await client.get("/").until("hello"), HELLO);
 });
 
 test("serve: running out of descriptors does not end the process", async (t) => {

@@ -163,7 +163,10 @@ export class FetchSink implements Sink {
     if (this.closed || this.#ended) return;
     this.closed = true;
     this.#over();
-    if (!this.#answered) this.reject(new DOMException("The client went away", "AbortError"));
+    const error = new DOMException("The client went away", "AbortError");
+    if (!this.#answered) this.reject(error);
+    // Who still reads the body would wait for ever; a stream that was cancelled stays as it is.
+    this.#controller?.error(error);
     this.#watcher?.();
   }
 }

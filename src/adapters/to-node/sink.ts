@@ -183,6 +183,9 @@ export class ResponseSink implements Sink {
     callOut(() => {
       if (this.#stream !== undefined) this.#stream.close(INTERNAL_ERROR);
       else if (typeof socket?.destroySoon !== "function") this.#response.destroy();
+      // Earlier responses on the connection come first.
+      else if (this.#response.socket === null && !socket.destroyed)
+        this.#response.once("socket", () => process.nextTick(() => this.#cut()));
       // Without a length and without chunks, only a reset tells the end of the body from its loss.
       else if (httpVersion === "1.0") reset(socket);
       else socket.destroySoon();
