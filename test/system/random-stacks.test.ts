@@ -140,7 +140,9 @@ async function tryOne(seed: number): Promise<void> {
   await eventually(() => inner.open() <= 0).catch(() => assert.fail(`not closed: ${place}`));
   assert.equal(inner.open(), 0, `closed twice: ${place}`);
   assert.ok(errors.join("").split(`Error: ${BOOM}`).length <= 2, `reported twice: ${place}`);
-  if (leaveAfter !== undefined || (expected.failsAtOnce && plan.includes("cascade, first"))) return;
+  // The head of a slow Fetch stream is sent before its first chunk, and a cascade drops a refusal before that.
+  const isOpen = plan.includes("cascade, first") || plan.includes("fetch handler streaming");
+  if (leaveAfter !== undefined || (expected.failsAtOnce && isOpen)) return;
   const { status, body, ending } = expected;
   // There a client gets the app's own error, whatever was answered instead.
   if (where === "testing" && (ending !== "whole" || errors.length > 0)) return;

@@ -83,10 +83,11 @@ const nodeEnd = ServerResponse.prototype.end as (this: ServerResponse, ...args: 
 
 function endResponse(this: GatewayResponse, ...args: unknown[]): ServerResponse {
   const owner = this[OWNER];
-  if (this.writableEnded || this.destroyed) return nodeEnd.apply(this, args);
+  const owned = args.some(isFunction) ? args.map((given) => ownCallback(given, this)) : args;
+  if (this.writableEnded || this.destroyed) return nodeEnd.apply(this, owned);
   owner.ending = true;
   try {
-    nodeEnd.apply(this, args);
+    nodeEnd.apply(this, owned);
   } finally {
     owner.ending = this.writableEnded;
   }
@@ -94,6 +95,22 @@ function endResponse(this: GatewayResponse, ...args: unknown[]): ServerResponse 
   // "finish" has been scheduled before.
   process.nextTick(finishResponse, this);
   return this;
+}
+
+function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === "function";
+}
+
+/** The callback of `end`, which Node from 24 on calls without an event: what it throws is the owner's. */
+function ownCallback(given: unknown, response: GatewayResponse): unknown {
+  if (!isFunction(given)) return given;
+  return (...args: unknown[]): void => {
+    try {
+      given.apply(response, args);
+    } catch (error) {
+      response[OWNER].failed(error);
+    }
+  };
 }
 
 /** Takes the socket off a response that has been sent, as Node does. */
