@@ -8,7 +8,9 @@ import { callOut } from "../promise.ts";
  */
 export class Departure {
   readonly #onError: (error: unknown) => void;
-  #callbacks: (() => unknown)[] = [];
+  /** Usually at most one: V8 allocates a list for each exchange in its old space, where it keeps all that hangs on it. */
+  #callback: (() => unknown) | undefined;
+  #moreCallbacks: (() => unknown)[] | undefined;
   #controller: AbortController | undefined;
   #hasLeft = false;
 
@@ -19,7 +21,11 @@ export class Departure {
   /** Calls back once; at once if the client is gone already. */
   add(callback: () => unknown): void {
     if (this.#hasLeft) callOut(callback, this.#onError);
-    else this.#callbacks.push(callback);
+    else if (this.#callback === undefined) this.#callback = callback;
+    else {
+      this.#moreCallbacks ??= [];
+      this.#moreCallbacks.push(callback);
+    }
   }
 
   get signal(): AbortSignal {
@@ -31,13 +37,19 @@ export class Departure {
     return this.#controller.signal;
   }
 
+  /** Lets go of the callbacks: there is nothing to tell any more. */
+  release(): void {
+    this.#callback = undefined;
+    this.#moreCallbacks = undefined;
+  }
+
   /** The client has left. */
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    const callbacks = this.#callbacks;
-    this.#callbacks = [];
-    for (const callback of callbacks) callOut(callback, this.#onError);
+    const callbacks = [this.#callback, ...(this.#moreCallbacks ?? [])];
+    this.release();
+    for (const callback of callbacks) if (callback !== undefined) callOut(callback, this.#onError);
     const controller = this.#controller;
     if (controller !== undefined) callOut(() => controller.abort(), this.#onError);
   }

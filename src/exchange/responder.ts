@@ -126,7 +126,7 @@ export class Responder implements Exchange {
     }
     this.#sink.writeHead(status, this.#headers, this.#declared < 0 ? length : -1);
     this.#sent = true;
-    this.#over = true;
+    this.#finish();
     const last = chunks.length - 1;
     for (let index = 0; index < last; index++) void this.#sink.write(chunks[index] as Chunk);
     this.#sink.end(chunks[last]);
@@ -186,7 +186,7 @@ export class Responder implements Exchange {
     }
     this.#written = this.#declared;
     this.report(badLength(this.#declared, "longer"));
-    this.#over = true;
+    this.#finish();
     this.#sink.end(toBytes(chunk).subarray(0, left));
     this.#close(undefined);
   }
@@ -196,7 +196,7 @@ export class Responder implements Exchange {
     if (this.#over) return;
     const bodiless = this.#isBodiless(this.#started());
     if (!this.#sent) this.#sendHead(this.#declared >= 0 ? -1 : bodiless ? headLength : 0);
-    this.#over = true;
+    this.#finish();
     if (!bodiless && this.#written < this.#declared) {
       this.report(badLength(this.#declared, "shorter"));
       this.#sink.abort();
@@ -216,7 +216,7 @@ export class Responder implements Exchange {
     }
     const status = this.#sent ? undefined : statusOfError(error);
     if (status === undefined) this.report(error);
-    this.#over = true;
+    this.#finish();
     try {
       if (this.#sent) this.#sink.abort();
       else this.#answerError(status ?? "500 Internal Server Error", error);
@@ -257,6 +257,12 @@ export class Responder implements Exchange {
   #reports(): Reporter {
     this.#reporter ??= new Reporter(this.#environ as Environ, this.#options);
     return this.#reporter;
+  }
+
+  /** Nothing is sent any more, and nobody has to be told of the client's leaving. */
+  #finish(): void {
+    this.#over = true;
+    this.#departure?.release();
   }
 
   /** Closes the body that is being read and one that was never to be read; what goes wrong there is reported. */
