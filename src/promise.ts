@@ -25,7 +25,7 @@ export function callOut(call: () => unknown, onError: (error: unknown) => void):
 
 /** Marks a promise that may never be awaited: its rejection then does not end the process. Returns the promise. */
 export function mayBeDropped<P extends PromiseLike<unknown>>(promise: P): P {
-  promise.then(undefined, () => {});
+  promise.then(undefined, ignore);
   return promise;
 }
 
@@ -35,3 +35,5 @@ export const whenSettled: (callback: () => void) => void =
     ? // A tick that is set by the callback of a promise comes after all other promises.
       (callback) => queueMicrotask(() => process.nextTick(callback))
     : (callback) => setTimeout(callback);
+
+function ignore(): void {}

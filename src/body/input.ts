@@ -27,12 +27,17 @@ const DEFAULT_LIMIT = 1024 * 1024;
  * §15.5.14), before it reads anything where the declared length is over the limit; with `TSGI_CLIENT_GONE` where the client
  * leaves first. A promise that is never awaited does not end the process then.
  */
-export function readBytes(environ: Environ, options: ReadOptions = {}): Promise<Uint8Array> {
+export function readBytes(environ: Environ, options: ReadOptions = NO_OPTIONS): Promise<Uint8Array> {
   return mayBeDropped(readInput(environ, limitOf("readBytes", options)));
 }
 
+const NO_OPTIONS: ReadOptions = Object.freeze({});
+const KINDS = { limit: BYTE_LIMIT } as const;
+
 function limitOf(owner: string, options: ReadOptions): number {
-  checkOptions(owner, options, { limit: BYTE_LIMIT });
+  // These are given with each request: the usual ones need no look.
+  if (options === NO_OPTIONS) return DEFAULT_LIMIT;
+  checkOptions(owner, options, KINDS);
   return options.limit ?? DEFAULT_LIMIT;
 }
 

@@ -22,8 +22,14 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 /** isHopByHop tells whether a field belongs to one connection (RFC 9110 §7.6.1), so that only a server may send it. */
 export function isHopByHop(name: string): boolean {
-  return HOP_BY_HOP.has(name) || HOP_BY_HOP.has(name.toLowerCase());
+  const known = hopByHop.get(name);
+  if (known !== undefined) return known;
+  const isOne = HOP_BY_HOP.has(name.toLowerCase());
+  hopByHop.set(name, isOne);
+  return isOne;
 }
+
+const hopByHop = new BoundedMap<string, boolean>(1000);
 
 /** isBeyondAscii tells whether the value of a header holds a character beyond ASCII, which is sent as Latin-1. */
 export function isBeyondAscii(value: string): boolean {
