@@ -20,7 +20,7 @@ for (const version of [22, 24, 26]) {
     );
     const { status, stdout } = spawnSync(
       node,
-      ["--import", "tsx", "--test", "--test-reporter", "tap", "--test-concurrency", "1", ...files],
+      ["--import", "tsx", "--test", "--test-reporter", "tap", "--test-concurrency", "2", ...files],
       { cwd: root, env, encoding: "utf8", maxBuffer: 1 << 28 },
     );
     assert.equal(status, 0, stdout.match(/^ *not ok .*\n(?: +.*\n){0,40}/gm)?.join("\n"));
