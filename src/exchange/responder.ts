@@ -7,7 +7,7 @@ import { byteLength, checkChunk, checkChunks, toBytes } from "../body/chunk.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
 import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, Write } from "../gateway.ts";
-import { checkHeaders, takeHeaders } from "../http/field-rules.ts";
+import { checkHeaders } from "../http/field-rules.ts";
 import { removeHeaders } from "../http/headers.ts";
 import { parseStatus, type Status } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
@@ -73,9 +73,8 @@ export class Responder implements Exchange {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
     const status = parseStatus(line);
-    const { list, contentLength } = takeHeaders(headers);
-    this.#headers = list;
-    this.#declared = contentLength;
+    this.#declared = checkHeaders(headers);
+    this.#headers = headers;
     this.#status = status;
     if (this.#flushAsked) this.flush();
     this.#writer ??= (chunk) => this.#write(chunk);
@@ -118,6 +117,7 @@ export class Responder implements Exchange {
   #sendWhole(chunks: readonly Chunk[]): void {
     const status = this.#started();
     const length = checkChunks(chunks);
+    if (!this.#sent) this.#checkAgain();
     if (this.#sent || (this.#declared >= 0 && this.#declared !== length) || status.bodiless || this.#isHead) {
       for (const chunk of chunks) if (chunk.length > 0 && !this.#over) void this.#send(chunk);
       // An app that has a special case for HEAD returns nothing, which says nothing about the length of its GET.
@@ -161,9 +161,18 @@ export class Responder implements Exchange {
     return this.#isHead || status.bodiless;
   }
 
+  /**
+   * An app may have changed its list since it was checked, and what is sent has to hold. A copy would cost more: V8 allocates
+   * it in its old space.
+   */
+  #checkAgain(): void {
+    this.#declared = checkHeaders(this.#headers);
+  }
+
   #sendHead(length: number): void {
     const status = this.#started();
     const { code } = status;
+    this.#checkAgain();
     if (status.bodiless && code !== 304 && this.#declared >= 0) {
       this.#headers = removeHeaders(this.#headers, "Content-Length");
       this.#declared = -1;

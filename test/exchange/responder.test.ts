@@ -403,23 +403,30 @@ test("exchange: informational responses come before the final one", async () => 
   assert.deepEqual(informational, [{ status: "103 Early Hints", headers: [["Link", "</a>; rel=preload"]] }]);
 });
 
-for (const [what, change] of [
-  ["is pushed to", (headers: string[][]) => headers.push(["Content-Length", "50"], ["Transfer-Encoding", "chunked"])],
+for (const [what, change, code] of [
+  ["gets a coding", (headers: string[][]) => headers.push(["Transfer-Encoding", "chunked"]), "TSGI_HOP_BY_HOP"],
+  [
+    "gets two lengths",
+    (headers: string[][]) => headers.push(["Content-Length", "2"], ["Content-Length", "50"]),
+    "TSGI_BAD_HEADER",
+  ],
+  ["gets another length", (headers: string[][]) => headers.push(["Content-Length", "50"]), "TSGI_BODY_TOO_SHORT"],
   [
     "gets another value",
     (headers: string[][]) => {
       (headers[0] as string[])[1] = "50\r\nSet-Cookie: a=b";
     },
+    "TSGI_BAD_HEADER",
   ],
 ] as const) {
-  test(`rule 1: a header list that ${what} after startResponse is sent as it was`, async () => {
+  test(`rule 1: a header list that ${what} after startResponse is refused where it is sent`, async () => {
     const app: App = (_environ, startResponse) => {
       const headers: [string, string][] = [["X-Name", "a"]];
       startResponse("200 OK", headers);
       change(headers);
       return "ok";
     };
-    assert.equal(await transcript(app, "/", { lint: false }), "200 OK\ncontent-length: 2\nx-name: a\n\nok");
+    await assert.rejects(async () => (await request(app, "/", { lint: false })).text(), { code });
   });
 }
 

@@ -243,22 +243,19 @@ test("responses: the head goes alone where the app flushes it", async (t) => {
   assert.equal(await client.until("0\r\n\r\n"), `${head}3\r\nabc\r\n0\r\n\r\n`);
 });
 
-test("responses: what an app does to its headers after startResponse is not sent", async (t) => {
-  const { connect } = await start(t, (_environ, startResponse) => {
+test("responses: what an app does to its headers after startResponse desynchronises no connection", async (t) => {
+  const { connect, log } = await start(t, (environ, startResponse) => {
+    if (environ.PATH_INFO === "/hello") return hello(environ, startResponse);
     const headers: [name: string, value: string][] = [["Content-Type", "text/plain"]];
     startResponse("200 OK", headers);
     headers.push(["X", "a\r\nb: c"], ["Content-Length", "50"], ["Transfer-Encoding", "chunked"]);
-    (headers[0] as [string, string])[1] = "text/html";
     return "hello";
   });
   const client = await connect();
-  assert.equal(
-    await client
-      .get("/")
-      .get("/")
-      .until(HELLO + HELLO),
-    HELLO + HELLO,
-  );
+  const received = await client.get("/").get("/hello").until(HELLO);
+  assert.match(received, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
+  assert.ok(received.endsWith(`500 Internal Server Error\n${HELLO}`), received);
+  assert.match(log.join(""), /TsgiError: header X cannot hold "a\\r\\nb: c"/);
 });
 
 test("responses: informational ones come first, as they were given", async (t) => {
