@@ -132,6 +132,21 @@ export function clientGone(details: TsgiErrorDetails = {}): TsgiError {
   return new TsgiError("TSGI_CLIENT_GONE", "the client went away before its body ended", details);
 }
 
+/** codeOf gives the code of a thrown value; empty where it has none. */
+export function codeOf(error: unknown): string {
+  return memberOf(error, "code");
+}
+
+/** memberOf gives a member of a thrown value, which may be anything: a revoked proxy does not even tell what it is. */
+export function memberOf(error: unknown, name: "code" | "name"): string {
+  try {
+    const member = (error as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+    return typeof member === "string" ? member : "";
+  } catch {
+    return "";
+  }
+}
+
 /** isClientGone tells whether an error says that the client went away: not a defect of the app. */
 export function isClientGone(error: unknown): boolean {
   try {

@@ -1,6 +1,6 @@
 /** What is reported of one exchange: each error once, and nothing that only follows from the client's leaving. */
 
-import { statusOfError } from "../errors.ts";
+import { codeOf, memberOf, statusOfError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { callOut } from "../promise.ts";
 import { writeError } from "./report.ts";
@@ -49,18 +49,4 @@ const OF_LEAVING = new Set(["TSGI_CLIENT_GONE", "ABORT_ERR", "ERR_STREAM_PREMATU
 
 function followsFromLeaving(error: unknown): boolean {
   return OF_LEAVING.has(codeOf(error)) || memberOf(error, "name") === "AbortError";
-}
-
-function codeOf(error: unknown): string {
-  return memberOf(error, "code");
-}
-
-/** A member of a thrown value, which may be anything: a revoked proxy does not even tell what it is. */
-function memberOf(error: unknown, name: "code" | "name"): string {
-  try {
-    const member = (error as Readonly<Record<string, unknown>> | null | undefined)?.[name];
-    return typeof member === "string" ? member : "";
-  } catch {
-    return "";
-  }
 }

@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { byteLength } from "../../body/chunk.ts";
-import { clientGone, TsgiError } from "../../errors.ts";
+import { clientGone, codeOf, TsgiError } from "../../errors.ts";
 import { reportError } from "../../exchange/report.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../../gateway.ts";
 import { isPromise } from "../../promise.ts";
@@ -304,15 +304,6 @@ const SIGNS_OF_LEAVING: ReadonlySet<unknown> = new Set([
   "ABORT_ERR",
   "TSGI_CLIENT_GONE",
 ]);
-
-/** The code of a thrown value, which may be anything. */
-function codeOf(error: unknown): unknown {
-  try {
-    return (error as { code?: unknown } | null | undefined)?.code;
-  } catch {
-    return undefined;
-  }
-}
 
 function responseDestroyed(): TsgiError {
   return new TsgiError("TSGI_RESPONSE_DESTROYED", "the handler destroyed its response before it had ended");
