@@ -1,0 +1,109 @@
+/** What the field lines of a request say about its body and its connection (RFC 9112 §6, §9.3; RFC 9110 §10.1.1). */
+
+import type { StatusLine } from "../../gateway.ts";
+
+const BAD_REQUEST: StatusLine = "400 Bad Request";
+
+/** Reads the field lines of requests; its members are those of the request that was read last. */
+export class Framing {
+  /** The declared length, or -1. */
+  contentLength = -1;
+  /** Whether the body comes in chunks. */
+  isChunked = false;
+  /** Whether the client keeps the connection for another request. */
+  keepsAlive = true;
+  /** Whether the client waits for `100 Continue`. */
+  expectsContinue = false;
+  /** Whether the client asks for another protocol on this connection. */
+  isUpgrade = false;
+
+  /** Reads field lines, names and values in turn. Gives the status where they are refused. */
+  read(lines: readonly string[], isHttp10: boolean): StatusLine | undefined {
+    this.contentLength = -1;
+    this.isChunked = false;
+    this.keepsAlive = !isHttp10;
+    this.expectsContinue = false;
+    this.isUpgrade = false;
+    let hosts = 0;
+    let lengths = 0;
+    let codings: string | undefined;
+    let connection: string | undefined;
+    let hasUpgrade = false;
+    for (let index = 0; index < lines.length; index += 2) {
+      const name = lines[index] as string;
+      // Most names are told apart by their length.
+      switch (name.length) {
+        case 4:
+          if (isNamed(name, "host")) hosts++;
+          break;
+        case 6:
+          if (isNamed(name, "expect") && !isHttp10) {
+            if (!isNamed(lines[index + 1] as string, "100-continue")) return "417 Expectation Failed";
+            this.expectsContinue = true;
+          }
+          break;
+        case 7:
+          if (isNamed(name, "upgrade")) hasUpgrade = true;
+          break;
+        case 10:
+          if (isNamed(name, "connection")) connection = joined(connection, lines[index + 1] as string);
+          break;
+        case 14:
+          if (isNamed(name, "content-length")) {
+            lengths++;
+            this.contentLength = lengthOf(lines[index + 1] as string);
+            if (this.contentLength < 0) return BAD_REQUEST;
+          }
+          break;
+        case 17:
+          if (isNamed(name, "transfer-encoding")) codings = joined(codings, lines[index + 1] as string);
+      }
+    }
+    if (lengths > 1 || hosts > 1 || (hosts === 0 && !isHttp10)) return BAD_REQUEST;
+    if (codings !== undefined) {
+      const refusal = refuseCodings(codings, isHttp10 || lengths > 0);
+      if (refusal !== undefined) return refusal;
+      this.isChunked = true;
+    }
+    if (connection !== undefined) this.#readConnection(connection, isHttp10, hasUpgrade);
+    return undefined;
+  }
+
+  #readConnection(value: string, isHttp10: boolean, hasUpgrade: boolean): void {
+    if (value === "keep-alive") {
+      this.keepsAlive = true;
+      return;
+    }
+    const options = value.split(",").map((option) => option.trim().toLowerCase());
+    // A client that says both means the end (RFC 9112 §9.3).
+    this.keepsAlive = !options.includes("close") && (!isHttp10 || options.includes("keep-alive"));
+    this.isUpgrade = hasUpgrade && !isHttp10 && options.includes("upgrade");
+  }
+}
+
+/** Whether a name is the given one, which is in lower case and as long. */
+function isNamed(name: string, lowerCased: string): boolean {
+  return name === lowerCased || (name.length === lowerCased.length && name.toLowerCase() === lowerCased);
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before},${value}`;
+}
+
+/** A length in decimal digits; -1 for anything else. */
+function lengthOf(value: string): number {
+  const length = /^\d+$/.test(value) ? Number(value) : -1;
+  return Number.isSafeInteger(length) ? length : -1;
+}
+
+/**
+ * Only `chunked` is known. A list that does not end in it, or has it twice, leaves the end of the body unclear, as it is in
+ * HTTP/1.0 and beside a length (RFC 9112 §6.1, §6.3).
+ */
+function refuseCodings(codings: string, isUnclear: boolean): StatusLine | undefined {
+  if (isUnclear) return BAD_REQUEST;
+  if (codings === "chunked") return undefined;
+  const list = codings.split(",").map((coding) => coding.trim().toLowerCase());
+  if (list.includes("") || list.indexOf("chunked") < list.length - 1 === list.includes("chunked")) return BAD_REQUEST;
+  return list.length === 1 && list[0] === "chunked" ? undefined : "501 Not Implemented";
+}
