@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
-import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "../support/raw-client.ts";
+import { aWhile, eventually, HELLO, hello, lastAnswer, start, wire } from "../support/raw-client.ts";
 
 function answer(body: string, connection = "Connection: keep-alive\nKeep-Alive: timeout=5"): string {
   return wire(`HTTP/1.1 200 OK\nContent-Length: ${body.length}\n${connection}\n\n`) + body;
@@ -91,7 +91,7 @@ test("pipelining: a malformed target ends the connection after the responses bef
   client.get("/slow").get("/%zz").get("/never");
   await aWhile();
   open();
-  assert.equal(await client.all(), answer("/slow") + lastResponse("400 Bad Request"));
+  assert.equal(await client.all(), answer("/slow") + lastAnswer("400 Bad Request"));
   assert.deepEqual(calls, ["/slow"]);
 });
 
