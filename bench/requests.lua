@@ -1,0 +1,25 @@
+-- Sends the requests of a file, in turn, and prints how many were answered.
+-- wrk … -s requests.lua <url> -- <file> [<run>]: with a run, each "~" is replaced by what no other request has.
+
+local requests, run
+local sent = 0
+
+function init(args)
+  requests = dofile(args[1])
+  run = args[2]
+end
+
+function request()
+  sent = sent + 1
+  local prepared = requests[(sent - 1) % #requests + 1]
+  if run == nil then
+    return prepared
+  end
+  return (prepared:gsub("~", run .. "-" .. sent))
+end
+
+function done(summary)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format("served %d %d %d %d\n", summary.requests, summary.bytes, summary.duration, failed))
+end
