@@ -1,5 +1,6 @@
 -- Sends the requests of a file, in turn, and prints how many were answered.
--- wrk … -s requests.lua <url> -- <file> [<run>]: with a run, each "~" is replaced by what no other request has.
+-- wrk … -s requests.lua <url> -- <file> [<run>]: with the number of a run, each "~" is replaced by what no other request has,
+-- each "^" by some digit.
 
 local requests, run
 local sent = 0
@@ -7,6 +8,13 @@ local sent = 0
 function init(args)
   requests = dofile(args[1])
   run = args[2]
+  if run ~= nil then
+    math.randomseed(tonumber(run))
+  end
+end
+
+local function digit()
+  return math.random(0, 9)
 end
 
 function request()
@@ -15,7 +23,7 @@ function request()
   if run == nil then
     return prepared
   end
-  return (prepared:gsub("~", run .. "-" .. sent))
+  return (prepared:gsub("~", run .. "-" .. sent):gsub("%^", digit))
 end
 
 function done(summary)

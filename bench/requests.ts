@@ -13,9 +13,10 @@ export interface Request {
 const COUNT = 1000;
 const HOST = "www.example.com";
 
-/** In a header name, what `requests.lua` replaces anew for each request. */
+/** What `requests.lua` replaces: by what no other request has, and by some digit. */
 const NEW = "~";
-const NEW_NAMES = ["Tint", "Trace", "Shard", "Tenant", "Flavour", "Locale", "Ticket", "Origin-Zone", "Hop", "Build"];
+const DIGIT = "^";
+const NAMES = ["Tint", "Trace", "Shard", "Tenant", "Flavour", "Locale", "Ticket", "Origin-Zone", "Hop", "Build"];
 
 /** The requests, each with some more headers. */
 export function requestsOf(scenario: Scenario, more: Record<string, string> = {}): readonly Request[] {
@@ -55,8 +56,13 @@ const HEADS: Record<NonNullable<Scenario["head"]>, (id: string, index: number) =
     "Accept-Language": "en-US,en;q=0.9",
     Cookie: `session=${id.slice(0, 32)}; theme=dark; seen=${index * 7919}`,
   }),
-  newNames: (id) => Object.fromEntries(NEW_NAMES.map((name, nth) => [`X-${name}-${NEW}`, id.slice(nth, nth + 8)])),
+  newNames: (id) => tenHeaders(NEW, id),
+  newSets: (id) => tenHeaders(DIGIT, id),
 };
+
+function tenHeaders(suffix: string, id: string): Record<string, string> {
+  return Object.fromEntries(NAMES.map((name, nth) => [`X-${name}-${suffix}`, id.slice(nth, nth + 8)]));
+}
 
 /** The requests as a file for `requests.lua`: what is sent at a time, `depth` requests. */
 export function luaOf(requests: readonly Request[], depth: number): string {

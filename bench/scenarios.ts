@@ -10,10 +10,10 @@ export interface Scenario {
   /** Default `"http"`. */
   readonly scheme?: "https";
   /**
-   * The header lines of each request: those of a browser, `Host` alone, or `Host` and ten whose names no request had before.
-   * Default `"browser"`.
+   * The header lines of each request: those of a browser, `Host` alone, or `Host` and ten whose names no request had before, or
+   * of whose names, a hundred in all, no request had these ten before. Default `"browser"`.
    */
-  readonly head?: "browser" | "none" | "newNames";
+  readonly head?: "browser" | "none" | "newNames" | "newSets";
   /** Whether 1 KB is sent with each request. */
   readonly posts?: boolean;
   /** How many requests are sent at a time on each connection. Default 1. */
@@ -87,6 +87,7 @@ const JSON_SCENARIO: Scenario = {
 const ECHO: Scenario = { name: "echo", path: "/echo", posts: true, type: "text/plain", servers: APPS };
 const PIPELINED: Partial<Scenario> = { depth: 16, servers: ["node", "tsgi"] };
 const NEW_NAMES: Scenario = { ...HELLO_SCENARIO, name: "new-names", head: "newNames", servers: ["node", "tsgi"] };
+const NEW_SETS: Scenario = { ...NEW_NAMES, name: "new-sets", head: "newSets" };
 const FILE: Scenario = {
   name: "file-1k",
   path: "/1k.txt",
@@ -112,7 +113,9 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...BROWSER, ...PIPELINED, name: "pipelined-browser" },
   { ...BROWSER, name: "https", scheme: "https", servers: ["node https", "tsgi https"] },
   NEW_NAMES,
+  NEW_SETS,
   { ...BROWSER, name: "beside-new-names", beside: NEW_NAMES, servers: NEW_NAMES.servers },
+  { ...BROWSER, name: "beside-new-sets", beside: NEW_SETS, servers: NEW_SETS.servers },
   {
     ...HELLO_SCENARIO,
     name: "mounts",
