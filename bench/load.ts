@@ -37,9 +37,9 @@ export class Load {
 
   /** Sends for a while. Throws where an answer was an error: no figure is worth that. */
   async send(seconds: number, connections: number): Promise<Served> {
-    const { name, answer, head = "browser" } = this.#scenario;
+    const { name, answer, head = "browser", times = 1 } = this.#scenario;
     const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "60s", "-s", SCRIPT, this.#url];
-    const args = [this.#file, ...(head.startsWith("new") ? [String(Date.now())] : [])];
+    const args = [this.#file, ...(head.startsWith("new") ? [String(Date.now()), String(times)] : [])];
     const { stdout } = await run(...pinned(1, "wrk", [...flags, "--", ...args]));
     const [, ...numbers] = /^served (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout) ?? [];
     const [answered = 0, bytes = 0, microseconds = 0, errors = 0] = numbers.map(Number);

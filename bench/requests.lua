@@ -1,14 +1,16 @@
 -- Sends the requests of a file, in turn, and prints how many were answered.
--- wrk … -s requests.lua <url> -- <file> [<run>]: with the number of a run, each "~" is replaced by what no other request has,
--- each "^" by some digit.
+-- wrk … -s requests.lua <url> -- <file> [<run> <times>]: with the number of a run, each "~" is replaced by what only this
+-- request has, each "^" by some digit, and each request is sent so many times.
 
-local requests, run
+local requests, run, times
+local made
 local sent = 0
 
 function init(args)
   requests = dofile(args[1])
   run = args[2]
   if run ~= nil then
+    times = tonumber(args[3])
     math.randomseed(tonumber(run))
   end
 end
@@ -23,7 +25,10 @@ function request()
   if run == nil then
     return prepared
   end
-  return (prepared:gsub("~", run .. "-" .. sent):gsub("%^", digit))
+  if (sent - 1) % times == 0 then
+    made = prepared:gsub("~", run .. "-" .. sent):gsub("%^", digit)
+  end
+  return made
 end
 
 function done(summary)

@@ -56,8 +56,8 @@ const HEADS: Record<NonNullable<Scenario["head"]>, (id: string, index: number) =
     "Accept-Language": "en-US,en;q=0.9",
     Cookie: `session=${id.slice(0, 32)}; theme=dark; seen=${index * 7919}`,
   }),
-  newNames: (id) => tenHeaders(NEW, id),
-  newSets: (id) => tenHeaders(DIGIT, id),
+  newNames: (id, index) => ({ ...HEADS.browser(id, index), ...tenHeaders(NEW, id) }),
+  newSets: (id, index) => ({ ...HEADS.browser(id, index), ...tenHeaders(DIGIT, id) }),
 };
 
 function tenHeaders(suffix: string, id: string): Record<string, string> {

@@ -10,10 +10,13 @@ export interface Scenario {
   /** Default `"http"`. */
   readonly scheme?: "https";
   /**
-   * The header lines of each request: those of a browser, `Host` alone, or `Host` and ten whose names no request had before, or
-   * of whose names, a hundred in all, no request had these ten before. Default `"browser"`.
+   * The header lines of each request: those of a browser, `Host` alone, or those of a browser and ten more. With `"newNames"`
+   * no request had their names before; with `"newSets"` some had, as there are a hundred, but never these ten. Default
+   * `"browser"`.
    */
   readonly head?: "browser" | "none" | "newNames" | "newSets";
+  /** How many requests have the same new names. Default 1. */
+  readonly times?: number;
   /** Whether 1 KB is sent with each request. */
   readonly posts?: boolean;
   /** How many requests are sent at a time on each connection. Default 1. */
@@ -88,6 +91,9 @@ const ECHO: Scenario = { name: "echo", path: "/echo", posts: true, type: "text/p
 const PIPELINED: Partial<Scenario> = { depth: 16, servers: ["node", "tsgi"] };
 const NEW_NAMES: Scenario = { ...HELLO_SCENARIO, name: "new-names", head: "newNames", servers: ["node", "tsgi"] };
 const NEW_SETS: Scenario = { ...NEW_NAMES, name: "new-sets", head: "newSets" };
+/** What is worth keeping, to a server that keeps what comes again. */
+const NEW_NAMES_TWICE: Scenario = { ...NEW_NAMES, name: "new-names-twice", times: 2 };
+const NEW_SETS_TWICE: Scenario = { ...NEW_SETS, name: "new-sets-twice", times: 2 };
 const FILE: Scenario = {
   name: "file-1k",
   path: "/1k.txt",
@@ -114,8 +120,10 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...BROWSER, name: "https", scheme: "https", servers: ["node https", "tsgi https"] },
   NEW_NAMES,
   NEW_SETS,
-  { ...BROWSER, name: "beside-new-names", beside: NEW_NAMES, servers: NEW_NAMES.servers },
-  { ...BROWSER, name: "beside-new-sets", beside: NEW_SETS, servers: NEW_SETS.servers },
+  NEW_NAMES_TWICE,
+  NEW_SETS_TWICE,
+  { ...BROWSER, name: "beside-new-names", beside: NEW_NAMES_TWICE, servers: NEW_NAMES.servers },
+  { ...BROWSER, name: "beside-new-sets", beside: NEW_SETS_TWICE, servers: NEW_SETS.servers },
   {
     ...HELLO_SCENARIO,
     name: "mounts",
