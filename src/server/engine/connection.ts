@@ -187,6 +187,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   /** Waits for more to come. */
   #await(): void {
+    this.#parser.forget();
     if (this.#hasEnded) this.#close();
     else if (this.#phase === "idle" && this.#parser.isAmidHead) {
       this.#phase = "head";
