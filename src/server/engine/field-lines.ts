@@ -55,6 +55,7 @@ export function readFieldLines(
   return lines;
 }
 
-function isBlank(byte: number): boolean {
+/** Whether a byte is whitespace in a field line: a space or a tab, and nothing else (RFC 9110 §5.6.3). */
+export function isBlank(byte: number): boolean {
   return byte === SPACE || byte === HTAB;
 }
