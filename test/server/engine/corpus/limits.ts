@@ -222,6 +222,5 @@ export const limits: Subject = {
         got({ more: Array(999).fill("X: y") }),
       ),
     ),
-    within({ lines: 0 }, refuses(431, "6585 §5", "a line where none may be", head("GET / HTTP/1.0", "X: y"))),
   ],
 };
