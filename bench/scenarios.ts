@@ -5,12 +5,26 @@ import { CHUNK, CHUNKS, HELLO, USERS } from "./servers/report.js";
 
 export interface Scenario {
   readonly name: string;
+  /** What is asked for; `*` is another word in each request, and each has a query of its own. */
   readonly path: string;
-  /** Options of `wrk`. */
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-  /** What a right answer has, byte for byte. */
-  readonly answer: string | Buffer;
+  /** Default `"http"`. */
+  readonly scheme?: "https";
+  /**
+   * The header lines of each request: those of a browser, `Host` alone, or those of a browser and ten more. With `"newNames"`
+   * no request had their names before; with `"newSets"` some had, as there are a hundred, but never these ten. Default
+   * `"browser"`.
+   */
+  readonly head?: "browser" | "none" | "newNames" | "newSets";
+  /** How many requests have the same new names. Default 1. */
+  readonly times?: number;
+  /** Whether 1 KB is sent with each request. */
+  readonly posts?: boolean;
+  /** How many requests are sent at a time on each connection. Default 1. */
+  readonly depth?: number;
+  /** What other clients send meanwhile, on as many connections. */
+  readonly beside?: Scenario;
+  /** What a right answer has, byte for byte. Default: what was sent. */
+  readonly answer?: string | Buffer;
   /** Its media type, parameters aside. */
   readonly type: string;
   /** Whether it comes in chunks, of a length that nobody told, or with a `Content-Length`. */
@@ -57,40 +71,42 @@ export function peerOf(server: string): string {
 /** All libraries, the first two being the reference and tsgi. */
 export const PEERS: readonly string[] = [...new Set([...APPS, ...STATIC].map(peerOf))];
 
-const BROWSER = {
-  Connection: "keep-alive",
-  "Cache-Control": "max-age=0",
-  "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24"',
-  "sec-ch-ua-mobile": "?0",
-  "sec-ch-ua-platform": '"Linux"',
-  "Upgrade-Insecure-Requests": "1",
-  "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-  Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
-  "Sec-Fetch-Site": "none",
-  "Sec-Fetch-Mode": "navigate",
-  "Sec-Fetch-User": "?1",
-  "Sec-Fetch-Dest": "document",
-  "Accept-Encoding": "gzip, deflate, br, zstd",
-  "Accept-Language": "en-US,en;q=0.9",
-  Cookie: "session=0123456789abcdef; theme=dark",
+const HELLO_SCENARIO: Scenario = {
+  name: "hello",
+  path: "/pages/*",
+  head: "none",
+  answer: HELLO,
+  type: "text/plain",
+  servers: APPS,
+};
+const BROWSER: Scenario = { ...HELLO_SCENARIO, name: "browser", head: "browser" };
+const JSON_SCENARIO: Scenario = {
+  name: "json",
+  path: "/json",
+  answer: JSON.stringify(USERS),
+  type: "application/json",
+  servers: APPS,
+};
+const ECHO: Scenario = { name: "echo", path: "/echo", posts: true, type: "text/plain", servers: APPS };
+const PIPELINED: Partial<Scenario> = { depth: 16, servers: ["node", "tsgi"] };
+const NEW_NAMES: Scenario = { ...HELLO_SCENARIO, name: "new-names", head: "newNames", servers: ["node", "tsgi"] };
+const NEW_SETS: Scenario = { ...NEW_NAMES, name: "new-sets", head: "newSets" };
+/** What is worth keeping, to a server that keeps what comes again. */
+const NEW_NAMES_TWICE: Scenario = { ...NEW_NAMES, name: "new-names-twice", times: 2 };
+const NEW_SETS_TWICE: Scenario = { ...NEW_SETS, name: "new-sets-twice", times: 2 };
+const FILE: Scenario = {
+  name: "file-1k",
+  path: "/1k.txt",
+  answer: FILES["1k.txt"],
+  type: "text/plain",
+  servers: STATIC,
 };
 
-const TEXT = "x".repeat(1024);
-const PLAIN = { answer: HELLO, type: "text/plain" };
-
 export const SCENARIOS: readonly Scenario[] = [
-  { name: "hello", path: "/", ...PLAIN, servers: APPS },
-  { name: "browser", path: "/", headers: BROWSER, ...PLAIN, servers: APPS },
-  { name: "json", path: "/json", answer: JSON.stringify(USERS), type: "application/json", servers: APPS },
-  {
-    name: "echo",
-    path: "/echo",
-    headers: { "Content-Type": "text/plain" },
-    body: TEXT,
-    answer: TEXT,
-    type: "text/plain",
-    servers: APPS,
-  },
+  HELLO_SCENARIO,
+  BROWSER,
+  JSON_SCENARIO,
+  ECHO,
   {
     name: "chunks",
     path: "/chunks",
@@ -99,49 +115,38 @@ export const SCENARIOS: readonly Scenario[] = [
     chunked: true,
     servers: APPS,
   },
+  { ...HELLO_SCENARIO, ...PIPELINED, name: "pipelined-hello" },
+  { ...BROWSER, ...PIPELINED, name: "pipelined-browser" },
+  { ...BROWSER, name: "https", scheme: "https", servers: ["node https", "tsgi https"] },
+  NEW_NAMES,
+  NEW_SETS,
+  NEW_NAMES_TWICE,
+  NEW_SETS_TWICE,
+  { ...BROWSER, name: "beside-new-names", beside: NEW_NAMES_TWICE, servers: NEW_NAMES.servers },
+  { ...BROWSER, name: "beside-new-sets", beside: NEW_SETS_TWICE, servers: NEW_SETS.servers },
   {
+    ...HELLO_SCENARIO,
     name: "mounts",
-    path: "/mount0/",
-    ...PLAIN,
+    path: "/mount0/pages/*",
     servers: ["tsgi", "tsgi mounts:1", "tsgi mounts:10", "tsgi mounts:1000"],
   },
-  { name: "middlewares", path: "/", ...PLAIN, servers: ["tsgi", "tsgi middlewares:10"] },
-  ...FRAMEWORKS.flatMap((framework): Scenario[] => [
-    {
-      name: `${framework}-json`,
-      path: "/json",
-      answer: JSON.stringify(USERS),
-      type: "application/json",
+  { ...HELLO_SCENARIO, name: "middlewares", servers: ["tsgi", "tsgi middlewares:10"] },
+  ...FRAMEWORKS.flatMap((framework) =>
+    [JSON_SCENARIO, HELLO_SCENARIO, ECHO].map((scenario) => ({
+      ...scenario,
+      name: `${framework}-${scenario.name}`,
       servers: adaptedOf(framework),
-    },
-    { name: `${framework}-hello`, path: "/", ...PLAIN, servers: adaptedOf(framework) },
-    {
-      name: `${framework}-echo`,
-      path: "/echo",
-      headers: { "Content-Type": "text/plain" },
-      body: TEXT,
-      answer: TEXT,
-      type: "text/plain",
-      servers: adaptedOf(framework),
-    },
-  ]),
-  { name: "file-1k", path: "/1k.txt", answer: FILES["1k.txt"], type: "text/plain", servers: STATIC },
+    })),
+  ),
+  FILE,
   {
+    ...FILE,
     name: "file-304",
-    path: "/1k.txt",
-    answer: FILES["1k.txt"],
-    type: "text/plain",
     revalidates: true,
     // Hono's serveStatic knows no ETag; its middleware of that name makes one.
     servers: STATIC.map((name) => (name === "static/hono" ? "static/hono etag" : name)),
   },
-  { name: "file-100k", path: "/100k.txt", answer: FILES["100k.txt"], type: "text/plain", servers: STATIC },
-  {
-    name: "file-10m",
-    path: "/10m.bin",
-    answer: FILES["10m.bin"],
-    type: "application/octet-stream",
-    servers: STATIC,
-  },
-  { name: "missing", path: "/users/7", ...PLAIN, servers: STATIC },
+  { ...FILE, name: "file-100k", path: "/100k.txt", answer: FILES["100k.txt"] },
+  { ...FILE, name: "file-10m", path: "/10m.bin", answer: FILES["10m.bin"], type: "application/octet-stream" },
+  { ...FILE, name: "missing", path: "/users/7", answer: HELLO },
 ];

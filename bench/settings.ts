@@ -1,48 +1,100 @@
 /** The flags of the benchmark. */
 
 import { parseArgs } from "node:util";
+import type { Effort } from "./measure.ts";
 import { PEERS, SCENARIOS, type Scenario } from "./scenarios.ts";
 
 /** What is measured, and for how long. */
-export interface Settings {
+export interface Settings extends Effort {
   readonly scenarios: readonly Scenario[];
   readonly against: readonly string[];
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly connections: number;
+  /** Whether the memory of idle connections is measured, instead of the scenarios. */
+  readonly isIdle: boolean;
+}
+
+/** Two source trees, and what is measured. */
+export interface Comparison extends Omit<Settings, "against"> {
+  readonly trees: readonly [string, string];
 }
 
 const SCENARIO_NAMES = SCENARIOS.map(({ name }) => name);
+const COMPARED = ["browser", "json", "echo", "chunks"];
+/** Those that need no installing, or are left out by themselves where they are not there. */
+const QUICK_PEERS = ["nginx"];
+
+const EFFORT_USAGE = `\
+  --connections 64    open at a time; with --idle 10000
+  --idle              the memory of idle connections instead: three rounds`;
 
 export const USAGE = `npm run bench -- [flags]
 
   --rounds 5          rounds that count, after one that warms up
   --seconds 2         of each measurement; whole seconds, as wrk knows no others
-  --connections 64    open at a time
+  --quick             3 rounds of 1 second, against nginx alone
   --only hello,echo   of ${SCENARIO_NAMES.join(", ")}
-  --against koa,sirv  beside node and tsgi; of ${PEERS.slice(2).join(", ")}`;
+  --against koa,sirv  beside node and tsgi; of ${PEERS.slice(2).join(", ")}
+${EFFORT_USAGE}`;
+
+export const COMPARISON_USAGE = `npx tsx bench/compare.ts <tree> <tree> [flags]
+
+  A tree is a folder, or else a revision of this repository: npx tsx bench/compare.ts HEAD .
+
+  --rounds 7          rounds that count, after one that warms up
+  --seconds 1         of each measurement; whole seconds, as wrk knows no others
+  --only hello,echo   default ${COMPARED.join(",")}; see npm run bench -- --help
+${EFFORT_USAGE}`;
+
+const FLAGS = {
+  rounds: { type: "string" },
+  seconds: { type: "string" },
+  connections: { type: "string" },
+  only: { type: "string" },
+  idle: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
 
 /** Reads the flags; undefined where they ask for help. Throws what can be printed on a flag that is wrong. */
 export function readSettings(args: string[]): Settings | undefined {
-  const { values } = parseArgs({
-    args,
-    options: {
-      rounds: { type: "string", default: "5" },
-      seconds: { type: "string", default: "2" },
-      connections: { type: "string", default: "64" },
-      only: { type: "string" },
-      against: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const quick = { type: "boolean", default: false } as const;
+  const { values } = parseArgs({ args, options: { ...FLAGS, quick, against: { type: "string" } } });
   if (values.help) return undefined;
-  const only = namesOf("only", values.only, SCENARIO_NAMES);
   return {
-    scenarios: SCENARIOS.filter(({ name }) => only.includes(name)),
-    against: namesOf("against", values.against, PEERS),
-    rounds: countOf("rounds", values.rounds),
-    seconds: countOf("seconds", values.seconds),
-    connections: countOf("connections", values.connections),
+    ...scenariosAndEffortOf(values, values.quick ? ["3", "1"] : ["5", "2"], SCENARIO_NAMES),
+    against: namesOf("against", values.against, PEERS, values.quick ? QUICK_PEERS : PEERS),
+  };
+}
+
+/** Reads the flags of a comparison, as `readSettings` does. */
+export function readComparison(args: string[]): Comparison | undefined {
+  const { values, positionals } = parseArgs({ args, options: FLAGS, allowPositionals: true });
+  if (values.help) return undefined;
+  const [first, second, ...others] = positionals;
+  if (first === undefined || second === undefined || others.length > 0) {
+    throw new Error(`two source trees are compared, not ${positionals.length}: npx tsx bench/compare.ts HEAD .`);
+  }
+  return { ...scenariosAndEffortOf(values, ["7", "1"], COMPARED), trees: [first, second] };
+}
+
+interface Values {
+  readonly rounds?: string;
+  readonly seconds?: string;
+  readonly connections?: string;
+  readonly only?: string;
+  readonly idle: boolean;
+}
+
+function scenariosAndEffortOf(
+  { rounds, seconds, connections, only, idle }: Values,
+  [defaultRounds, defaultSeconds]: readonly [string, string],
+  defaultNames: readonly string[],
+): Omit<Settings, "against"> {
+  const names = namesOf("only", only, SCENARIO_NAMES, defaultNames);
+  return {
+    scenarios: SCENARIOS.filter(({ name }) => names.includes(name)),
+    rounds: countOf("rounds", rounds ?? (idle ? "3" : defaultRounds)),
+    seconds: countOf("seconds", seconds ?? defaultSeconds),
+    connections: countOf("connections", connections ?? (idle ? "10000" : "64")),
+    isIdle: idle,
   };
 }
 
@@ -51,8 +103,13 @@ function countOf(flag: string, value: string): number {
   return Number(value);
 }
 
-function namesOf(flag: string, value: string | undefined, known: readonly string[]): readonly string[] {
-  const names = value?.split(",") ?? known;
+function namesOf(
+  flag: string,
+  value: string | undefined,
+  known: readonly string[],
+  usual: readonly string[],
+): readonly string[] {
+  const names = value?.split(",") ?? usual;
   for (const name of names) {
     if (!known.includes(name)) throw new Error(`--${flag} does not know ${name}; choose from ${known.join(", ")}`);
   }

@@ -119,6 +119,12 @@ export interface Exchange {
   /** The server that took the request, where it is one of Node's: handlers listen for its `close`. */
   readonly server?: object | undefined;
   /**
+   * Takes the connection over for another protocol: ends the exchange without a response, and gives a Node `Duplex` with the
+   * bytes that came after the request. Absent where the request does not ask for an upgrade, or the server cannot; an app
+   * that does not take it answers as usual (RFC 9110 §7.8). Throws `TSGI_RESPONSE_OVER` once the response has begun.
+   */
+  readonly upgrade?: (() => object) | undefined;
+  /**
    * Reports an error that no response can tell of, as the server reports its own: one that comes after the end, or in a
    * callback. It must not throw.
    */

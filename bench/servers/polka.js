@@ -2,7 +2,7 @@ import polka from "polka";
 import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
 
 const app = polka()
-  .get("/", (_request, response) => {
+  .get("/pages/:page", (_request, response) => {
     response.writeHead(200, { "Content-Type": "text/plain", "Content-Length": Buffer.byteLength(HELLO) });
     response.end(HELLO);
   })

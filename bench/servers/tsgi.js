@@ -1,5 +1,6 @@
 import { fromFetch, fromNode, notFound, readBytes, serve } from "tsgi";
 import { dispatcher } from "tsgi/middleware";
+import { certificate } from "./certificate.js";
 import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
 
 const plain = [["Content-Type", "text/plain"]];
@@ -55,10 +56,16 @@ async function adapted(name) {
 }
 
 const [variant, of] = (process.argv[2] ?? "").split(":");
-const variants = {
+const apps = {
   mounts: () => mounted(Number(of)),
   middlewares: () => wrapped(Number(of)),
   app: () => adapted(of),
   plain: () => adapted(of),
 };
-report((await serve(await (variants[variant]?.() ?? site), { port: 0 })).port);
+const options = {
+  https: () => ({ tls: certificate() }),
+  // Longer than it takes to open them.
+  idle: () => ({ headersTimeout: 120_000, keepAliveTimeout: 120_000 }),
+};
+const app = await (apps[variant]?.() ?? site);
+report((await serve(app, { port: 0, ...options[variant]?.() })).port);

@@ -326,6 +326,17 @@ export class Responder implements Exchange {
     if (!this.#sent && !this.#over && !this.#sink.closed) this.#sink.inform?.(status, headers);
   }
 
+  get upgrade(): Exchange["upgrade"] {
+    return this.#sink.upgrade && (() => this.#upgrade());
+  }
+
+  #upgrade(): object {
+    const upgrade = this.#over || this.#sent ? undefined : this.#sink.upgrade;
+    if (upgrade === undefined) throw responseOver();
+    this.#finish();
+    return upgrade();
+  }
+
   get signal(): AbortSignal {
     return this.#departed().signal;
   }

@@ -34,6 +34,8 @@ export interface Sink {
   readonly requestTrailers?: HeaderList;
   /** The Node server that took the request, if it is one: `server` of the `Exchange`. */
   readonly server?: object | undefined;
+  /** Gives the connection away, if the server can and the request asks for it: `upgrade` of the `Exchange`. */
+  readonly upgrade?: (() => object) | undefined;
   /** Sends an informational response, if the server supports them: `inform` of the `Exchange`. */
   inform?(status: StatusLine, headers: HeaderList): void;
 }

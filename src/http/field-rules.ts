@@ -45,10 +45,10 @@ export interface CheckedHeaders {
 
 /** What is known of a list that was prepared. */
 export interface PreparedHeaders extends CheckedHeaders {
-  /** Names and values in turn. */
-  readonly lines: readonly string[];
-  /** Whether a value holds a character beyond ASCII. */
-  readonly isLatin1: boolean;
+  /** The lines as they are sent (RFC 9112 §5). */
+  readonly text: string;
+  /** Whether `Date` is among them. */
+  readonly hasDate: boolean;
 }
 
 const prepared = new WeakMap<HeaderList, PreparedHeaders>();
@@ -60,9 +60,10 @@ const prepared = new WeakMap<HeaderList, PreparedHeaders>();
 export function prepareHeaders(headers: HeaderList): HeaderList {
   const contentLength = checkHeaders(headers);
   for (const line of headers) Object.freeze(line);
-  const lines = headers.flat();
+  const text = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const hasDate = headers.some(([name]) => name.toLowerCase() === "date");
   const list = Object.freeze(headers) as HeaderList;
-  prepared.set(list, { list, contentLength, lines, isLatin1: lines.some(isBeyondAscii) });
+  prepared.set(list, { list, contentLength, text, hasDate });
   return list;
 }
 

@@ -4,40 +4,44 @@ import { lstat, stat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { dirname, resolve } from "node:path";
 import { TsgiError } from "../errors.ts";
-
-/** Where a server listens: on a host and a port, or on the path of a Unix socket. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-  readonly unix: string | undefined;
-}
+import type { Place } from "./options.ts";
 
 /**
  * listen makes a server listen; a Unix socket that a dead server has left is replaced. Rejects with `TSGI_PORT_IN_USE`,
  * `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`.
  */
-export async function listen(server: Server, { host, port, unix }: Address): Promise<void> {
-  if (unix !== undefined) await listenOnSocket(server, unix);
-  else {
-    await listenOn(server, { host, port }).catch((cause: NodeJS.ErrnoException) => {
+export async function listen(server: Server, { host, port, unix, fd }: Place, backlog: number): Promise<void> {
+  if (unix !== undefined) await listenOnSocket(server, unix, backlog);
+  else if (fd !== undefined) {
+    await listenOn(server, { fd, backlog }).catch((cause: Error) => {
+      throw new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on descriptor ${fd}: ${cause.message}`, {
+        hint: "Pass the descriptor of a socket that this process has inherited.",
+        cause,
+      });
+    });
+  } else {
+    await listenOn(server, { host, port, backlog }).catch((cause: NodeJS.ErrnoException) => {
       throw portError(cause, `${host}:${port}`);
     });
   }
 }
 
-async function listenOnSocket(server: Server, unix: string): Promise<void> {
+async function listenOnSocket(server: Server, unix: string, backlog: number): Promise<void> {
   try {
-    await listenOn(server, { path: unix });
+    await listenOn(server, { path: unix, backlog });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw await socketError(cause as Error, unix);
     await removeDeadSocket(unix, cause as Error);
-    await listenOn(server, { path: unix }).catch(async (error: Error) => {
+    await listenOn(server, { path: unix, backlog }).catch(async (error: Error) => {
       throw await socketError(error, unix);
     });
   }
 }
 
-function listenOn(server: Server, address: { host: string; port: number } | { path: string }): Promise<void> {
+/** The `ListenOptions` of Node, whose types leave `fd` out. */
+type Where = ({ host: string; port: number } | { path: string } | { fd: number }) & { backlog: number };
+
+function listenOn(server: Server, address: Where): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(address, () => {

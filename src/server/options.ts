@@ -4,14 +4,26 @@ import { TsgiError } from "../errors.ts";
 import type { Environ, ErrorStream } from "../gateway.ts";
 import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kind, type Kinds, STRING } from "../options.ts";
 
-/** Where `serve` listens and what its limits are. Durations are milliseconds, sizes bytes; 0 means "no limit". */
-export interface ServeOptions {
+/** One place where a server listens. */
+export interface ListenOptions {
   /** The address to listen on. Default `"127.0.0.1"`: this machine only; `"0.0.0.0"` or `"::"` for every interface. */
   host?: string | undefined;
   /** The port to listen on. Default 8000; 0 picks a free one. */
   port?: number | undefined;
   /** The path of a Unix socket to listen on, instead of host and port. */
   unix?: string | undefined;
+  /** The descriptor of a socket that listens already, inherited from another process, instead of host and port. */
+  fd?: number | undefined;
+}
+
+/** Where `serve` listens and what its limits are. Durations are milliseconds, sizes bytes; 0 means "no limit". */
+export interface ServeOptions extends ListenOptions {
+  /** Several places to listen on, instead of `host`, `port`, `unix` and `fd`. Default: that one. */
+  listen?: readonly ListenOptions[] | undefined;
+  /** How many connections wait in the kernel to be accepted, for each place; the kernel has a limit of its own. Default 511. */
+  backlog?: number | undefined;
+  /** How many connections are open at once, for each place; what comes beyond it is closed. Default 0: no limit. */
+  maxConnections?: number | undefined;
   /** Serves https. Default: http. */
   tls?: TlsOptions | undefined;
   /** Shows errors in the response: message, stack, source and environ. Default `false`: a bare 500. */
@@ -33,9 +45,11 @@ export interface ServeOptions {
   bodyTimeout?: number | undefined;
   /** How long an idle connection is kept for the next request. Default 5 s. */
   keepAliveTimeout?: number | undefined;
-  /** The largest head of a request; 431 beyond it. Default 16 KiB. */
+  /** The longest request target; 414 beyond it. Default 16 KiB, as for the whole head. */
+  maxTargetLength?: number | undefined;
+  /** The largest head of a request, and the largest trailer section; 431 beyond it. Default 16 KiB. */
   maxHeaderSize?: number | undefined;
-  /** How many header lines a request may have; 431 beyond it. Default 100. */
+  /** How many header lines a request may have, and how many trailer lines; 431 beyond it. Default 100. */
   maxHeadersCount?: number | undefined;
   /** How many requests a connection may carry. Default 0: no limit. */
   maxRequestsPerConnection?: number | undefined;
@@ -59,7 +73,7 @@ export const LONGEST: number = 2 ** 31 - 1;
 const LIMIT: Kind = { ...count(0, LONGEST), expected: `a whole number up to ${LONGEST}, 0 for no limit` };
 const PEM: Kind = either(STRING, { expected: "bytes", accepts: (value) => value instanceof Uint8Array });
 
-const KINDS: Kinds<ServeOptions> = {
+const LISTEN_KINDS: Kinds<ListenOptions> = {
   // An empty host would be every interface, where a variable was not set.
   host: {
     expected: 'an address, "0.0.0.0" or "::" for every interface',
@@ -67,6 +81,14 @@ const KINDS: Kinds<ServeOptions> = {
   },
   port: { ...count(0, 65_535), expected: "0 to 65535; 0 picks a free one" },
   unix: { expected: "the path of a socket", accepts: (value) => typeof value === "string" && value !== "" },
+  fd: { ...count(0, LONGEST), expected: "the descriptor of a socket that listens" },
+};
+
+const KINDS: Kinds<ServeOptions> = {
+  ...LISTEN_KINDS,
+  listen: { expected: "a list of places", accepts: (value) => Array.isArray(value) && value.length > 0 },
+  backlog: { ...count(1, 65_535), expected: "1 to 65535 connections" },
+  maxConnections: LIMIT,
   tls: { expected: "{ key, cert }", accepts: (value) => typeof value === "object" && value !== null },
   development: BOOLEAN,
   onError: FUNCTION,
@@ -79,6 +101,7 @@ const KINDS: Kinds<ServeOptions> = {
   requestTimeout: LIMIT,
   bodyTimeout: LIMIT,
   keepAliveTimeout: LIMIT,
+  maxTargetLength: LIMIT,
   maxHeaderSize: LIMIT,
   maxHeadersCount: LIMIT,
   maxRequestsPerConnection: LIMIT,
@@ -88,13 +111,23 @@ const KINDS: Kinds<ServeOptions> = {
 
 const TLS_KINDS: Kinds<TlsOptions> = { key: PEM, cert: PEM };
 
+/** A place with its defaults. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly unix: string | undefined;
+  readonly fd: number | undefined;
+}
+
 /** The options that have no default. */
-type Optional = "unix" | "tls" | "onError";
+type Optional = "tls" | "onError";
 
 /** Options with their defaults. */
 export type Settings = {
-  readonly [Name in Exclude<keyof ServeOptions, Optional>]-?: NonNullable<ServeOptions[Name]>;
-} & { readonly [Name in Optional]: ServeOptions[Name] };
+  readonly [Name in Exclude<keyof ServeOptions, Optional | keyof ListenOptions | "listen">]-?: NonNullable<
+    ServeOptions[Name]
+  >;
+} & { readonly [Name in Optional]: ServeOptions[Name] } & { readonly places: readonly Place[] };
 
 /** settingsOf checks the options and adds the defaults. Throws `TSGI_BAD_OPTION`. */
 export function settingsOf(options: ServeOptions): Settings {
@@ -102,9 +135,9 @@ export function settingsOf(options: ServeOptions): Settings {
   const { tls } = options;
   if (tls !== undefined) checkTls(tls);
   return {
-    host: options.host ?? "127.0.0.1",
-    port: options.port ?? 8000,
-    unix: options.unix,
+    places: placesOf(options),
+    backlog: options.backlog ?? 511,
+    maxConnections: options.maxConnections ?? 0,
     tls,
     development: options.development ?? false,
     onError: options.onError,
@@ -114,12 +147,35 @@ export function settingsOf(options: ServeOptions): Settings {
     requestTimeout: options.requestTimeout ?? 300_000,
     bodyTimeout: options.bodyTimeout ?? 60_000,
     keepAliveTimeout: options.keepAliveTimeout ?? 5_000,
+    maxTargetLength: options.maxTargetLength ?? 16_384,
     maxHeaderSize: options.maxHeaderSize ?? 16_384,
     maxHeadersCount: options.maxHeadersCount ?? 100,
     maxRequestsPerConnection: options.maxRequestsPerConnection ?? 0,
     mergeSlashes: options.mergeSlashes ?? true,
     multiprocess: options.multiprocess ?? false,
   };
+}
+
+function placesOf(options: ServeOptions): Place[] {
+  const { listen } = options;
+  if (listen === undefined) return [placeOf(options, "serve")];
+  const extra = (["host", "port", "unix", "fd"] as const).find((name) => options[name] !== undefined);
+  if (extra !== undefined) {
+    throw new TsgiError("TSGI_BAD_OPTION", `serve was given ${extra} and listen`, {
+      hint: `Write ${extra} in the list: { listen: [{ ${extra}: … }] }.`,
+    });
+  }
+  return listen.map((place, index) => {
+    checkOptions(`serve's listen[${index}]`, place, LISTEN_KINDS);
+    return placeOf(place, `serve's listen[${index}]`);
+  });
+}
+
+function placeOf({ host, port, unix, fd }: ListenOptions, owner: string): Place {
+  if (unix !== undefined && fd !== undefined) {
+    throw new TsgiError("TSGI_BAD_OPTION", `${owner} was given unix and fd`, { hint: "Give one of them." });
+  }
+  return { host: host ?? "127.0.0.1", port: port ?? 8000, unix, fd };
 }
 
 function checkTls(tls: TlsOptions): void {

@@ -1,41 +1,44 @@
-/** The core server: an app on a port or a Unix socket, over `node:http` and `node:https`. */
+/** The core server: an app on ports, Unix sockets and inherited ones. */
 
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, Server as NodeServer, Socket } from "node:net";
 import { checkApp } from "../apps.ts";
 import { environBuilder } from "../exchange/environ.ts";
-import type { App } from "../gateway.ts";
+import type { ErrorPage, ResponderOptions } from "../exchange/sink.ts";
+import type { App, Environ, StatusLine } from "../gateway.ts";
 import { checkOptions, count } from "../options.ts";
 import { callOut } from "../promise.ts";
-import { Connection } from "./connection.ts";
+import { type CloseOptions, drain } from "./drain.ts";
+import { Clock } from "./engine/clock.ts";
+import { Connection } from "./engine/connection.ts";
+import { failed } from "./engine/events.ts";
+import { headText } from "./engine/head-text.ts";
+import type { Service } from "./engine/service.ts";
 import { developmentPage } from "./error-page.ts";
 import { listen } from "./listen.ts";
-import { requestListener } from "./listener.ts";
-import { closeServer, createServer, openSockets, refuseStalledBodies } from "./node-server.ts";
-import { LONGEST, type ServeOptions, type Settings, settingsOf } from "./options.ts";
+import { LONGEST, type Place, type ServeOptions, type Settings, settingsOf } from "./options.ts";
+import { createAcceptor } from "./secure.ts";
 
-export type { ServeOptions, TlsOptions } from "./options.ts";
+export type { CloseOptions } from "./drain.ts";
+export type { ListenOptions, ServeOptions, TlsOptions } from "./options.ts";
 
 /** A server that listens. */
 export interface Server {
-  /** Where it answers: `"http://127.0.0.1:8000"`, or `"unix:/path"`. */
+  /** Where it answers: `"http://127.0.0.1:8000"`, or `"unix:/path"`; the first of several. */
   readonly url: string;
-  /** The port it listens on; 0 for a Unix socket. */
+  /** Where it answers, for each place that it listens on. */
+  readonly urls: readonly string[];
+  /** The port it listens on, the first of several; 0 for a Unix socket. */
   readonly port: number;
   /**
-   * Stops accepting connections, closes idle ones at once, ends event streams (`text/event-stream`, whose
-   * `exchange.signal` is aborted), lets other exchanges finish, and cuts what is left after the grace. Resolves when every
+   * Stops accepting connections without losing a request: what comes on connections that are open is answered, with
+   * `Connection: close`, and idle ones are ended after the linger. Event streams (`text/event-stream`) end at once, and their
+   * `exchange.signal` is aborted; other exchanges finish, and what is left after the grace is cut. Resolves when every
    * connection is closed. A second call gives the same promise.
    */
   close(options?: CloseOptions): Promise<void>;
 }
 
-/** How a server is closed. */
-export interface CloseOptions {
-  /** How long running exchanges may take, in milliseconds. Default 10 000. */
-  grace?: number | undefined;
-}
-
-const connectionsOf = new WeakMap<Server, ReadonlySet<Socket>>();
+const servicesOf = new WeakMap<Server, readonly Service[]>();
 
 /**
  * serve serves an app; resolves once it listens.
@@ -51,66 +54,137 @@ const connectionsOf = new WeakMap<Server, ReadonlySet<Socket>>();
 export async function serve(app: App, options: ServeOptions = {}): Promise<Server> {
   checkApp(app, "serve");
   const settings = settingsOf(options);
-  const server = createServer(settings);
-  const sockets = openSockets(server, "connection");
-  const connections = settings.tls === undefined ? sockets : openSockets(server, "secureConnection");
-  await listen(server, settings);
-  // A connection could not be accepted, for want of descriptors.
-  server.on("error", (error) => {
-    callOut(
-      () => settings.errors.write(`tsgi: ${error.message}\n`),
-      () => {},
-    );
-  });
-
-  const address = server.address();
-  const port = typeof address === "object" ? (address as AddressInfo).port : 0;
-  const listener = listenerFor(app, settings, port);
-  server.on("request", listener);
-  server.on("checkContinue", (request, response) => listener(request, response, true));
-  refuseStalledBodies(server, connections, settings.bodyTimeout);
+  const limits = limitsOf(settings);
+  const clock = new Clock(Object.values(limits.connection));
+  const sockets = new Set<Socket>();
+  const servers: NodeServer[] = [];
+  const services: Service[] = [];
+  const urls: string[] = [];
+  try {
+    for (const place of settings.places) {
+      let service: Service | undefined;
+      const server = createAcceptor(settings, (socket) => {
+        if (service !== undefined) new Connection(socket, service);
+      });
+      server.maxConnections = settings.maxConnections || LONGEST;
+      server.on("connection", (socket) => {
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
+      });
+      await listen(server, place, settings.backlog);
+      servers.push(server);
+      reportAcceptErrors(server, settings);
+      const address = addressOf(server, place);
+      urls.push(urlOf(address, settings));
+      service = {
+        app,
+        buildEnviron: builderFor(address, settings),
+        responderOptions: responderOptions(settings),
+        headText: headText(settings.keepAliveTimeout),
+        limits: limits.connection,
+        parserLimits: limits.parser,
+        clock,
+        server,
+        connections: new Set(),
+        isClosing: false,
+        isHeld: false,
+      };
+      services.push(service);
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
   let closing: Promise<void> | undefined;
+  const [first] = servers.map((server) => server.address());
   const served: Server = {
-    port,
-    url: urlOfServer(settings, port),
+    port: typeof first === "object" ? (first as AddressInfo).port : 0,
+    url: urls[0] as string,
+    urls,
     close(closeOptions = {}) {
-      checkOptions("close", closeOptions, { grace: count(0, LONGEST) });
-      closing ??= closeServer(server, sockets, connections, closeOptions.grace ?? 10_000);
+      const duration = count(0, LONGEST);
+      checkOptions("close", closeOptions, { delay: duration, linger: duration, grace: duration });
+      closing ??= drain({ servers, services, sockets }, closeOptions);
       return closing;
     },
   };
-  connectionsOf.set(served, connections);
+  servicesOf.set(served, services);
   return served;
 }
 
-function listenerFor(app: App, settings: Settings, port: number): ReturnType<typeof requestListener> {
-  const { host, unix, tls, errors, multiprocess, mergeSlashes, onError, development } = settings;
+function limitsOf(settings: Settings): { connection: Service["limits"]; parser: Service["parserLimits"] } {
+  const { headersTimeout, requestTimeout, bodyTimeout, keepAliveTimeout } = settings;
+  return {
+    connection: {
+      headersTimeout,
+      requestTimeout,
+      bodyTimeout,
+      keepAliveTimeout,
+      requests: settings.maxRequestsPerConnection,
+    },
+    parser: {
+      targetLength: settings.maxTargetLength || Number.POSITIVE_INFINITY,
+      headSize: settings.maxHeaderSize || Number.POSITIVE_INFINITY,
+      lines: settings.maxHeadersCount || Number.POSITIVE_INFINITY,
+    },
+  };
+}
+
+/** A connection could not be accepted, for want of descriptors. */
+function reportAcceptErrors(server: NodeServer, { errors }: Settings): void {
+  server.on("error", (error) => {
+    callOut(
+      () => errors.write(`tsgi: ${error.message}\n`),
+      () => {},
+    );
+  });
+}
+
+function responderOptions({ onError, development }: Settings): ResponderOptions {
+  const errorPage: ((status: StatusLine, error: unknown, environ: Environ) => ErrorPage | undefined) | undefined =
+    development ? developmentPage : undefined;
+  return {
+    onError(error, environ) {
+      if (failed.hasSubscribers) failed.publish({ environ, error });
+      return onError?.(error, environ);
+    },
+    errorPage,
+  };
+}
+
+/** Where a server listens: its name and port, or the path of its Unix socket. */
+type Address = { readonly name: string; readonly port: number } | { readonly path: string };
+
+function addressOf(server: NodeServer, { host, fd }: Place): Address {
+  const address = server.address();
+  if (typeof address === "string") return { path: address };
+  const { address: name, port } = address as AddressInfo;
+  return { name: fd === undefined ? host : name, port };
+}
+
+function builderFor(address: Address, { tls, errors, multiprocess, mergeSlashes }: Settings): Service["buildEnviron"] {
   const scheme = tls === undefined ? "http" : "https";
-  const buildEnviron = environBuilder({
-    name: unix === undefined ? host : "localhost",
-    port: unix === undefined ? String(port) : scheme === "https" ? "443" : "80",
+  const port = "path" in address ? (scheme === "https" ? "443" : "80") : String(address.port);
+  return environBuilder({
+    name: "path" in address ? "localhost" : address.name,
+    port,
     scheme,
     errors,
     multiprocess,
     mergeSlashes,
   });
-  return requestListener(
-    app,
-    buildEnviron,
-    { onError, errorPage: development ? developmentPage : undefined },
-    { requestsPerConnection: settings.maxRequestsPerConnection, headersCount: settings.maxHeadersCount },
-  );
 }
 
-function urlOfServer({ host, unix, tls }: Settings, port: number): string {
-  if (unix !== undefined) return `unix:${unix}`;
-  return `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf(address: Address, { tls }: Settings): string {
+  if ("path" in address) return `unix:${address.path}`;
+  const { name, port } = address;
+  return `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
-/** The requests that a server is answering: `"GET /path"`, for each connection the latest one. */
+/** The requests that a server is answering: `"GET /path"`. */
 export function openRequests(server: Server): string[] {
-  const connections = [...(connectionsOf.get(server) ?? [])].map((socket) => Connection.of(socket));
-  return connections.flatMap(({ pending, response }) =>
-    pending === 0 || response === undefined ? [] : [`${response.req.method} ${response.req.url}`],
-  );
+  const services = servicesOf.get(server) ?? [];
+  return services
+    .flatMap(({ connections }) => [...connections])
+    .flatMap(({ environ }) => (environ === undefined ? [] : [`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`]));
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
-import { aWhile, eventually, HELLO, hello, lastAnswer, lastResponse, start, wire } from "../support/raw-client.ts";
+import { aWhile, eventually, HELLO, hello, lastAnswer, start, wire } from "../support/raw-client.ts";
 
 const echo: App = async (environ, startResponse) => {
   const bytes = await readBytes(environ);
@@ -31,7 +31,7 @@ test("limits: a request that takes too long as a whole is answered with 408", as
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
   const drip = setInterval(() => client.send("x"), 20);
   t.after(() => clearInterval(drip));
-  assert.equal(await client.all(), lastResponse("408 Request Timeout"));
+  assert.equal(await client.all(), lastAnswer("408 Request Timeout"));
   assert.deepEqual(log, []);
 });
 
@@ -40,7 +40,7 @@ for (const head of ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked
     const { log, connect } = await start(t, echo, { bodyTimeout: 100 });
     const client = await connect();
     client.send(`POST / HTTP/1.1\r\nHost: a\r\n${head}`);
-    assert.equal(await client.all(), lastResponse("408 Request Timeout"));
+    assert.equal(await client.all(), lastAnswer("408 Request Timeout"));
     assert.equal(client.end, "end");
     assert.deepEqual(log, []);
   });

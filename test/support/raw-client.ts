@@ -60,16 +60,6 @@ hello`);
 /** The last answer on a connection, in plain text. */
 export function lastAnswer(status: string): string {
   return wire(`HTTP/1.1 ${status}
-Connection: close
-Content-Type: text/plain; charset=utf-8
-Content-Length: ${status.length + 1}
-
-${status}`).concat("\n");
-}
-
-/** The same answer, where the connection's end was written after the headers. */
-export function lastResponse(status: string): string {
-  return wire(`HTTP/1.1 ${status}
 Content-Type: text/plain; charset=utf-8
 Content-Length: ${status.length + 1}
 Connection: close

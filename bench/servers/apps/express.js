@@ -2,7 +2,7 @@ import express from "express";
 import { CHUNK, CHUNKS, HELLO, USERS } from "../report.js";
 
 export const app = express();
-app.get("/", (_request, response) => response.type("text/plain").send(HELLO));
+app.get("/pages/:page", (_request, response) => response.type("text/plain").send(HELLO));
 app.get("/json", (_request, response) => response.json(USERS));
 app.post("/echo", express.raw({ type: "*/*" }), (request, response) => response.type("text/plain").send(request.body));
 app.get("/chunks", (_request, response) => {

@@ -3,7 +3,7 @@ import { HELLO, USERS } from "../report.js";
 import { streamed } from "./streamed.js";
 
 export const app = new H3();
-app.get("/", () => HELLO);
+app.get("/pages/:page", () => HELLO);
 app.get("/json", () => USERS);
 app.post("/echo", (event) => {
   event.res.headers.set("Content-Type", "text/plain");

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { HELLO, report } from "../report.js";
+import { HELLO, pathOf, report } from "../report.js";
 import { FILES } from "./files.js";
 
 // Everything is ready before the first request: no server that looks for a file can be faster on this node:http.
@@ -26,7 +26,7 @@ const answers = new Map(
 );
 
 const server = createServer((request, response) => {
-  const answer = answers.get(request.url);
+  const answer = answers.get(pathOf(request.url));
   if (answer === undefined) {
     response.writeHead(200, { "Content-Type": "text/plain", "Content-Length": Buffer.byteLength(HELLO) });
     response.end(HELLO);

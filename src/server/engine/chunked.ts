@@ -1,7 +1,7 @@
 /** A body in chunks (RFC 9112 §7.1), as its bytes come. */
 
 import type { StatusLine } from "../../gateway.ts";
-import { readFieldLines } from "./field-lines.ts";
+import { FieldLines } from "./field-lines.ts";
 import { INCOMPLETE, LineScan, MALFORMED } from "./scan.ts";
 import { BODY, END, MORE, type ParserLimits, REFUSED, type Step } from "./steps.ts";
 
@@ -145,9 +145,9 @@ export class ChunkedBody {
     if (length < 0) {
       return this.#refuse(length === MALFORMED ? "400 Bad Request" : "431 Request Header Fields Too Large");
     }
-    const fields = readFieldLines(bytes, start, length, -1, this.#scan.count, NO_LINES);
-    if (fields === undefined) return this.#refuse("400 Bad Request");
-    this.trailers = fields;
+    const fields = new FieldLines();
+    if (!fields.read(bytes, start, length, -1, this.#scan.count - 2)) return this.#refuse("400 Bad Request");
+    this.trailers = fields.lines;
     this.consumed += length;
     return END;
   }

@@ -1,4 +1,7 @@
-/** The field lines of a head or a trailer section: names and values in turn (RFC 9112 §5). */
+/**
+ * The field lines of a head or a trailer section (RFC 9112 §5). A client sends the same names again and again, in the same
+ * order: they are compared with those of its last request, and not made anew.
+ */
 
 import { scannedBreaks, scannedBytes } from "./scan.ts";
 
@@ -14,48 +17,97 @@ export const TOKEN_BYTES: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte
 /** Values of a longer section are copied, so that an app that keeps one does not keep the whole section. */
 const LONG = 4096;
 
-/**
- * Reads the field lines of a section that was scanned to its end, from the line after CRLF number `first`; -1 is the section's
- * start. Undefined where a name is empty or not a token: that includes whitespace before the colon and lines that are folded.
- * `known` are names that may come again in the same order: a name that does is not made anew.
- */
-export function readFieldLines(
-  bytes: Buffer,
-  start: number,
-  length: number,
-  first: number,
-  count: number,
-  known: readonly string[],
-): string[] | undefined {
-  const scanned = scannedBytes();
-  const breaks = scannedBreaks();
-  const text = bytes.toString("latin1", start, start + length);
-  const lines: string[] = [];
-  let from = first < 0 ? 0 : (breaks[first] as number) + 2;
-  for (let index = first + 1; index < count - 1; index++) {
-    const to = breaks[index] as number;
-    let colon = from;
-    while (TOKEN_BYTES[scanned[colon] as number] === 1) colon++;
-    if (scanned[colon] !== COLON || colon === from) return undefined;
-    const expected = known[lines.length];
-    lines.push(
-      expected !== undefined && expected.length === colon - from && text.startsWith(expected, from)
-        ? expected
-        : text.slice(from, colon),
-    );
-    let valueStart = colon + 1;
-    let valueEnd = to;
-    while (valueStart < valueEnd && isBlank(scanned[valueStart] as number)) valueStart++;
-    while (valueEnd > valueStart && isBlank(scanned[valueEnd - 1] as number)) valueEnd--;
-    lines.push(
-      length > LONG ? bytes.toString("latin1", start + valueStart, start + valueEnd) : text.slice(valueStart, valueEnd),
-    );
-    from = to + 2;
+/** Reads one section of field lines after the other. */
+export class FieldLines {
+  /** Names and values in turn. Nobody may change it. */
+  lines: readonly string[] = [];
+  /** Whether the names are those of the section before, in the same order. */
+  hasSameNames = false;
+  /** The bytes of all names, each with its colon. */
+  #nameBytes: Uint8Array = new Uint8Array(0);
+
+  /**
+   * Reads the lines of a section that was scanned to its end: those after the CRLFs from number `first` to `last`, where -1 is
+   * the section's start. False where a name is empty or not a token: that includes whitespace before the colon and lines that
+   * are folded.
+   */
+  read(bytes: Buffer, start: number, length: number, first: number, last: number): boolean {
+    const text = bytes.toString("latin1", start, start + length);
+    const source = length > LONG ? { bytes, start } : undefined;
+    return this.#readKnown(text, source, first, last) || this.#readUnknown(text, source, first, last);
   }
-  return lines;
+
+  #readKnown(text: string, source: Source | undefined, first: number, last: number): boolean {
+    this.hasSameNames = false;
+    if (this.lines.length !== 2 * (last - first)) return false;
+    const scanned = scannedBytes();
+    const breaks = scannedBreaks();
+    const names = this.#nameBytes;
+    const lines = this.lines.slice();
+    let name = 0;
+    let at = first < 0 ? 0 : (breaks[first] as number) + 2;
+    for (let index = first + 1, line = 1; index <= last; index++, line += 2) {
+      for (let byte = 0; byte !== COLON; at++, name++) {
+        byte = scanned[at] as number;
+        if (byte !== names[name]) return false;
+      }
+      const end = breaks[index] as number;
+      lines[line] = valueBetween(text, source, at, end);
+      at = end + 2;
+    }
+    this.lines = lines;
+    this.hasSameNames = true;
+    return true;
+  }
+
+  #readUnknown(text: string, source: Source | undefined, first: number, last: number): boolean {
+    const scanned = scannedBytes();
+    const breaks = scannedBreaks();
+    const lines: string[] = [];
+    let nameLength = 0;
+    let at = first < 0 ? 0 : (breaks[first] as number) + 2;
+    for (let index = first + 1; index <= last; index++) {
+      let colon = at;
+      while (TOKEN_BYTES[scanned[colon] as number] === 1) colon++;
+      if (scanned[colon] !== COLON || colon === at) return false;
+      const end = breaks[index] as number;
+      lines.push(text.slice(at, colon), valueBetween(text, source, colon + 1, end));
+      nameLength += colon + 1 - at;
+      at = end + 2;
+    }
+    this.lines = lines;
+    this.#remember(nameLength);
+    return true;
+  }
+
+  #remember(length: number): void {
+    const { lines } = this;
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (let line = 0; line < lines.length; line += 2) {
+      const name = lines[line] as string;
+      for (let index = 0; index < name.length; index++) bytes[at++] = name.charCodeAt(index);
+      bytes[at++] = COLON;
+    }
+    this.#nameBytes = bytes;
+  }
 }
 
-/** Whether a byte is whitespace in a field line: a space or a tab, and nothing else (RFC 9110 §5.6.3). */
-export function isBlank(byte: number): boolean {
-  return byte === SPACE || byte === HTAB;
+/** Where values are copied from; undefined where a part of the text will do. */
+type Source = { readonly bytes: Buffer; readonly start: number };
+
+/** The value between a colon and the end of its line, without the whitespace around it. */
+function valueBetween(text: string, source: Source | undefined, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return source === undefined
+    ? text.slice(start, end)
+    : source.bytes.toString("latin1", source.start + start, source.start + end);
+}
+
+/** isBlank tells whether a byte is whitespace in a field line: a space or a tab, and nothing else (RFC 9110 §5.6.3). */
+export function isBlank(code: number): boolean {
+  return code === SPACE || code === HTAB;
 }

@@ -5,6 +5,17 @@ import { isBlank } from "./field-lines.ts";
 
 const BAD_REQUEST: StatusLine = "400 Bad Request";
 
+/** The fields that matter here, by the length of their names. */
+const KIND_BY_LENGTH = {
+  4: "host",
+  6: "expect",
+  7: "upgrade",
+  10: "connection",
+  14: "content-length",
+  17: "transfer-encoding",
+} as const;
+type Kind = (typeof KIND_BY_LENGTH)[keyof typeof KIND_BY_LENGTH];
+
 /** Reads the field lines of requests; its members are those of the request that was read last. */
 export class Framing {
   /** The declared length, or -1. */
@@ -18,56 +29,72 @@ export class Framing {
   /** Whether the client asks for another protocol on this connection. */
   isUpgrade = false;
 
-  /** Reads field lines, names and values in turn. Gives the status where they are refused. */
-  read(lines: readonly string[], isHttp10: boolean): StatusLine | undefined {
+  /** The lines of the last request that matter here: their positions and what they are. */
+  #positions: number[] = [];
+  #kinds: Kind[] = [];
+
+  /**
+   * Reads field lines, names and values in turn. Gives the status where they are refused. `hasSameNames` where the names are those
+   * of the lines read before.
+   */
+  read(lines: readonly string[], isHttp10: boolean, hasSameNames: boolean): StatusLine | undefined {
+    if (!hasSameNames) this.#locate(lines);
     this.contentLength = -1;
     this.isChunked = false;
     this.keepsAlive = !isHttp10;
     this.expectsContinue = false;
     this.isUpgrade = false;
     let hosts = 0;
-    let lengths = 0;
     let codings: string | undefined;
     let connection: string | undefined;
     let hasUpgrade = false;
-    for (let index = 0; index < lines.length; index += 2) {
-      const name = lines[index] as string;
-      // Most names are told apart by their length.
-      switch (name.length) {
-        case 4:
-          if (isNamed(name, "host")) hosts++;
+    for (let index = 0; index < this.#kinds.length; index++) {
+      const value = lines[this.#positions[index] as number] as string;
+      switch (this.#kinds[index]) {
+        case "host":
+          hosts++;
           break;
-        case 6:
-          if (isNamed(name, "expect") && !isHttp10) {
-            if (!isNamed(lines[index + 1] as string, "100-continue")) return "417 Expectation Failed";
-            this.expectsContinue = true;
-          }
+        case "connection":
+          connection = connection === undefined ? value : `${connection},${value}`;
           break;
-        case 7:
-          if (isNamed(name, "upgrade")) hasUpgrade = true;
+        case "content-length":
+          if (this.contentLength >= 0) return BAD_REQUEST;
+          this.contentLength = lengthOf(value);
+          if (this.contentLength < 0) return BAD_REQUEST;
           break;
-        case 10:
-          if (isNamed(name, "connection")) connection = joined(connection, lines[index + 1] as string);
+        case "transfer-encoding":
+          codings = codings === undefined ? value : `${codings},${value}`;
           break;
-        case 14:
-          if (isNamed(name, "content-length")) {
-            lengths++;
-            this.contentLength = lengthOf(lines[index + 1] as string);
-            if (this.contentLength < 0) return BAD_REQUEST;
-          }
+        case "upgrade":
+          hasUpgrade = true;
           break;
-        case 17:
-          if (isNamed(name, "transfer-encoding")) codings = joined(codings, lines[index + 1] as string);
+        case "expect":
+          if (isHttp10) break;
+          if (value.toLowerCase() !== "100-continue") return "417 Expectation Failed";
+          this.expectsContinue = true;
       }
     }
-    if (lengths > 1 || hosts > 1 || (hosts === 0 && !isHttp10)) return BAD_REQUEST;
+    if (hosts > 1 || (hosts === 0 && !isHttp10)) return BAD_REQUEST;
     if (codings !== undefined) {
-      const refusal = refuseCodings(codings, isHttp10 || lengths > 0);
+      const refusal = refuseCodings(codings, isHttp10 || this.contentLength >= 0);
       if (refusal !== undefined) return refusal;
       this.isChunked = true;
     }
     if (connection !== undefined) this.#readConnection(connection, isHttp10, hasUpgrade);
     return undefined;
+  }
+
+  #locate(lines: readonly string[]): void {
+    this.#positions = [];
+    this.#kinds = [];
+    for (let index = 0; index < lines.length; index += 2) {
+      const name = lines[index] as string;
+      // Most names are told apart by their length.
+      const kind = KIND_BY_LENGTH[name.length as keyof typeof KIND_BY_LENGTH] as Kind | undefined;
+      if (kind === undefined || name.toLowerCase() !== kind) continue;
+      this.#positions.push(index + 1);
+      this.#kinds.push(kind);
+    }
   }
 
   #readConnection(value: string, isHttp10: boolean, hasUpgrade: boolean): void {
@@ -80,15 +107,6 @@ export class Framing {
     this.keepsAlive = !options.includes("close") && (!isHttp10 || options.includes("keep-alive"));
     this.isUpgrade = hasUpgrade && !isHttp10 && options.includes("upgrade");
   }
-}
-
-/** Whether a name is the given one, which is in lower case and as long. */
-function isNamed(name: string, lowerCased: string): boolean {
-  return name === lowerCased || (name.length === lowerCased.length && name.toLowerCase() === lowerCased);
-}
-
-function joined(before: string | undefined, value: string): string {
-  return before === undefined ? value : `${before},${value}`;
 }
 
 /**

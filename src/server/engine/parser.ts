@@ -5,7 +5,7 @@
 
 import type { StatusLine } from "../../gateway.ts";
 import { ChunkedBody } from "./chunked.ts";
-import { readFieldLines } from "./field-lines.ts";
+import { FieldLines } from "./field-lines.ts";
 import { Framing } from "./framing.ts";
 import { readRequestLine, refuseBegun } from "./request-line.ts";
 import { INCOMPLETE, LineScan, MALFORMED, scannedBreaks, TOO_LARGE } from "./scan.ts";
@@ -31,6 +31,7 @@ const BROKEN = 3;
 export class RequestParser {
   readonly #limits: ParserLimits;
   readonly #scan = new LineScan();
+  readonly #fields = new FieldLines();
   readonly #framing = new Framing();
   #chunked: ChunkedBody | undefined;
   #state: typeof BETWEEN | typeof SIZED | typeof CHUNKED | typeof BROKEN = BETWEEN;
@@ -43,9 +44,6 @@ export class RequestParser {
   #skipped = 0;
   /** How much of a body with a declared length is still to come. */
   #left = 0;
-  /** The names of the last head, which are likely to come again. */
-  #names: readonly string[] = NO_LINES;
-
   /** The method of the last head, as sent. */
   method = "";
   /** The request target of the last head, as sent. */
@@ -90,6 +88,11 @@ export class RequestParser {
     return this.#framing.isUpgrade;
   }
 
+  /** How many bytes of the body are still to come, where that is known; else 0. */
+  get bodyLeft(): number {
+    return this.#state === SIZED ? this.#left : 0;
+  }
+
   /** How many bytes have come that were not read. */
   get held(): number {
     return this.#end - this.#at;
@@ -124,9 +127,14 @@ export class RequestParser {
     this.#isCopy = true;
   }
 
+  /** What has come and was not read. */
+  get rest(): Uint8Array {
+    return this.#bytes.subarray(this.#at, this.#end);
+  }
+
   /** Gives what has come and was not read, and forgets it: the connection is another protocol's. */
   takeRest(): Uint8Array {
-    const rest = this.#bytes.subarray(this.#at, this.#end);
+    const { rest } = this;
     this.#release();
     return rest;
   }
@@ -158,16 +166,15 @@ export class RequestParser {
     const breaks = scannedBreaks();
     const line = readRequestLine(bytes, start, start + (breaks[0] as number), targetLength);
     if (typeof line === "string") return this.#refuse(line);
-    const fields = readFieldLines(bytes, start, length, 0, this.#scan.count, this.#names);
-    if (fields === undefined || this.#hasTabBefore(breaks[0] as number)) return this.#refuse("400 Bad Request");
-    const refusal = this.#framing.read(fields, line.protocol === "HTTP/1.0");
+    const fields = this.#fields;
+    if (!fields.read(bytes, start, length, 0, this.#scan.count - 2)) return this.#refuse("400 Bad Request");
+    const refusal = this.#framing.read(fields.lines, line.protocol === "HTTP/1.0", fields.hasSameNames);
     if (refusal !== undefined) return this.#refuse(refusal);
     if (line.method === "CONNECT") return this.#refuse("501 Not Implemented");
     this.method = line.method;
     this.target = line.target;
     this.protocol = line.protocol;
-    this.lines = fields;
-    this.#names = fields;
+    this.lines = fields.lines;
     this.#scan.reset();
     this.#skipped = 0;
     this.#advance(length);
@@ -181,10 +188,6 @@ export class RequestParser {
       this.#state = SIZED;
     }
     return HEAD;
-  }
-
-  #hasTabBefore(position: number): boolean {
-    return this.#scan.firstTab >= 0 && this.#scan.firstTab < position;
   }
 
   /** Why there is no head: what is wrong with its request line counts before what is wrong after it. */

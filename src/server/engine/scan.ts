@@ -37,8 +37,6 @@ export function scannedBreaks(): Int32Array {
 export class LineScan {
   /** How many CRLFs there are; the last one is the empty line's. */
   count = 0;
-  /** Where the first HTAB is, or -1. */
-  firstTab = -1;
   /** Up to where all is known to be well; the position of the fault after `MALFORMED`. */
   position = 0;
   /** What was found before, while the section is incomplete. */
@@ -47,7 +45,6 @@ export class LineScan {
   /** Starts over with another section. */
   reset(): void {
     this.count = 0;
-    this.firstTab = -1;
     this.position = 0;
     this.#saved = undefined;
   }
@@ -93,10 +90,7 @@ export class LineScan {
       const stop = Math.min((word << 2) + 4, to);
       for (let index = Math.max(word << 2, this.position); index < stop; index++) {
         const byte = bytes[index] as number;
-        if (byte >= 32 ? byte !== DEL : byte === HTAB) {
-          if (byte === HTAB && this.firstTab < 0) this.firstTab = index;
-          continue;
-        }
+        if (byte >= 32 ? byte !== DEL : byte === HTAB) continue;
         this.position = index;
         if (byte !== CR) return MALFORMED;
         if (index + 1 === to) return INCOMPLETE;

@@ -1,0 +1,86 @@
+/** Measuring: all servers of a scenario at once, loaded in turn, round after round. */
+
+import { checkAnswers } from "./answer.ts";
+import { Load } from "./load.ts";
+import type { Scenario } from "./scenarios.ts";
+import type { TestedServer } from "./server.ts";
+import { median, printTable, quartiles } from "./table.ts";
+
+/** For how long, and how much at a time. */
+export interface Effort {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly connections: number;
+}
+
+interface Sample {
+  /** Microseconds of CPU time for each request. */
+  readonly cpu: number;
+  /** Requests for each second. */
+  readonly throughput: number;
+}
+
+/** A server of a scenario. */
+interface Entrant {
+  readonly server: TestedServer;
+  readonly load: Load;
+  /** What other clients send meanwhile. */
+  readonly beside: Load | undefined;
+  readonly samples: Sample[];
+}
+
+/** Measures and prints a scenario, the first server being what the others are measured by; ends the servers. */
+export async function measure(scenario: Scenario, servers: readonly TestedServer[], effort: Effort): Promise<void> {
+  try {
+    const entrants: Entrant[] = [];
+    for (const server of servers) entrants.push(await entrantOf(scenario, server));
+    // The first round warms up and does not count; each other one goes the other way round.
+    for (let round = 0; round <= effort.rounds; round++) {
+      for (const entrant of round % 2 === 0 ? entrants : entrants.toReversed()) {
+        const sample = await sampleOf(entrant, effort);
+        if (round > 0) entrant.samples.push(sample);
+      }
+    }
+    print(scenario, entrants);
+  } finally {
+    for (const server of servers) server.stop();
+  }
+}
+
+async function entrantOf(scenario: Scenario, server: TestedServer): Promise<Entrant> {
+  const { beside } = scenario;
+  return {
+    server,
+    load: await loadOf(scenario, server),
+    beside: beside && (await loadOf(beside, server)),
+    samples: [],
+  };
+}
+
+async function loadOf(scenario: Scenario, { name, port }: TestedServer): Promise<Load> {
+  return new Load(scenario, port, await checkAnswers(scenario, name, port));
+}
+
+async function sampleOf({ server, load, beside }: Entrant, { seconds, connections }: Effort): Promise<Sample> {
+  const before = await server.cpuTime();
+  const [served, others] = await Promise.all([load.send(seconds, connections), beside?.send(seconds, connections)]);
+  const cpu = (await server.cpuTime()) - before;
+  return { cpu: cpu / (served.requests + (others?.requests ?? 0)), throughput: served.requests / served.seconds };
+}
+
+function print(scenario: Scenario, entrants: readonly Entrant[]): void {
+  const { server: reference, samples: base } = entrants[0] as Entrant;
+  const rows = entrants.map(({ server: { name }, samples }) => {
+    const cpu = samples.map((sample, round) => sample.cpu / (base[round] as Sample).cpu);
+    const throughput = samples.map((sample, round) => sample.throughput / (base[round] as Sample).throughput);
+    return {
+      name,
+      cells: [median(cpu), ...quartiles(cpu), median(throughput), median(samples.map((each) => each.cpu))],
+    };
+  });
+  printTable(
+    `${scenario.name}, as a ratio to ${reference.name}`,
+    ["CPU/request", "quartile 1", "quartile 3", "throughput", "µs CPU"],
+    rows.toSorted((a, b) => (a.cells[0] as number) - (b.cells[0] as number)),
+  );
+}

@@ -1,0 +1,93 @@
+/** Closing without loss: what has come is answered, and only then are connections ended. */
+
+import type { Server, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Service } from "./engine/service.ts";
+
+/** How a server is closed. Durations are milliseconds. */
+export interface CloseOptions {
+  /**
+   * How long the server goes on accepting connections before it stops listening: a load balancer needs that time to hear that
+   * no more are wanted. Responses end their connections from the start. Default 0.
+   */
+  delay?: number | undefined;
+  /**
+   * How long idle connections are kept after the server has stopped listening: a request may be on its way on each of them. It
+   * is answered, with `Connection: close`. Default 1000.
+   */
+  linger?: number | undefined;
+  /** How long running exchanges may take after the server has stopped listening; after it, they are cut. Default 10 000. */
+  grace?: number | undefined;
+}
+
+/** What a server has open. */
+export interface Open {
+  readonly servers: readonly Server[];
+  readonly services: readonly Service[];
+  /** All sockets, also those amid a handshake and those that were given away. */
+  readonly sockets: ReadonlySet<Socket>;
+}
+
+/** How long it takes to tell that no connection comes any more, and how long that is tried, in milliseconds. */
+const QUIET = 10;
+const MOST_QUIET = 200;
+
+/** drain closes servers; resolves once every connection is closed. */
+export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_000 }: CloseOptions): Promise<void> {
+  const { servers, services, sockets } = open;
+  for (const service of services) {
+    service.isClosing = true;
+    for (const connection of service.connections) connection.serverCloses();
+  }
+  if (delay > 0) await sleep(delay);
+  const deadline = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, grace);
+  await stopListening(servers, services);
+  const closed = untilClosed(sockets);
+  const patience = setTimeout(() => {
+    for (const service of services) for (const connection of service.connections) connection.closeIfIdle();
+  }, linger);
+  await closed;
+  clearTimeout(deadline);
+  clearTimeout(patience);
+}
+
+/**
+ * A connection that the kernel has taken, and that was not accepted, is reset when its server stops listening. So what comes is
+ * left unanswered for a moment, until those who would connect again wait for their answers; then nobody connects.
+ */
+async function stopListening(servers: readonly Server[], services: readonly Service[]): Promise<void> {
+  let accepted = 0;
+  const count = () => accepted++;
+  for (const server of servers) server.prependListener("connection", count);
+  hold(services, true);
+  const end = performance.now() + MOST_QUIET;
+  for (let before = -1; before !== accepted && performance.now() < end; ) {
+    before = accepted;
+    await sleep(QUIET);
+    hold(services, true);
+  }
+  for (const server of servers) {
+    server.off("connection", count);
+    server.close();
+  }
+  hold(services, false);
+}
+
+function hold(services: readonly Service[], isHeld: boolean): void {
+  for (const service of services) {
+    service.isHeld = isHeld;
+    for (const connection of service.connections) connection.hold(isHeld);
+  }
+}
+
+function untilClosed(sockets: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (sockets.size === 0) resolve();
+    };
+    for (const socket of sockets) socket.once("close", () => setImmediate(check));
+    check();
+  });
+}

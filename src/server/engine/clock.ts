@@ -1,0 +1,61 @@
+/** Time limits: one timer for all connections of a server, which looks at each of them now and then. */
+
+/** What has a time limit. */
+export interface Timed {
+  /** Does what is due; `now` is the time of the clock. */
+  checkTime(now: number): void;
+}
+
+/** Half of the time that the checks take at most, and at least; in milliseconds. */
+const SHORTEST = 10;
+const LONGEST = 500;
+
+/**
+ * Clock knows the time roughly: it is read in an interval, of which the shortest limit has four. What is timed is checked then.
+ * It never runs ahead, so nothing is cut before its time.
+ */
+export class Clock {
+  /** The time in milliseconds, at most one interval late. */
+  now: number = currentTime();
+  /** How long the interval is, in milliseconds. */
+  readonly interval: number;
+  readonly #timed = new Set<Timed>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `limits` are the durations that count, in milliseconds; 0 for one that does not. */
+  constructor(limits: readonly number[]) {
+    const shortest = Math.min(...limits.filter((limit) => limit > 0), 4 * LONGEST);
+    this.interval = Math.max(SHORTEST, Math.floor(shortest / 4));
+  }
+
+  /** Whether `limit` milliseconds have passed since a time of this clock; never where there is no limit. */
+  hasPassed(since: number, limit: number): boolean {
+    return limit > 0 && this.now - since >= limit + this.interval;
+  }
+
+  /** Starts checking something. */
+  add(timed: Timed): void {
+    this.#timed.add(timed);
+    if (this.#timer !== undefined) return;
+    this.now = currentTime();
+    this.#timer = setInterval(() => this.#check(), this.interval).unref();
+  }
+
+  /** Stops checking something. */
+  remove(timed: Timed): void {
+    this.#timed.delete(timed);
+    if (this.#timed.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #check(): void {
+    this.now = currentTime();
+    for (const timed of this.#timed) timed.checkTime(this.now);
+  }
+}
+
+/** A whole number: V8 keeps those without a box. */
+function currentTime(): number {
+  return Math.round(performance.now());
+}

@@ -1,0 +1,206 @@
+/** A sink that writes one response to a connection (RFC 9112 §6, §7, §9). */
+
+import { byteLength } from "../../body/chunk.ts";
+import type { Sink } from "../../exchange/sink.ts";
+import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
+import { getHeader, headerPairs } from "../../http/headers.ts";
+import type { Status } from "../../http/status.ts";
+import type { Connection } from "./connection.ts";
+import { ended, headSent } from "./events.ts";
+import { linesOf } from "./head-text.ts";
+import type { RequestInput } from "./request-input.ts";
+
+const NO_HEADERS: HeaderList = [];
+const EVENT_STREAM = "text/event-stream";
+
+/** ResponseWriter sends the response of one exchange. */
+export class ResponseWriter implements Sink {
+  readonly #connection: Connection;
+  readonly #lines: readonly string[];
+  readonly #isHead: boolean;
+  readonly #isHttp10: boolean;
+  /** The body of the request, if it has one. */
+  readonly input: RequestInput | undefined;
+  #headers: HeaderList = NO_HEADERS;
+  #isSent = false;
+  #isOver = false;
+  #isChunked = false;
+  /** Whether nothing but the end of the connection tells the end of the body. */
+  #endsWithConnection = false;
+  /** Whether no further request is read after this exchange. */
+  isLast = false;
+  #onClose: (() => void) | undefined;
+  /** The trailer lines of the request, once they have come. */
+  trailers: readonly string[] = [];
+  /** For events; set before the app runs. */
+  environ: Environ | undefined;
+
+  constructor(
+    connection: Connection,
+    lines: readonly string[],
+    method: string,
+    protocol: string,
+    input: RequestInput | undefined,
+  ) {
+    this.#connection = connection;
+    this.#lines = lines;
+    this.#isHead = method === "HEAD";
+    this.#isHttp10 = protocol === "HTTP/1.0";
+    this.input = input;
+  }
+
+  get closed(): boolean {
+    return this.#isOver || this.#connection.closed;
+  }
+
+  /** Whether the head has been sent. */
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
+  writeHead(status: Status, headers: HeaderList, length: number): void {
+    this.#isSent = true;
+    this.#headers = headers;
+    const isHttp10 = this.#isHttp10;
+    const isBodiless = this.#isHead || status.bodiless;
+    const declared = length >= 0 || isBodiless ? length : Number(getHeader(headers, "Content-Length") ?? -1);
+    const isUnknown = declared < 0 && !isBodiless;
+    this.#isChunked = isUnknown && !isHttp10;
+    this.#endsWithConnection = isUnknown && isHttp10;
+    this.isLast = this.#connection.endsAfter(this) || this.#endsWithConnection;
+    const text = this.#connection.service.headText(
+      status,
+      headers,
+      this.#isChunked ? "chunked" : length >= 0 ? length : "unsaid",
+      this.isLast,
+    );
+    this.#connection.output.addText(text);
+    if (headSent.hasSubscribers) headSent.publish({ environ: this.environ as Environ, head: text });
+  }
+
+  flush(): void {
+    this.#connection.output.flush();
+  }
+
+  write(chunk: Chunk): void | Promise<void> {
+    const { output } = this.#connection;
+    this.#addChunk(chunk);
+    this.#connection.flushSoon();
+    return output.untilRoom();
+  }
+
+  #addChunk(chunk: Chunk): void {
+    const { output } = this.#connection;
+    if (!this.#isChunked) {
+      output.addChunk(chunk);
+      return;
+    }
+    const length = byteLength(chunk);
+    if (length === 0) return;
+    output.addText(`${length.toString(16)}\r\n`);
+    output.addChunk(chunk);
+    output.addText("\r\n");
+  }
+
+  end(chunk?: Chunk): void {
+    if (chunk !== undefined) this.#addChunk(chunk);
+    if (this.#isChunked) this.#connection.output.addText("0\r\n\r\n");
+    this.#finish(true);
+  }
+
+  abort(): void {
+    this.isLast = true;
+    const { output, socket } = this.#connection;
+    output.flush();
+    // Without a length and without chunks, only a reset tells a lost body from a complete one.
+    if (this.#endsWithConnection) reset(socket);
+    this.#finish(false);
+  }
+
+  #finish(isComplete: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onClose = undefined;
+    if (ended.hasSubscribers) ended.publish({ environ: this.environ as Environ, isComplete });
+    this.#connection.exchangeEnded(this);
+  }
+
+  onClose(callback: () => void): void {
+    this.#onClose = callback;
+    this.#connection.departureMatters();
+  }
+
+  /** Whether the app wants to know when its client leaves. */
+  get isWatched(): boolean {
+    return this.#onClose !== undefined;
+  }
+
+  /** The client has left, or the connection was closed. */
+  connectionClosed(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const onClose = this.#onClose;
+    this.#onClose = undefined;
+    onClose?.();
+    if (ended.hasSubscribers) ended.publish({ environ: this.environ as Environ, isComplete: false });
+  }
+
+  /**
+   * Ends an event stream when its server closes: it would never end by itself, and its client connects again. Other
+   * responses are sent to their end.
+   */
+  serverCloses(): void {
+    if (!this.#isEventStream) return;
+    const onClose = this.#onClose;
+    this.#onClose = undefined;
+    onClose?.();
+    this.isLast = true;
+    if (this.#isSent) this.end();
+    else this.abort();
+  }
+
+  get #isEventStream(): boolean {
+    return this.#isSent
+      ? (getHeader(this.#headers, "Content-Type") ?? "").toLowerCase().startsWith(EVENT_STREAM)
+      : getHeader(this.requestHeaders, "Accept") === EVENT_STREAM;
+  }
+
+  get requestHeaders(): HeaderList {
+    return headerPairs(this.#lines);
+  }
+
+  get requestTrailers(): HeaderList {
+    return headerPairs(this.trailers);
+  }
+
+  get server(): object | undefined {
+    return this.#connection.service.server;
+  }
+
+  /** HTTP/1.0 has no informational responses. */
+  inform(status: StatusLine, headers: HeaderList): void {
+    if (this.#isSent || this.closed || this.#isHttp10) return;
+    const { output } = this.#connection;
+    output.addText(`HTTP/1.1 ${status}\r\n${linesOf(headers)}\r\n`);
+    output.flush();
+  }
+
+  get upgrade(): (() => object) | undefined {
+    if (!this.#connection.canUpgrade(this)) return undefined;
+    return () => {
+      this.#isOver = true;
+      this.#onClose = undefined;
+      if (ended.hasSubscribers) ended.publish({ environ: this.environ as Environ, isComplete: true });
+      return this.#connection.upgrade();
+    };
+  }
+}
+
+function reset(socket: Connection["socket"]): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Only plain TCP can be reset; TLS itself tells a lost connection from a closed one.
+    socket.destroy();
+  }
+}

@@ -1,0 +1,39 @@
+/** What the connections of a listener have in common. */
+
+import type { Server } from "node:net";
+import type { BuildEnviron } from "../../exchange/environ.ts";
+import type { ResponderOptions } from "../../exchange/sink.ts";
+import type { App } from "../../gateway.ts";
+import type { Clock } from "./clock.ts";
+import type { Connection } from "./connection.ts";
+import type { HeadText } from "./head-text.ts";
+import type { ParserLimits } from "./steps.ts";
+
+/** Limits of a connection. Durations are milliseconds; 0 means "no limit". */
+export interface ConnectionLimits {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly bodyTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** How many requests a connection may carry. */
+  readonly requests: number;
+}
+
+/** Service is what a connection needs to know of its server. */
+export interface Service {
+  readonly app: App;
+  readonly buildEnviron: BuildEnviron;
+  readonly responderOptions: ResponderOptions;
+  readonly headText: HeadText;
+  readonly limits: ConnectionLimits;
+  readonly parserLimits: ParserLimits;
+  readonly clock: Clock;
+  /** The Node server that accepts the connections. */
+  readonly server: Server;
+  /** All open connections of the server. */
+  readonly connections: Set<Connection>;
+  /** Whether the server is closing, so that every response is the last of its connection. */
+  isClosing: boolean;
+  /** Whether what comes is left in the sockets for a moment. */
+  isHeld: boolean;
+}
