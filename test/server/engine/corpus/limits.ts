@@ -10,6 +10,9 @@ function filling(size: number): string {
   return "v".repeat(size - get("/", "X: ").length);
 }
 
+/** Where the value begins in the head of `get("/", "X: …")`. */
+const VALUE_AT = get("/", "X: ").length - "\r\n\r\n".length;
+
 const FOUR = ["A: 1", "B: 2", "C: 3"];
 
 export const limits: Subject = {
@@ -153,6 +156,51 @@ export const limits: Subject = {
         "6585 §5",
         "the limit counts before what is malformed behind it",
         get("/", `Y: ${"v".repeat(200)}`, "X: \0"),
+      ),
+    ),
+    within(
+      { headSize: 100 },
+      refuses(
+        400,
+        "9110 §5.5",
+        "a control at every place up to the limit",
+        Array.from({ length: 100 - VALUE_AT }, (_, at) => get("/", `X: ${"v".repeat(at)}\0${"v".repeat(100)}`)),
+      ),
+    ),
+    within(
+      { headSize: 100 },
+      refuses(
+        431,
+        "6585 §5",
+        "a control at every place behind the limit",
+        Array.from({ length: 30 }, (_, at) => get("/", `X: ${"v".repeat(101 - VALUE_AT + at)}\0`)),
+      ),
+    ),
+    within(
+      { headSize: 100 },
+      refuses(
+        431,
+        "6585 §5",
+        "a line end at every place around the limit",
+        Array.from({ length: 20 }, (_, at) => get("/", `X: ${"v".repeat(90 - VALUE_AT + at)}`, `Y: ${"v".repeat(30)}`)),
+      ),
+    ),
+    within(
+      { targetLength: 50 },
+      refuses(
+        400,
+        "9112 §3.2",
+        "a control at every place of a target up to its limit",
+        Array.from({ length: 50 }, (_, at) => get(`/${"t".repeat(at)}\0${"t".repeat(50)}`)),
+      ),
+    ),
+    within(
+      { targetLength: 50 },
+      refuses(
+        414,
+        "9110 §15.5.15",
+        "a control at every place of a target behind its limit",
+        Array.from({ length: 20 }, (_, at) => get(`${target(51 + at)}\0`)),
       ),
     ),
     accepts("6585 §5", "16 KiB of head", get("/", `X: ${filling(16_384)}`), got({ more: [`X: ${filling(16_384)}`] })),
