@@ -5,7 +5,7 @@ import { byteLength, toBytes } from "../../body/chunk.ts";
 import type { Chunk } from "../../gateway.ts";
 
 /** Longer chunks of bytes are not copied. */
-const MOST_COPIED = 4096;
+const MOST_COPIED = 1024;
 
 /** How many bytes may wait for the client before whoever sends more has to wait; Node's own mark is a quarter of it or less. */
 const HIGH_WATER_MARK = 128 * 1024;
@@ -54,8 +54,8 @@ export class Output {
       this.addText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1"));
       return;
     }
-    this.#pass();
     this.#cork();
+    this.#pass();
     this.#socket.write(bytes);
   }
 
