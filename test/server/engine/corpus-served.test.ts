@@ -6,7 +6,7 @@ import { after, describe, test } from "node:test";
 import type { App } from "../../../src/gateway.ts";
 import { type Server, serve } from "../../../src/server/serve.ts";
 import { subjects } from "./corpus/index.ts";
-import { type Case, type Expected, get, got, type Limits } from "./corpus/notation.ts";
+import { type Case, type Expected, get, got, type Limits, titleOf } from "./corpus/notation.ts";
 
 /** A request that shows that the server reads on, short enough for all limits. It is the connection's last. */
 const NEXT = get("/~", "Connection: close");
@@ -47,7 +47,7 @@ const echo: App = async (environ, startResponse) => {
 /** What a client reads. */
 interface Answer {
   readonly status: string;
-  /** Whether it is the connection's last. */
+  /** Whether it says that it is the connection's last; in HTTP/1.0, it is where it does not say that it is not. */
   readonly closes: boolean;
   /** What the app got; absent for HEAD and for what no app gets. */
   readonly echo?: Echo;
@@ -131,7 +131,8 @@ function answersIn(received: string, expected: readonly Expected[]): Answer[] {
     const body = rest.slice(0, length);
     assert.equal(body.length, length, "the whole body");
     rest = rest.slice(length);
-    const closes = fieldIn(lines, "Connection") === "close";
+    const connection = fieldIn(lines, "Connection");
+    const closes = connection === "close" || (request?.protocol === "HTTP/1.0" && connection !== "keep-alive");
     if (status !== "200 OK" || !hasBody) answers.push({ status, closes });
     else answers.push({ status, closes, echo: JSON.parse(Buffer.from(body, "latin1").toString()) });
   }
@@ -188,9 +189,9 @@ describe("served", { concurrency: 8 }, () => {
     assert.deepEqual(log, []);
   });
 
-  for (const { title, cases } of subjects) {
-    for (const testCase of cases) {
-      test(`${title}: ${testCase.name} (${testCase.section})`, async () => {
+  for (const subject of subjects) {
+    for (const testCase of subject.cases) {
+      test(`${titleOf(subject, testCase)}, served`, async () => {
         const { port } = await serverWithin(testCase.limits);
         const expected = expectedAnswers(testCase);
         const isUnfinished = testCase.outcome === "more";

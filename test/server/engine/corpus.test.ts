@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { StatusLine } from "../../../src/gateway.ts";
 import { BODY, END, HEAD, MORE, type ParserLimits, RequestParser } from "../../../src/server/engine/parser.ts";
 import { subjects } from "./corpus/index.ts";
-import { type Case, get, type Parsed } from "./corpus/notation.ts";
+import { type Case, get, type Parsed, titleOf } from "./corpus/notation.ts";
 
 /** A request that shows that the parser is ready for one, short enough for all limits. */
 const NEXT = Buffer.from(get("/~"), "latin1");
@@ -107,10 +107,10 @@ function neighbour(): () => void {
   };
 }
 
-for (const { title, cases } of subjects) {
-  for (const testCase of cases) {
-    const { name, section, inputs, limits } = testCase;
-    test(`${title}: ${name} (${section})`, () => {
+for (const subject of subjects) {
+  for (const testCase of subject.cases) {
+    const { inputs, limits } = testCase;
+    test(titleOf(subject, testCase), () => {
       for (const input of inputs) {
         const bytes = Buffer.from(input, "latin1");
         const whole = outcomeOf([bytes], limits);

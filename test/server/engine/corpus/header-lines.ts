@@ -25,6 +25,8 @@ function named(section: string, name: string, field: string): ReturnType<typeof 
 const HEAD = get("/", "X: y");
 /** Where its header lines begin. */
 const LINES_AT = HEAD.indexOf("Host");
+/** Lengths of a value of `X` that ends around 2 KiB of head: a parser may look at a head in pieces. */
+const AROUND_2_KIB = Array.from({ length: 12 }, (_, index) => 2_010 + index);
 const isControl = (byte: string) => byte < " " || byte === "\x7f";
 
 export const headerLines: Subject = {
@@ -166,6 +168,26 @@ export const headerLines: Subject = {
       utf8("\u010a\u560a\u560d"),
     ),
     value("9110 §5.5", "a value of 8 KiB", ` ${"v".repeat(8_192)}`, "v".repeat(8_192)),
+    accepts(
+      "9110 §5.5",
+      "line ends at every place around 2 KiB",
+      AROUND_2_KIB.map((length) => get("/", `X: ${"v".repeat(length)}`, "Y: z")).join(""),
+      ...AROUND_2_KIB.map((length) => got({ more: [`X: ${"v".repeat(length)}`, "Y: z"] })),
+    ),
+    refuses(
+      400,
+      "9112 §2.2",
+      "a bare CR or LF at every place around 2 KiB",
+      AROUND_2_KIB.flatMap((length) =>
+        ["\r", "\n", "\n\r", "\r\r\n"].map((end) => get("/", `X: ${"v".repeat(length)}${end}Y: z`)),
+      ),
+    ),
+    refuses(
+      400,
+      "9110 §5.5",
+      "a control at every place around 2 KiB",
+      AROUND_2_KIB.map((length) => get("/", `X: ${"v".repeat(length)}\x1f`)),
+    ),
     refuses(
       400,
       "9110 §5.5",

@@ -113,6 +113,12 @@ function blank(section: string, name: string, input: Input): Omit<Case, "request
   };
 }
 
+/** The title of a case's test. */
+export function titleOf({ title }: Subject, { name, section, outcome }: Case): string {
+  const end = outcome === "done" ? "" : outcome === "more" ? ": waits for more" : `: ${outcome}`;
+  return `${title}: ${name}${end} (${section})`;
+}
+
 /** Lines, each with its end. */
 export function crlf(...lines: string[]): string {
   return lines.map((line) => `${line}\r\n`).join("");
