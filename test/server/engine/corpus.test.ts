@@ -10,8 +10,11 @@ import { type Case, get, type Parsed, titleOf } from "./corpus/notation.ts";
 /** A request that shows that the parser is ready for one, short enough for all limits. */
 const NEXT = Buffer.from(get("/~"), "latin1");
 
-/** Of a longer input, not every place is tried for a split: its beginning, its end, and every so many bytes between. */
-const LONG = 2_048;
+/**
+ * A longer input is split near its beginning and its end, and at every so many bytes between; in a long run (`TSGI_FUZZ`), at
+ * every place too.
+ */
+const LONG = process.env.TSGI_FUZZ === undefined ? 2_048 : Number.POSITIVE_INFINITY;
 const EDGE = 256;
 const STEP = 211;
 
