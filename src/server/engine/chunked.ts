@@ -61,7 +61,6 @@ export class ChunkedBody {
   start(): void {
     this.#state = SIZE;
     this.#extensionsLeft = MOST_EXTENSIONS;
-    this.#text = 0;
     this.#scan.reset();
   }
 
