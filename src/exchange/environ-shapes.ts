@@ -3,8 +3,8 @@
  *
  * An object that is given more than about a dozen computed keys falls into V8's dictionary mode, and every copy of it then
  * costs 1 to 15 µs. So a set of header names gets a template, made by `JSON.parse`, which stays in fast mode; a request
- * clones it and assigns the values. Making one costs ten times that, and clients may send a new set with each request, so
- * it is made when a set is seen for the second time.
+ * clones it and assigns the values. Making one costs ten times that, and clients may send new sets with each request, so
+ * it is made when a set has come a few times.
  */
 
 /** The environ key of a header. */
@@ -41,14 +41,17 @@ const SHAPES_PER_COUNT = 16;
 const LONGEST_SHAPE = 50;
 /** A shape that is not in use any more outlasts at most as many new ones. */
 const MOST_USES = 1000;
-/** How many sets of names are remembered as seen once, as a power of two. */
-const SEEN_ONCE_BITS = 10;
+/** How many sets of names are counted that have no shape yet, as a power of two. */
+const COUNTED_BITS = 10;
+/** How often a set comes without a shape. */
+const WITHOUT_SHAPE = 7;
 
 /** The shapes that clients send again and again: at most 800, however many they send. */
 export class HeaderShapes {
   readonly #constants: Readonly<Record<string, unknown>>;
   readonly #byCount: HeaderShape[][] = Array.from({ length: LONGEST_SHAPE + 1 }, () => []);
-  readonly #seenOnce = new Uint32Array(2 ** SEEN_ONCE_BITS);
+  readonly #counted = new Uint32Array(2 ** COUNTED_BITS);
+  readonly #counts = new Uint8Array(2 ** COUNTED_BITS);
 
   /** `constants` is what every environ has. */
   constructor(constants: Readonly<Record<string, unknown>>) {
@@ -60,7 +63,7 @@ export class HeaderShapes {
     return this.#byCount.reduce((size, shapes) => size + shapes.length, 0);
   }
 
-  /** The shape of header lines, name and value in turn; undefined the first time, and for more lines than are kept. */
+  /** The shape of header lines, name and value in turn; undefined the first times, and for more lines than are kept. */
   find(lines: readonly string[]): HeaderShape | undefined {
     const shapes = this.#byCount[lines.length / 2];
     if (shapes === undefined) return undefined;
@@ -70,17 +73,19 @@ export class HeaderShapes {
       if (shape.uses < MOST_USES) shape.uses++;
       return shape;
     }
-    return this.#wasSeen(lines) ? this.#learn(shapes, lines) : undefined;
+    return this.#isUsual(lines) ? this.#learn(shapes, lines) : undefined;
   }
 
-  /** Whether a set of names came before, for all that is remembered of it; remembers it. */
-  #wasSeen(lines: readonly string[]): boolean {
+  /** Whether a set of names came a few times before, for all that is remembered of it; counts it. */
+  #isUsual(lines: readonly string[]): boolean {
     const hash = hashOfNames(lines);
     // The upper bits are the ones that every character reaches.
-    const slot = hash >>> (32 - SEEN_ONCE_BITS);
-    if (this.#seenOnce[slot] === hash) return true;
-    this.#seenOnce[slot] = hash;
-    return false;
+    const slot = hash >>> (32 - COUNTED_BITS);
+    if (this.#counted[slot] !== hash) {
+      this.#counted[slot] = hash;
+      this.#counts[slot] = 0;
+    }
+    return (this.#counts[slot] as number)++ >= WITHOUT_SHAPE;
   }
 
   /** A new shape takes the place of the one used least, so that shapes in use are not driven out. */

@@ -115,8 +115,8 @@ test("prepareHeaders: the list is frozen with its lines, and known from then on"
   assert.deepEqual(preparedHeaders(list), {
     list,
     contentLength: 5,
-    lines: ["Content-Length", "5", "X", "caf\u00e9"],
-    isLatin1: true,
+    text: "Content-Length: 5\r\nX: caf\u00e9\r\n",
+    hasDate: false,
   });
   assert.equal(takeHeaders(list).list, list);
   assert.equal(checkHeaders(list), 5);

@@ -12,8 +12,8 @@ import { refused, started } from "./events.ts";
 import { Output } from "./output.ts";
 import { BODY, END, HEAD, MORE, REFUSED, RequestParser } from "./parser.ts";
 import { type BodySource, bodyDiscarded, RequestInput } from "./request-input.ts";
-import { ResponseWriter } from "./response-writer.ts";
-import type { Service } from "./service.ts";
+import { type ResponseConnection, ResponseWriter } from "./response-writer.ts";
+import type { ServedConnection, Service } from "./service.ts";
 
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
@@ -24,8 +24,8 @@ const MOST_DISCARDED = 1024 * 1024;
 /** How long a client that still sends may take to read its last answer, in milliseconds. */
 const LINGER = 2000;
 
-/** How long a client that has ended its side may be silent before it counts as gone, in milliseconds. */
-const HALF_CLOSE = 250;
+/** How long after one another a client that has ended its side is asked whether it is still there, in milliseconds. */
+const PROBES = [0, 10, 40, 160, 640, 2_560, 10_240];
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -44,7 +44,7 @@ type Phase =
   | "linger";
 
 /** Connection reads the requests of one socket, one at a time, and runs the app for each. */
-export class Connection implements Peer, BodySource, Timed {
+export class Connection implements Peer, BodySource, ResponseConnection, ServedConnection, Timed {
   readonly address: string;
   readonly port: string;
   readonly socket: Socket;
@@ -75,7 +75,7 @@ export class Connection implements Peer, BodySource, Timed {
   /** Whether what comes has to wait, since enough is held; and since the server is about to stop listening. */
   #isFull = false;
   #isHeld = false;
-  #halfClose: NodeJS.Timeout | undefined;
+  #probe: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, service: Service) {
     this.socket = socket;
@@ -98,7 +98,6 @@ export class Connection implements Peer, BodySource, Timed {
     return this.socket.destroyed;
   }
 
-  /** The environ of the exchange that is under way. */
   get environ(): Environ | undefined {
     return this.#exchange?.environ;
   }
@@ -137,7 +136,6 @@ export class Connection implements Peer, BodySource, Timed {
     else this.socket.resume();
   }
 
-  /** Leaves what comes in the socket for a while, or goes on. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld;
     this.#resume();
@@ -207,7 +205,7 @@ export class Connection implements Peer, BodySource, Timed {
     const responder = new Responder(writer, service.responderOptions);
     const environ = service.buildEnviron(method, parser.target, protocol, lines, this, responder);
     if (environ === undefined) {
-      this.#refuse("400 Bad Request");
+      this.#refuse("400 Bad Request", method === "HEAD");
       return;
     }
     this.#count++;
@@ -254,7 +252,6 @@ export class Connection implements Peer, BodySource, Timed {
     if (this.#hasEnded) process.nextTick(() => this.socket.destroy());
   }
 
-  /** Whether a response, whose head is about to be sent, is the last one of the connection. */
   endsAfter({ input }: ResponseWriter): boolean {
     if (this.service.isClosing) this.#isLast = true;
     if (input !== undefined && !input.isComplete) this.#lookAhead(input);
@@ -271,7 +268,6 @@ export class Connection implements Peer, BodySource, Timed {
     if (parser.bodyLeft > MOST_DISCARDED) this.#isLast = true;
   }
 
-  /** The response was handed over, or cut. */
   exchangeEnded(writer: ResponseWriter): void {
     if (this.#exchange !== writer) return;
     this.#exchange = undefined;
@@ -287,7 +283,6 @@ export class Connection implements Peer, BodySource, Timed {
     this.#readRequests();
   }
 
-  /** Sends what was gathered when this turn is over. */
   flushSoon(): void {
     if (!this.#isReading) this.output.flushSoon();
   }
@@ -303,11 +298,11 @@ export class Connection implements Peer, BodySource, Timed {
   }
 
   /** Answers what is not a request that an app may see, and ends the connection. */
-  #refuse(status: StatusLine): void {
+  #refuse(status: StatusLine, isHead = false): void {
     const { headText } = this.service;
     const body = `${status}\n`;
     if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: this.#parser.rest });
-    this.output.addText(headText(parseStatus(status), PLAIN_TEXT, body.length, true) + body);
+    this.output.addText(headText(parseStatus(status), PLAIN_TEXT, body.length, true) + (isHead ? "" : body));
     this.#close();
   }
 
@@ -350,22 +345,28 @@ export class Connection implements Peer, BodySource, Timed {
   };
 
   /**
-   * A client that has ended its side may have left, or wait for its answer: what is sent to one that has left is refused. So
-   * an app that wants to know is told after a while in which nothing was sent.
+   * A client that has ended its side has left, or waits for its answer. One that has left refuses whatever is sent to it, so it
+   * is sent the beginning of what it gets in any case.
    */
   departureMatters(): void {
-    if (!this.#hasEnded || this.#halfClose !== undefined || !this.#exchange?.isWatched) return;
-    let sent = this.socket.bytesWritten;
-    this.#halfClose = setInterval(() => {
-      const now = this.socket.bytesWritten;
-      if (this.#exchange?.isWatched && now === sent) this.socket.destroy();
-      sent = now;
-    }, HALF_CLOSE).unref();
+    if (this.#hasEnded && this.#probe === undefined) this.#probeAfter(0);
+  }
+
+  #probeAfter(count: number): void {
+    const delay = PROBES[count];
+    if (delay === undefined) return;
+    this.#probe = setTimeout(() => {
+      // What waits to be sent asks as well.
+      const text = this.output.length === 0 && this.#exchange?.isWatched ? this.#exchange.probe() : "";
+      this.output.addText(text);
+      this.output.flush();
+      this.#probeAfter(count + 1);
+    }, delay).unref();
   }
 
   readonly #onClose = (): void => {
     const { service } = this;
-    clearInterval(this.#halfClose);
+    clearTimeout(this.#probe);
     service.clock.remove(this);
     service.connections.delete(this);
     const exchange = this.#exchange;
@@ -433,17 +434,14 @@ export class Connection implements Peer, BodySource, Timed {
     else this.socket.setTimeout(0, this.#onTimeout);
   };
 
-  /** The server closes: event streams end, and so does what follows the present exchange. */
   serverCloses(): void {
     this.#exchange?.serverCloses();
   }
 
-  /** Ends the connection if it waits for a request. */
   closeIfIdle(): void {
     if (this.#phase === "idle") this.#close();
   }
 
-  /** Whether the request of an exchange may be the last of HTTP here: it asks for another protocol, and has no body. */
   canUpgrade(writer: ResponseWriter): boolean {
     const parser = this.#parser;
     return (
@@ -451,7 +449,6 @@ export class Connection implements Peer, BodySource, Timed {
     );
   }
 
-  /** Gives the socket away, with what has come after the request. */
   upgrade(): Socket {
     const { socket, service } = this;
     const rest = this.#parser.takeRest();
@@ -461,7 +458,7 @@ export class Connection implements Peer, BodySource, Timed {
     this.output.flush();
     service.clock.remove(this);
     service.connections.delete(this);
-    clearInterval(this.#halfClose);
+    clearTimeout(this.#probe);
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("close", this.#onClose);

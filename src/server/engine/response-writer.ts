@@ -1,21 +1,47 @@
 /** A sink that writes one response to a connection (RFC 9112 §6, §7, §9). */
 
+import type { Socket } from "node:net";
 import { byteLength } from "../../body/chunk.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
 import { getHeader, headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
-import type { Connection } from "./connection.ts";
 import { ended, headSent } from "./events.ts";
 import { linesOf } from "./head-text.ts";
+import type { Output } from "./output.ts";
 import type { RequestInput } from "./request-input.ts";
+import type { Service } from "./service.ts";
 
 const NO_HEADERS: HeaderList = [];
 const EVENT_STREAM = "text/event-stream";
 
+/** What every head begins with. */
+const HEAD_BEGIN = "HTTP/1.1 ";
+const MOST_ZEROS = 4;
+
+/** The connection of a response. */
+export interface ResponseConnection {
+  readonly socket: Socket;
+  readonly service: Service;
+  readonly output: Output;
+  readonly closed: boolean;
+  /** Whether a response, whose head is about to be sent, is the last one of the connection. */
+  endsAfter(writer: ResponseWriter): boolean;
+  /** The response was handed over, or cut. */
+  exchangeEnded(writer: ResponseWriter): void;
+  /** Sends what was gathered when this turn is over. */
+  flushSoon(): void;
+  /** The app wants to know when its client leaves. */
+  departureMatters(): void;
+  /** Whether the request may be the last of HTTP here: it asks for another protocol, and has no body. */
+  canUpgrade(writer: ResponseWriter): boolean;
+  /** Gives the socket away, with what has come after the request. */
+  upgrade(): Socket;
+}
+
 /** ResponseWriter sends the response of one exchange. */
 export class ResponseWriter implements Sink {
-  readonly #connection: Connection;
+  readonly #connection: ResponseConnection;
   readonly #lines: readonly string[];
   readonly #isHead: boolean;
   readonly #isHttp10: boolean;
@@ -23,6 +49,8 @@ export class ResponseWriter implements Sink {
   readonly input: RequestInput | undefined;
   #headers: HeaderList = NO_HEADERS;
   #isSent = false;
+  /** How many characters of the head, or of the size of the next chunk, were sent early. */
+  #early = 0;
   #isOver = false;
   #isChunked = false;
   /** Whether nothing but the end of the connection tells the end of the body. */
@@ -36,7 +64,7 @@ export class ResponseWriter implements Sink {
   environ: Environ | undefined;
 
   constructor(
-    connection: Connection,
+    connection: ResponseConnection,
     lines: readonly string[],
     method: string,
     protocol: string,
@@ -74,8 +102,20 @@ export class ResponseWriter implements Sink {
       this.#isChunked ? "chunked" : length >= 0 ? length : "unsaid",
       this.isLast,
     );
-    this.#connection.output.addText(text);
+    this.#addHead(text);
     if (headSent.hasSubscribers) headSent.publish({ environ: this.environ as Environ, head: text });
+  }
+
+  #addHead(text: string): void {
+    this.#connection.output.addText(this.#early === 0 ? text : text.slice(this.#early));
+    this.#early = 0;
+  }
+
+  /** The beginning of what the client gets in any case; empty where nothing is sure. */
+  probe(): string {
+    if (!this.#isSent) return this.#early === HEAD_BEGIN.length ? "" : (HEAD_BEGIN[this.#early++] as string);
+    // A size may have zeros before it (RFC 9112 §7.1).
+    return this.#isChunked && this.#early++ < MOST_ZEROS ? "0" : "";
   }
 
   flush(): void {
@@ -97,6 +137,7 @@ export class ResponseWriter implements Sink {
     }
     const length = byteLength(chunk);
     if (length === 0) return;
+    this.#early = 0;
     output.addText(`${length.toString(16)}\r\n`);
     output.addChunk(chunk);
     output.addText("\r\n");
@@ -181,7 +222,7 @@ export class ResponseWriter implements Sink {
   inform(status: StatusLine, headers: HeaderList): void {
     if (this.#isSent || this.closed || this.#isHttp10) return;
     const { output } = this.#connection;
-    output.addText(`HTTP/1.1 ${status}\r\n${linesOf(headers)}\r\n`);
+    this.#addHead(`HTTP/1.1 ${status}\r\n${linesOf(headers)}\r\n`);
     output.flush();
   }
 
@@ -196,7 +237,7 @@ export class ResponseWriter implements Sink {
   }
 }
 
-function reset(socket: Connection["socket"]): void {
+function reset(socket: Socket): void {
   try {
     socket.resetAndDestroy();
   } catch {

@@ -3,9 +3,8 @@
 import type { Server } from "node:net";
 import type { BuildEnviron } from "../../exchange/environ.ts";
 import type { ResponderOptions } from "../../exchange/sink.ts";
-import type { App } from "../../gateway.ts";
+import type { App, Environ } from "../../gateway.ts";
 import type { Clock } from "./clock.ts";
-import type { Connection } from "./connection.ts";
 import type { HeadText } from "./head-text.ts";
 import type { ParserLimits } from "./steps.ts";
 
@@ -17,6 +16,18 @@ export interface ConnectionLimits {
   readonly keepAliveTimeout: number;
   /** How many requests a connection may carry. */
   readonly requests: number;
+}
+
+/** A connection, as its server sees it. */
+export interface ServedConnection {
+  /** The environ of the exchange that is under way. */
+  readonly environ: Environ | undefined;
+  /** The server closes: an event stream ends. */
+  serverCloses(): void;
+  /** Ends the connection if it waits for a request. */
+  closeIfIdle(): void;
+  /** Leaves what comes in the socket for a while, or goes on. */
+  hold(isHeld: boolean): void;
 }
 
 /** Service is what a connection needs to know of its server. */
@@ -31,7 +42,7 @@ export interface Service {
   /** The Node server that accepts the connections. */
   readonly server: Server;
   /** All open connections of the server. */
-  readonly connections: Set<Connection>;
+  readonly connections: Set<ServedConnection>;
   /** Whether the server is closing, so that every response is the last of its connection. */
   isClosing: boolean;
   /** Whether what comes is left in the sockets for a moment. */
