@@ -41,6 +41,8 @@ export class ChunkedBody {
   /** How much of the chunk is still to come. */
   #left = 0;
   #extensionsLeft = MOST_EXTENSIONS;
+  /** How many bytes of the extensions that have not ended yet are known to be text. */
+  #text = 0;
 
   /** After `BODY`: the piece. */
   chunk: Uint8Array = NOTHING;
@@ -117,6 +119,7 @@ export class ChunkedBody {
     if (at + 1 === end) return INCOMPLETE;
     if (bytes[at + 1] !== LF) return this.#refuseSize("400 Bad Request");
     this.#extensionsLeft -= extensions;
+    this.#text = 0;
     this.#left = size;
     this.#state = size === 0 ? TRAILERS : DATA;
     return at + 2 - start;
@@ -124,9 +127,10 @@ export class ChunkedBody {
 
   /** Reads the extensions of a chunk, which nobody here wants. Gives their length, `INCOMPLETE` or `REFUSE`. */
   #readExtensions(bytes: Buffer, start: number, end: number): number {
-    let at = start;
+    let at = start + this.#text;
     while (at < end && isText(bytes[at] as number)) at++;
-    if (at - start > this.#extensionsLeft) return this.#refuseSize("413 Content Too Large");
+    this.#text = at - start;
+    if (this.#text > this.#extensionsLeft) return this.#refuseSize("413 Content Too Large");
     if (at === end) return INCOMPLETE;
     if (bytes[at] !== CR) return this.#refuseSize("400 Bad Request");
     if (at + 1 === end) return INCOMPLETE;

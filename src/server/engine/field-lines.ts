@@ -110,6 +110,7 @@ function valueBetween(text: string, source: Source | undefined, from: number, to
     : source.bytes.toString("latin1", source.start + start, source.start + end);
 }
 
-function isBlank(code: number): boolean {
+/** isBlank tells whether a byte is whitespace in a field line: a space or a tab, and nothing else (RFC 9110 §5.6.3). */
+export function isBlank(code: number): boolean {
   return code === SPACE || code === HTAB;
 }

@@ -1,7 +1,7 @@
 /** What the field lines of a request say about its body and its connection (RFC 9112 §6, §9.3; RFC 9110 §10.1.1). */
 
 import type { StatusLine } from "../../gateway.ts";
-import type { KnownNames } from "./field-lines.ts";
+import { isBlank, type KnownNames } from "./field-lines.ts";
 
 const BAD_REQUEST: StatusLine = "400 Bad Request";
 
@@ -117,11 +117,25 @@ export class Framing {
       this.keepsAlive = true;
       return;
     }
-    const options = value.split(",").map((option) => option.trim().toLowerCase());
+    const options = membersOf(value);
     // A client that says both means the end (RFC 9112 §9.3).
     this.keepsAlive = !options.includes("close") && (!isHttp10 || options.includes("keep-alive"));
     this.isUpgrade = hasUpgrade && !isHttp10 && options.includes("upgrade");
   }
+}
+
+/**
+ * The members of a list in lower case, empty ones included. `trim` would take a no-break space (0xA0) away, which is a part of a
+ * member to every other reader.
+ */
+function membersOf(list: string): string[] {
+  return list.split(",").map((member) => {
+    let start = 0;
+    let end = member.length;
+    while (start < end && isBlank(member.charCodeAt(start))) start++;
+    while (end > start && isBlank(member.charCodeAt(end - 1))) end--;
+    return member.slice(start, end).toLowerCase();
+  });
 }
 
 /** A length in decimal digits; -1 for anything else. */
@@ -137,7 +151,7 @@ function lengthOf(value: string): number {
 function refuseCodings(codings: string, isUnclear: boolean): StatusLine | undefined {
   if (isUnclear) return BAD_REQUEST;
   if (codings === "chunked") return undefined;
-  const list = codings.split(",").map((coding) => coding.trim().toLowerCase());
+  const list = membersOf(codings);
   if (list.includes("") || list.indexOf("chunked") < list.length - 1 === list.includes("chunked")) return BAD_REQUEST;
   return list.length === 1 && list[0] === "chunked" ? undefined : "501 Not Implemented";
 }

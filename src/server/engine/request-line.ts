@@ -3,12 +3,13 @@
 import type { StatusLine } from "../../gateway.ts";
 import { TOKEN_BYTES } from "./field-lines.ts";
 
-/** The longest method: the registry's longest has 17 characters. */
+/** The longest method, 501 beyond it (RFC 9112 §3): the registry's longest has 17 characters. */
 const LONGEST_METHOD = 32;
 
 const SPACE = 32;
 const BAD_REQUEST: StatusLine = "400 Bad Request";
 const TOO_LONG: StatusLine = "414 URI Too Long";
+const NOT_IMPLEMENTED: StatusLine = "501 Not Implemented";
 
 /** The request line, taken apart. */
 export interface RequestLine {
@@ -20,7 +21,7 @@ export interface RequestLine {
 
 /**
  * Takes the bytes of a request line apart, without its CRLF; gives the status where it is refused: 414 for a target of more than
- * `targetLength` bytes, 505 for HTTP/2 and later, else 400.
+ * `targetLength` bytes, 501 for a method of more than 32, 505 for HTTP/2 and later, else 400.
  */
 export function readRequestLine(
   bytes: Buffer,
@@ -34,7 +35,7 @@ export function readRequestLine(
   const space = text.indexOf(" ");
   const last = text.length - 9;
   if (text.indexOf(" ", space + 1) !== last || last === space + 1 || text.includes("\t")) {
-    return /^[^ ]+ [^ \t]+ HTTP\/(?:[2-9]|\d\d+)\.\d+$/.test(text) ? UNSUPPORTED : BAD_REQUEST;
+    return /^[^ ]+ [^ \t]+ HTTP\/(?:[2-9]|[1-9]\d+)\.\d+$/.test(text) ? UNSUPPORTED : BAD_REQUEST;
   }
   if (!text.startsWith(" HTTP/1.", last))
     return /^ HTTP\/[2-9]\.\d$/.test(text.slice(last)) ? UNSUPPORTED : BAD_REQUEST;
@@ -53,7 +54,7 @@ const UNSUPPORTED: StatusLine = "505 HTTP Version Not Supported";
 export function refuseBegun(bytes: Buffer, start: number, end: number, targetLength: number): StatusLine | undefined {
   let space = start;
   while (space < end && TOKEN_BYTES[bytes[space] as number] === 1) space++;
-  if (space - start > LONGEST_METHOD) return BAD_REQUEST;
+  if (space - start > LONGEST_METHOD) return NOT_IMPLEMENTED;
   if (space === end) return undefined;
   if (space === start || bytes[space] !== SPACE) return BAD_REQUEST;
   if (end - space - 1 <= targetLength) return undefined;

@@ -1,0 +1,117 @@
+import { accepts, bytesThat, crlf, get, got, head, insertedAt, refuses, type Subject, waits } from "./notation.ts";
+
+const LINE = "GET / HTTP/1.1";
+
+function request(line: string): string {
+  return head(line, "Host: a");
+}
+
+export const requestLine: Subject = {
+  title: "request line",
+  cases: [
+    accepts("9112 §3", "the least that HTTP/1.1 asks for", request(LINE), got()),
+    accepts("9110 §9.1", "a method of one letter", request("X / HTTP/1.1"), got({ method: "X" })),
+    accepts("9110 §9.1", "a method in lower case is another method", request("get / HTTP/1.1"), got({ method: "get" })),
+    accepts(
+      "9110 §9.3.6",
+      "`connect` in lower case is not CONNECT",
+      request("connect / HTTP/1.1"),
+      got({ method: "connect" }),
+    ),
+    accepts("9110 §9.1", "a method that begins with GET", request("GETTY / HTTP/1.1"), got({ method: "GETTY" })),
+    accepts("9110 §9.1", "a method that GET begins with", request("GE / HTTP/1.1"), got({ method: "GE" })),
+    accepts(
+      "9110 §5.6.2",
+      "every character of a token in methods",
+      request("!#$%&'*+-.^_`|~0123456789 / HTTP/1.1") + request("aBcDeFgHiJkLmNoPqRsTuVwXyZ / HTTP/1.1"),
+      got({ method: "!#$%&'*+-.^_`|~0123456789" }),
+      got({ method: "aBcDeFgHiJkLmNoPqRsTuVwXyZ" }),
+    ),
+    accepts("9110 §9.1", "a method of digits", request("200 / HTTP/1.1"), got({ method: "200" })),
+    accepts(
+      "9110 §9.1",
+      "a method of 32 letters",
+      request(`${"M".repeat(32)} / HTTP/1.1`),
+      got({ method: "M".repeat(32) }),
+    ),
+    refuses(501, "9112 §3", "a method of 33 letters", request(`${"M".repeat(33)} / HTTP/1.1`)),
+    refuses(501, "9112 §3", "a method without end", "M".repeat(1_000)),
+    refuses(
+      400,
+      "9110 §5.6.2",
+      "every byte in a method that is not of a token",
+      bytesThat((byte) => byte !== " " && !/[!#$%&'*+\-.^_`|~\dA-Za-z]/.test(byte)).map((byte) =>
+        request(`G${byte}T / HTTP/1.1`),
+      ),
+    ),
+    refuses(
+      400,
+      "9110 §5.6.2",
+      "every byte before a method that is not of a token",
+      bytesThat((byte) => !/[!#$%&'*+\-.^_`|~\dA-Za-z\r\n]/.test(byte)).map((byte) => `${byte}${get("/")}`),
+    ),
+    refuses(400, "9112 §3", "no method", request("/ HTTP/1.1")),
+    refuses(400, "9112 §3", "an empty method", request(" / HTTP/1.1")),
+    refuses(400, "9112 §3", "no target", request("GET HTTP/1.1")),
+    refuses(400, "9112 §3", "an empty target", request("GET  HTTP/1.1")),
+    refuses(400, "9112 §3", "no version, as in HTTP/0.9", request("GET /")),
+    refuses(400, "9112 §3", "a method alone", request("GET")),
+    refuses(400, "9112 §3", "a space, and no more", request(" ")),
+    refuses(400, "9112 §3", "a tab before the target", request("GET\t/ HTTP/1.1")),
+    refuses(400, "9112 §3", "a tab after the target", request("GET /\tHTTP/1.1")),
+    refuses(400, "9112 §3.2", "a space in the target", request("GET /a b HTTP/1.1")),
+    refuses(400, "9112 §3", "a second version", request("GET / HTTP/1.1 HTTP/1.1")),
+    refuses(400, "9112 §3", "a second request line on the same line", request("GET / HTTP/1.0 GET / HTTP/1.1")),
+    refuses(400, "9112 §3", "a status line", head("HTTP/1.1 200 OK", "Host: a")),
+    refuses(400, "9112 §3", "a header line in its place", head("Host: a")),
+    refuses(
+      400,
+      "9112 §3",
+      "the first bytes of a TLS handshake",
+      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    ),
+    refuses(501, "9110 §9.3.6", "CONNECT to an authority", head("CONNECT a:80 HTTP/1.1", "Host: a:80")),
+    refuses(501, "9110 §9.3.6", "CONNECT in HTTP/1.0", head("CONNECT a:80 HTTP/1.0")),
+    refuses(501, "9110 §9.3.6", "CONNECT to a path", request("CONNECT / HTTP/1.1")),
+    accepts(
+      "9110 §9.3.6",
+      "a method that begins with CONNECT",
+      request("CONNECTS / HTTP/1.1"),
+      got({ method: "CONNECTS" }),
+    ),
+
+    accepts("9112 §2.2", "an empty line before it is skipped", `\r\n${get("/")}`, got()),
+    accepts("9112 §2.2", "two empty lines before it are skipped", `\r\n\r\n${get("/")}`, got()),
+    accepts("9112 §2.2", "an empty line alone is no request", "\r\n"),
+    waits("9112 §2.2", "half an empty line", "\r"),
+    accepts("9112 §2.2", "four empty lines before it are skipped", "\r\n".repeat(4) + get("/"), got()),
+    refuses(400, "9112 §2.2", "five empty lines", "\r\n".repeat(5)),
+    accepts(
+      "9112 §2.2",
+      "four empty lines before each of two requests",
+      ("\r\n".repeat(4) + get("/")).repeat(2),
+      got(),
+      got(),
+    ),
+    refuses(400, "9112 §2.2", "an empty line that ends in a bare LF", `\n${get("/")}`),
+    refuses(400, "9112 §2.2", "an empty line that ends in a bare LF, after a good one", `\r\n\n${get("/")}`),
+    refuses(400, "9112 §2.2", "a bare CR before it", `\r${get("/")}`),
+    refuses(400, "9112 §2.2", "two CR in an empty line", `\r\r\n${get("/")}`),
+    refuses(400, "9112 §2.2", "a line of one space before it", ` \r\n${get("/")}`),
+    refuses(400, "9112 §2.2", "a line of one tab before it", `\t\r\n${get("/")}`),
+    refuses(400, "9112 §2.2", "LF and CR in the wrong order before it", `\n\r${get("/")}`),
+
+    refuses(400, "9112 §2.2", "a line that ends in a bare LF", `${LINE}\nHost: a\r\n\r\n`),
+    refuses(400, "9112 §2.2", "a line that ends in a bare CR", `${LINE}\rHost: a\r\n\r\n`),
+    refuses(400, "9112 §2.2", "a line that ends in LF and CR", `${LINE}\n\rHost: a\r\n\r\n`),
+    refuses(400, "9112 §2.2", "a bare CR inside the line, at every place", insertedAt(get("/"), "\r", 1, 15)),
+    refuses(400, "9112 §2.2", "a bare LF inside the line, at every place", insertedAt(get("/"), "\n", 1, 15)),
+    refuses(400, "9112 §3", "NUL inside the line, at every place", insertedAt(get("/"), "\0", 1, 16)),
+    refuses(400, "9112 §3", "a space inside the line, at every place", insertedAt(get("/"), " ", 1, 16)),
+    refuses(400, "9112 §3", "a tab inside the line, at every place", insertedAt(get("/"), "\t", 1, 16)),
+    refuses(400, "9112 §3", "a line folded after the method", `GET\r\n / HTTP/1.1\r\nHost: a\r\n\r\n`),
+    refuses(400, "9112 §3", "a line folded after the target", `GET /\r\n HTTP/1.1\r\nHost: a\r\n\r\n`),
+    waits("9112 §8", "a part of the line", "GET / HTT"),
+    waits("9112 §8", "the line alone", crlf(LINE)),
+  ],
+};
