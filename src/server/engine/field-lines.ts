@@ -107,6 +107,7 @@ function valueBetween(text: string, source: Source | undefined, from: number, to
     : source.bytes.toString("latin1", source.start + start, source.start + end);
 }
 
-function isBlank(code: number): boolean {
+/** Whether a byte is whitespace around a value: a space or a tab (RFC 9110 §5.6.3). */
+export function isBlank(code: number): boolean {
   return code === SPACE || code === HTAB;
 }

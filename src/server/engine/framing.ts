@@ -1,6 +1,7 @@
 /** What the field lines of a request say about its body and its connection (RFC 9112 §6, §9.3; RFC 9110 §10.1.1). */
 
 import type { StatusLine } from "../../gateway.ts";
+import { isBlank } from "./field-lines.ts";
 
 const BAD_REQUEST: StatusLine = "400 Bad Request";
 
@@ -101,7 +102,7 @@ export class Framing {
       this.keepsAlive = true;
       return;
     }
-    const options = value.split(",").map((option) => option.trim().toLowerCase());
+    const options = membersOf(value);
     // A client that says both means the end (RFC 9112 §9.3).
     this.keepsAlive = !options.includes("close") && (!isHttp10 || options.includes("keep-alive"));
     this.isUpgrade = hasUpgrade && !isHttp10 && options.includes("upgrade");
@@ -115,13 +116,29 @@ function lengthOf(value: string): number {
 }
 
 /**
+ * The members of a list in lower case, without the spaces and tabs around them (RFC 9110 §5.6.1). JavaScript's `trim` takes a
+ * no-break space too, which nobody before this server does.
+ */
+function membersOf(list: string): string[] {
+  return list.toLowerCase().split(",").map(withoutBlanks);
+}
+
+function withoutBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+/**
  * Only `chunked` is known. A list that does not end in it, or has it twice, leaves the end of the body unclear, as it is in
  * HTTP/1.0 and beside a length (RFC 9112 §6.1, §6.3).
  */
 function refuseCodings(codings: string, isUnclear: boolean): StatusLine | undefined {
   if (isUnclear) return BAD_REQUEST;
   if (codings === "chunked") return undefined;
-  const list = codings.split(",").map((coding) => coding.trim().toLowerCase());
+  const list = membersOf(codings);
   if (list.includes("") || list.indexOf("chunked") < list.length - 1 === list.includes("chunked")) return BAD_REQUEST;
   return list.length === 1 && list[0] === "chunked" ? undefined : "501 Not Implemented";
 }

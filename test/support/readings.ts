@@ -1,0 +1,152 @@
+/** The requests that the bytes of a connection hold, as our parser and as Node's reads them. */
+
+import { createServer, IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Duplex } from "node:stream";
+import { environBuilder, type Peer } from "../../src/exchange/environ.ts";
+import type { Exchange } from "../../src/gateway.ts";
+import { BODY, END, HEAD, MORE, type ParserLimits, REFUSED, RequestParser } from "../../src/server/engine/parser.ts";
+
+/** One request; bytes are characters. */
+export interface ReadRequest {
+  method: string;
+  target: string;
+  protocol: string;
+  lines: readonly string[];
+  keepsAlive: boolean;
+  body: string;
+  /** Undefined until the end of the body was read. */
+  trailers: readonly string[] | undefined;
+}
+
+/** What one reader makes of the bytes of a connection. */
+export interface Reading {
+  readonly requests: ReadRequest[];
+  /**
+   * Why there are no more of them: "more" where bytes are missing, "closed" after the last request of a connection, else
+   * the status or the code of an error.
+   */
+  end: string;
+}
+
+/** No limit is reached by what is compared. */
+export const WIDE: ParserLimits = { targetLength: 1 << 20, headSize: 1 << 20, lines: 10_000 };
+
+const PEER: Peer = { address: "", port: "" };
+const EXCHANGE = {} as Exchange;
+const buildEnviron = environBuilder({ name: "localhost", port: "80", scheme: "http", errors: { write() {} } });
+
+/** Reads as the server does: the parser, and what is checked above it. The bytes come in pieces that end at `cuts`. */
+export function readOurs(text: string, cuts: readonly number[] = [], limits: ParserLimits = WIDE): Reading {
+  const parser = new RequestParser(limits);
+  const requests: ReadRequest[] = [];
+  let from = 0;
+  for (const to of [...cuts, text.length]) {
+    // A piece of its own memory, so that nothing can be read beyond its end.
+    parser.push(Uint8Array.from(Buffer.from(text.slice(from, to), "latin1")));
+    from = to;
+    const end = readPushed(parser, requests, text.length);
+    if (end !== "more") return { requests, end };
+  }
+  return { requests, end: "more" };
+}
+
+function readPushed(parser: RequestParser, requests: ReadRequest[], length: number): string {
+  for (let steps = 0; steps <= 3 * length + 10; steps++) {
+    const request = requests.at(-1);
+    switch (parser.read()) {
+      case MORE:
+        return "more";
+      case REFUSED:
+        if (parser.read() !== REFUSED) return "reads on after a refusal";
+        return parser.refusal;
+      case HEAD: {
+        if (request !== undefined && request.trailers === undefined) return "a head within a body";
+        const { method, target, protocol, lines, keepsAlive } = parser;
+        if (buildEnviron(method, target, protocol, lines, PEER, EXCHANGE) === undefined) return "400 Bad Request";
+        requests.push({ method, target, protocol, lines: [...lines], keepsAlive, body: "", trailers: undefined });
+        break;
+      }
+      case BODY: {
+        if (request === undefined || request.trailers !== undefined) return "a body without a head";
+        if (parser.chunk.length === 0) return "an empty piece of a body";
+        request.body += Buffer.from(parser.chunk).toString("latin1");
+        break;
+      }
+      case END:
+        if (request === undefined || request.trailers !== undefined) return "an end without a head";
+        request.trailers = [...parser.trailers];
+        if (!request.keepsAlive) return "closed";
+        break;
+    }
+  }
+  return "steps without an end";
+}
+
+/** A request of Node's whose body goes straight to its reading. */
+class Recorded extends IncomingMessage {
+  #body = "";
+
+  override push(chunk: Uint8Array | null): boolean {
+    if (chunk !== null) this.#body += Buffer.from(chunk).toString("latin1");
+    return true;
+  }
+
+  /** Ends with its connection, without an error for each. */
+  override destroy(): this {
+    return this;
+  }
+
+  get body(): string {
+    return this.#body;
+  }
+}
+
+class Connection extends Duplex {
+  readonly requests: { request: Recorded; keepsAlive: boolean }[] = [];
+  code: string | undefined;
+
+  override _read(): void {}
+
+  override _write(_chunk: unknown, _encoding: string, done: () => void): void {
+    done();
+  }
+}
+
+const node: Server = createServer({
+  IncomingMessage: Recorded,
+  insecureHTTPParser: false,
+  requireHostHeader: false,
+  maxHeaderSize: 1 << 20,
+});
+node.maxHeadersCount = 0;
+const record = (request: Recorded, response?: ServerResponse): void => {
+  const keepsAlive = response?.shouldKeepAlive ?? false;
+  (request.socket as Duplex as Connection).requests.push({ request, keepsAlive });
+};
+node.on("request", record);
+node.on("checkContinue", record);
+node.on("checkExpectation", record);
+node.on("connect", (request) => record(request as Recorded));
+node.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+  (socket as Duplex as Connection).code = error.code ?? error.message;
+});
+
+/** Reads by `node:http`, on a connection that exists in memory only. */
+export function readNode(text: string): Reading {
+  const connection = new Connection();
+  node.emit("connection", connection);
+  // Not by `push`, which would tell of the bytes in a later turn.
+  connection.emit("data", Buffer.from(text, "latin1"));
+  // Gives Node's parser back.
+  connection.emit("close");
+  const requests = connection.requests.map(({ request, keepsAlive }) => ({
+    method: request.method ?? "",
+    target: request.url ?? "",
+    protocol: `HTTP/${request.httpVersion}`,
+    lines: request.rawHeaders,
+    keepsAlive,
+    body: request.body,
+    trailers: request.complete ? request.rawTrailers : undefined,
+  }));
+  return { requests, end: connection.code ?? "more" };
+}
