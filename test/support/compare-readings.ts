@@ -13,17 +13,25 @@ export interface Difference {
   /** The request at which the readings part; undefined where a reader has none. */
   readonly ours: ReadRequest | undefined;
   readonly node: ReadRequest | undefined;
+  /** The request before it, which both have read alike. */
+  readonly before: ReadRequest | undefined;
+  /** Where the request starts at which they part. */
+  readonly at: number;
+  /** How the readings end. */
+  readonly ends: { readonly ours: string; readonly node: string };
 }
 
 const isRefused = ({ end }: Reading): boolean => end !== "more" && end !== "closed" && end !== "HPE_CLOSED_CONNECTION";
 
 /** The first difference; undefined where both read alike, or refuse alike. */
 export function differenceOf(ours: Reading, node: Reading): Difference | undefined {
+  const ends = { ours: ours.end, node: node.end };
   const count = Math.max(ours.requests.length, node.requests.length);
   for (let index = 0; index < count; index++) {
     const our = ours.requests[index];
     const their = node.requests[index];
-    const differ = (kind: Difference["kind"], what: string): Difference => ({ kind, what, ours: our, node: their });
+    const place = { ours: our, node: their, before: ours.requests[index - 1], at: ours.starts[index] ?? 0, ends };
+    const differ = (kind: Difference["kind"], what: string): Difference => ({ kind, what, ...place });
     if (our === undefined) {
       if (isRefused(ours)) return differ("stricter", `${ours.end} at a head`);
       return differ("other", ours.end === "more" ? "we wait for more of a head" : "the connection ends here for us");
@@ -48,8 +56,31 @@ export function differenceOf(ours: Reading, node: Reading): Difference | undefin
   }
   if (isRefused(ours) === isRefused(node)) return undefined;
   const where = isRefused(ours) ? `${ours.end}, Node waits` : `we wait, for Node ${node.end}`;
-  const last = { ours: ours.requests.at(-1), node: node.requests.at(-1) };
-  return { kind: "pending", what: where, ...last };
+  const place = { ours: undefined, node: undefined, before: ours.requests.at(-1), at: ours.starts.at(-1) ?? 0, ends };
+  return { kind: "pending", what: where, ...place };
+}
+
+/** Whether two readings by the same reader are one. */
+export function isSameReading(one: Reading, other: Reading): boolean {
+  return (
+    one.end === other.end &&
+    one.requests.length === other.requests.length &&
+    one.requests.every((request, index) => isSameRequest(request, other.requests[index] as ReadRequest))
+  );
+}
+
+/** Whether two readings of a request agree in all that was read of it. */
+export function isSameRequest(one: ReadRequest, other: ReadRequest): boolean {
+  return (
+    one.method === other.method &&
+    one.target === other.target &&
+    one.protocol === other.protocol &&
+    one.keepsAlive === other.keepsAlive &&
+    isSame(one.lines, other.lines) &&
+    one.body === other.body &&
+    (one.trailers === undefined) === (other.trailers === undefined) &&
+    isSame(one.trailers ?? [], other.trailers ?? [])
+  );
 }
 
 function isSame(ours: readonly string[], theirs: readonly string[]): boolean {

@@ -3,7 +3,7 @@
 import { SEEDS } from "./fuzz-seeds.ts";
 import type { Random } from "./random.ts";
 
-const BYTES = [..."\r\n\0 \t:,;\x7f\x80\xa0\x0b\x0c\x1f\x85\xff\"\\=/#%?0a-+_"];
+const BYTES = [...'\r\n\0 \t:,;\x7f\x80\xa0\x0b\x0c\x1f\x85\xff"\\=/#%?0a-+_'];
 
 /** What is inserted as a whole. */
 const PIECES: readonly string[] = [
@@ -162,7 +162,20 @@ const MUTATIONS: readonly Mutation[] = [
     return change(text, /(?<=\n)[\da-f]{1,16}(?=[;\r])/gi, random, (digits) => otherNumber(digits, 16, random));
   },
   function changeExtension(text, random) {
-    const extensions = [";", ";a", ";a=", ";=b", ";a=b", ' ;a="b"', ';a="b\\', ';a="b"c', ";a b", ";a\x7f", ";\xff", "; a=b"];
+    const extensions = [
+      ";",
+      ";a",
+      ";a=",
+      ";=b",
+      ";a=b",
+      ' ;a="b"',
+      ';a="b\\',
+      ';a="b"c',
+      ";a b",
+      ";a\x7f",
+      ";\xff",
+      "; a=b",
+    ];
     return change(text, /(?<=\n[\da-f]{1,16})(?:;[^\r\n]*)?(?=\r)/gi, random, () => random.pick(extensions));
   },
   function changeVersion(text, random) {
@@ -171,6 +184,16 @@ const MUTATIONS: readonly Mutation[] = [
   },
   function changeCase(text, random) {
     return change(text, /[a-z]+/gi, random, (word) => (random.chance(0.5) ? word.toUpperCase() : word.toLowerCase()));
+  },
+  /** Heads longer than what a reader looks at in one go; rarely, as they take their time. */
+  function inflate(text, random) {
+    if (random.chance(0.8)) return text;
+    const times = 2 ** random.below(13) - random.below(3);
+    if (random.chance(0.5)) {
+      const at = random.below(text.length);
+      return insert(text, at, (text[at] as string).repeat(Math.max(0, times)));
+    }
+    return change(text, /[^\n]*\n/g, random, (line) => line.repeat(Math.max(0, times >> 3)));
   },
   function truncate(text, random) {
     return text.slice(0, random.below(text.length + 1));

@@ -21,6 +21,8 @@ export interface ReadRequest {
 /** What one reader makes of the bytes of a connection. */
 export interface Reading {
   readonly requests: ReadRequest[];
+  /** Where each request starts, and where the rest does after the last one; Node does not tell. */
+  readonly starts: number[];
   /**
    * Why there are no more of them: "more" where bytes are missing, "closed" after the last request of a connection, else
    * the status or the code of an error.
@@ -38,20 +40,21 @@ const buildEnviron = environBuilder({ name: "localhost", port: "80", scheme: "ht
 /** Reads as the server does: the parser, and what is checked above it. The bytes come in pieces that end at `cuts`. */
 export function readOurs(text: string, cuts: readonly number[] = [], limits: ParserLimits = WIDE): Reading {
   const parser = new RequestParser(limits);
-  const requests: ReadRequest[] = [];
+  const reading: Reading = { requests: [], starts: [0], end: "more" };
   let from = 0;
   for (const to of [...cuts, text.length]) {
-    // A piece of its own memory, so that nothing can be read beyond its end.
+    // Memory of its own, so that nothing can be read beyond its end.
     parser.push(Uint8Array.from(Buffer.from(text.slice(from, to), "latin1")));
     from = to;
-    const end = readPushed(parser, requests, text.length);
-    if (end !== "more") return { requests, end };
+    reading.end = readPushed(parser, reading, from);
+    if (reading.end !== "more") break;
   }
-  return { requests, end: "more" };
+  return reading;
 }
 
-function readPushed(parser: RequestParser, requests: ReadRequest[], length: number): string {
-  for (let steps = 0; steps <= 3 * length + 10; steps++) {
+/** Reads what was pushed so far, `pushed` bytes in all; gives the end of the reading. */
+function readPushed(parser: RequestParser, { requests, starts }: Reading, pushed: number): string {
+  for (let steps = 0; steps <= 3 * pushed + 10; steps++) {
     const request = requests.at(-1);
     switch (parser.read()) {
       case MORE:
@@ -75,6 +78,7 @@ function readPushed(parser: RequestParser, requests: ReadRequest[], length: numb
       case END:
         if (request === undefined || request.trailers !== undefined) return "an end without a head";
         request.trailers = [...parser.trailers];
+        starts.push(pushed - parser.held);
         if (!request.keepsAlive) return "closed";
         break;
     }
@@ -82,22 +86,18 @@ function readPushed(parser: RequestParser, requests: ReadRequest[], length: numb
   return "steps without an end";
 }
 
-/** A request of Node's whose body goes straight to its reading. */
+/** A request of Node's that keeps its body as it comes, not in turns of a stream. */
 class Recorded extends IncomingMessage {
-  #body = "";
+  body = "";
 
   override push(chunk: Uint8Array | null): boolean {
-    if (chunk !== null) this.#body += Buffer.from(chunk).toString("latin1");
+    if (chunk !== null) this.body += Buffer.from(chunk).toString("latin1");
     return true;
   }
 
-  /** Ends with its connection, without an error for each. */
+  /** Its connection ends in the middle of many a request; an error for each would take most of the time. */
   override destroy(): this {
     return this;
-  }
-
-  get body(): string {
-    return this.#body;
   }
 }
 
@@ -148,5 +148,5 @@ export function readNode(text: string): Reading {
     body: request.body,
     trailers: request.complete ? request.rawTrailers : undefined,
   }));
-  return { requests, end: connection.code ?? "more" };
+  return { requests, starts: [], end: connection.code ?? "more" };
 }
