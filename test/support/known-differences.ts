@@ -68,12 +68,12 @@ export const MEANT: readonly Known[] = [
       membersOf(before, "connection").includes("upgrade"),
   },
   {
-    // Whitespace around a value is not part of it (RFC 9110 §5.5); Node takes spaces after a length, but no tab.
-    name: "a tab after a length",
+    // Whitespace around a value is not part of it (RFC 9110 §5.5); Node takes spaces there, but no tab.
+    name: "a tab after a length or a coding",
     applies: ({ kind, ends }, text) =>
       kind === "wider" &&
-      ends.node === "HPE_INVALID_CONTENT_LENGTH" &&
-      /\ncontent-length:[\t ]*\d+ *\t[\t ]*\r\n/i.test(text),
+      /^HPE_INVALID_(?:CONTENT_LENGTH|TRANSFER_ENCODING)$/.test(ends.node) &&
+      /\n(?:content-length:[\t ]*\d+|transfer-encoding:[\t ]*chunked) *\t[\t ]*\r\n/i.test(text),
   },
   {
     // Trailers do not frame a message (RFC 9110 §6.5.1); Node reads them as if they did, after the body has ended.
