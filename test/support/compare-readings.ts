@@ -37,7 +37,7 @@ export function differenceOf(ours: Reading, node: Reading): Difference | undefin
       return differ("other", ours.end === "more" ? "we wait for more of a head" : "the connection ends here for us");
     }
     if (their === undefined) return differ("wider", `a head, for Node ${node.end}`);
-    for (const part of ["method", "target", "protocol", "keepsAlive"] as const) {
+    for (const part of ["method", "target", "protocol", "keepsAlive", "expectsContinue"] as const) {
       if (our[part] !== their[part]) return differ("other", part);
     }
     if (!isSame(our.lines, their.lines)) return differ("other", "header lines");
@@ -76,6 +76,7 @@ export function isSameRequest(one: ReadRequest, other: ReadRequest): boolean {
     one.target === other.target &&
     one.protocol === other.protocol &&
     one.keepsAlive === other.keepsAlive &&
+    one.expectsContinue === other.expectsContinue &&
     isSame(one.lines, other.lines) &&
     one.body === other.body &&
     (one.trailers === undefined) === (other.trailers === undefined) &&

@@ -80,7 +80,8 @@ function change(text: string, pattern: RegExp, random: Random, by: (found: strin
 
 /** A whole number, written and counted in ways that two readers may read differently. */
 function otherNumber(digits: string, radix: number, random: Random): string {
-  const value = Number.parseInt(digits, radix);
+  // Enough of a number that was inflated.
+  const value = Number.parseInt(digits.slice(0, 15), radix);
   const near = (by: number) => Math.max(0, value + by).toString(radix);
   return random.pick([
     near(1),

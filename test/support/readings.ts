@@ -13,6 +13,7 @@ export interface ReadRequest {
   protocol: string;
   lines: readonly string[];
   keepsAlive: boolean;
+  expectsContinue: boolean;
   body: string;
   /** Undefined until the end of the body was read. */
   trailers: readonly string[] | undefined;
@@ -64,9 +65,10 @@ function readPushed(parser: RequestParser, { requests, starts }: Reading, pushed
         return parser.refusal;
       case HEAD: {
         if (request !== undefined && request.trailers === undefined) return "a head within a body";
-        const { method, target, protocol, lines, keepsAlive } = parser;
+        const { method, target, protocol, lines, keepsAlive, expectsContinue } = parser;
         if (buildEnviron(method, target, protocol, lines, PEER, EXCHANGE) === undefined) return "400 Bad Request";
-        requests.push({ method, target, protocol, lines: [...lines], keepsAlive, body: "", trailers: undefined });
+        const head = { method, target, protocol, lines: [...lines], keepsAlive, expectsContinue };
+        requests.push({ ...head, body: "", trailers: undefined });
         break;
       }
       case BODY: {
@@ -77,6 +79,8 @@ function readPushed(parser: RequestParser, { requests, starts }: Reading, pushed
       }
       case END:
         if (request === undefined || request.trailers !== undefined) return "an end without a head";
+        if (!parser.isChunked && request.body.length !== Math.max(0, parser.contentLength))
+          return "a body of another length";
         request.trailers = [...parser.trailers];
         starts.push(pushed - parser.held);
         if (!request.keepsAlive) return "closed";
@@ -102,7 +106,7 @@ class Recorded extends IncomingMessage {
 }
 
 class Connection extends Duplex {
-  readonly requests: { request: Recorded; keepsAlive: boolean }[] = [];
+  readonly requests: { request: Recorded; keepsAlive: boolean; expectsContinue: boolean }[] = [];
   code: string | undefined;
 
   override _read(): void {}
@@ -119,14 +123,16 @@ const node: Server = createServer({
   maxHeaderSize: 1 << 20,
 });
 node.maxHeadersCount = 0;
-const record = (request: Recorded, response?: ServerResponse): void => {
-  const keepsAlive = response?.shouldKeepAlive ?? false;
-  (request.socket as Duplex as Connection).requests.push({ request, keepsAlive });
-};
-node.on("request", record);
-node.on("checkContinue", record);
-node.on("checkExpectation", record);
-node.on("connect", (request) => record(request as Recorded));
+const record =
+  (expectsContinue: boolean) =>
+  (request: Recorded, response?: ServerResponse): void => {
+    const keepsAlive = response?.shouldKeepAlive ?? false;
+    (request.socket as Duplex as Connection).requests.push({ request, keepsAlive, expectsContinue });
+  };
+node.on("request", record(false));
+node.on("checkContinue", record(true));
+node.on("checkExpectation", record(false));
+node.on("connect", (request) => record(false)(request as Recorded));
 node.on("clientError", (error: NodeJS.ErrnoException, socket) => {
   (socket as Duplex as Connection).code = error.code ?? error.message;
 });
@@ -139,12 +145,13 @@ export function readNode(text: string): Reading {
   connection.emit("data", Buffer.from(text, "latin1"));
   // Gives Node's parser back.
   connection.emit("close");
-  const requests = connection.requests.map(({ request, keepsAlive }) => ({
+  const requests = connection.requests.map(({ request, keepsAlive, expectsContinue }) => ({
     method: request.method ?? "",
     target: request.url ?? "",
     protocol: `HTTP/${request.httpVersion}`,
     lines: request.rawHeaders,
     keepsAlive,
+    expectsContinue,
     body: request.body,
     trailers: request.complete ? request.rawTrailers : undefined,
   }));
