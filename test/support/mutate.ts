@@ -188,7 +188,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   /** Heads longer than what a reader looks at in one go; rarely, as they take their time. */
   function inflate(text, random) {
-    if (random.chance(0.8)) return text;
+    if (random.chance(0.9)) return text;
     const times = 2 ** random.below(13) - random.below(3);
     if (random.chance(0.5)) {
       const at = random.below(text.length);
@@ -207,6 +207,10 @@ const MUTATIONS: readonly Mutation[] = [
     const other = random.pick(SEEDS).split(/(?<=\n)/);
     const lines = text.split(/(?<=\n)/);
     return [...lines.slice(0, random.below(lines.length + 1)), ...other.slice(random.below(other.length + 1))].join("");
+  },
+  /** The same header names again, or nearly the same. */
+  function again(text, random) {
+    return text + random.pick(MUTATIONS)(text, random);
   },
   function follow(text, random) {
     return random.chance(0.5) ? text + random.pick(SEEDS) : random.pick(SEEDS) + text;

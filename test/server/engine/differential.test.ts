@@ -12,7 +12,7 @@ import { Random } from "../../support/random.ts";
 import { shrink } from "../../support/shrink.ts";
 import { compare, comparePieces, everyCut, type Verdict } from "../../support/verdict.ts";
 
-const COUNT = Number(process.env.TSGI_FUZZ ?? 25_000);
+const COUNT = Number(process.env.TSGI_FUZZ ?? 20_000);
 const SEED = Number(process.env.TSGI_FUZZ_SEED ?? 1);
 const isByHand = process.env.TSGI_FUZZ !== undefined || process.env.TSGI_FUZZ_SEED !== undefined;
 
@@ -40,11 +40,10 @@ function randomCuts(text: string, random: Random): number[] {
   return cuts.sort((one, other) => one - other);
 }
 
-/** Each single cut, of a long text some, and all at once. */
+/** Each single cut, and all at once. */
 function comparedAnyhow(text: string): Verdict {
   const all = everyCut(text);
-  const step = Math.ceil(text.length / 500);
-  for (const cuts of [all, ...all.filter((cut) => cut % step === 0).map((cut) => [cut])]) {
+  for (const cuts of [all, ...all.map((cut) => [cut])]) {
     const verdict = comparePieces(text, cuts);
     if (verdict.isFault) return verdict;
   }
@@ -71,7 +70,7 @@ test(`differential: ${COUNT} mutated requests are read alike, in any pieces`, as
     check(
       comparePieces(text, cuts),
       text,
-      `seed ${seed}, cut ${cuts.length === text.length ? "everywhere" : `at ${cuts}`}`,
+      `seed ${seed}, cut ${cuts.length > 4 ? "everywhere" : `at ${cuts}`}`,
       comparedAnyhow,
     );
     if (index % BATCH === 0) await new Promise((resolve) => setImmediate(resolve));
