@@ -392,7 +392,9 @@ export class Connection implements Peer, BodySource, Timed {
         this.#checkBody();
         break;
       case "discard":
-        if (clock.hasPassed(this.#since, limits.bodyTimeout)) this.#close();
+        if (clock.hasPassed(this.#since, limits.bodyTimeout) || clock.hasPassed(this.#begun, limits.requestTimeout)) {
+          this.#close();
+        }
         break;
       case "linger":
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();
