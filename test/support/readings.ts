@@ -42,19 +42,30 @@ const buildEnviron = environBuilder({ name: "localhost", port: "80", scheme: "ht
 export function readOurs(text: string, cuts: readonly number[] = [], limits: ParserLimits = WIDE): Reading {
   const parser = new RequestParser(limits);
   const reading: Reading = { requests: [], starts: [0], end: "more" };
+  const pieces: Uint8Array[] = [];
   let from = 0;
   for (const to of [...cuts, text.length]) {
     // Memory of its own, so that nothing can be read beyond its end.
     parser.push(Uint8Array.from(Buffer.from(text.slice(from, to), "latin1")));
     from = to;
-    reading.end = readPushed(parser, reading, from);
+    reading.end = readPushed(parser, reading, pieces, from);
     if (reading.end !== "more") break;
   }
+  const last = reading.requests.at(-1);
+  if (last !== undefined && last.trailers === undefined) last.body = Buffer.concat(pieces).toString("latin1");
   return reading;
 }
 
-/** Reads what was pushed so far, `pushed` bytes in all; gives the end of the reading. */
-function readPushed(parser: RequestParser, { requests, starts }: Reading, pushed: number): string {
+/**
+ * Reads what was pushed so far, `pushed` bytes in all; gives the end of the reading. The pieces of a body are looked at after
+ * its end: what the parser gives must not change.
+ */
+function readPushed(
+  parser: RequestParser,
+  { requests, starts }: Reading,
+  pieces: Uint8Array[],
+  pushed: number,
+): string {
   for (let steps = 0; steps <= 3 * pushed + 10; steps++) {
     const request = requests.at(-1);
     switch (parser.read()) {
@@ -74,11 +85,13 @@ function readPushed(parser: RequestParser, { requests, starts }: Reading, pushed
       case BODY: {
         if (request === undefined || request.trailers !== undefined) return "a body without a head";
         if (parser.chunk.length === 0) return "an empty piece of a body";
-        request.body += Buffer.from(parser.chunk).toString("latin1");
+        pieces.push(parser.chunk);
         break;
       }
       case END:
         if (request === undefined || request.trailers !== undefined) return "an end without a head";
+        request.body = Buffer.concat(pieces).toString("latin1");
+        pieces.length = 0;
         if (!parser.isChunked && request.body.length !== Math.max(0, parser.contentLength))
           return "a body of another length";
         request.trailers = [...parser.trailers];
