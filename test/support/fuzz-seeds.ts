@@ -22,6 +22,7 @@ const VALID: readonly string[] = [
   "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\r\n",
   `\r\n\r\n${GET}`,
   `${GET}\r\n${GET}`,
+  `\r\n\r\n${GET}`.repeat(3),
   GET.repeat(4),
   "GET / HTTP/1.1\r\nHost:a\r\nX-Empty:\r\nX-Spaces: \t  \r\nX-Inner: a  b\tc\r\nX-Around:\t v \t\r\n\r\n",
   "GET / HTTP/1.1\r\nHost: a\r\nX-Latin: caf\xe9 \xff\x80\xa0\r\n\r\n",

@@ -115,10 +115,10 @@ const head = (status: string, name: string, applies: (node: ReadRequest, text: s
     ours === undefined && node !== undefined && ends.ours.startsWith(status) && applies(node, text),
 });
 
-/** What Node reads and we refuse: a body with a 400. */
-const body = (name: string, applies: (text: string) => boolean): Known => ({
-  name: `400 in a body: ${name}`,
-  applies: ({ ours, ends }, text) => ours !== undefined && ends.ours.startsWith("400") && applies(text),
+/** What Node reads and we refuse: a body with a status. */
+const body = (status: string, name: string, applies: (text: string) => boolean): Known => ({
+  name: `${status} in a body: ${name}`,
+  applies: ({ ours, ends }, text) => ours !== undefined && ends.ours.startsWith(status) && applies(text),
 });
 
 /** What Node reads and we refuse. A rule that is too strict would refuse something that none of these explains. */
@@ -151,8 +151,14 @@ export const STRICTER: readonly Known[] = [
     const codings = membersOf(node, "transfer-encoding");
     return codings.includes("") || codings.slice(0, -1).includes("chunked");
   }),
-  body("a chunk size of more than 14 digits", (text) => /\n[\da-f]{15,}[;\r]/i.test(text)),
-  body("a chunk extension that RFC 9112 §7.1.1 does not have, or with whitespace", (text) =>
+  body("400", "a chunk size of more than 14 digits", (text) => /\n[\da-f]{15,}[;\r]/i.test(text)),
+  body("400", "a chunk extension that RFC 9112 §7.1.1 does not have, or with whitespace", (text) =>
     [...text.matchAll(/\n[\da-f]{1,14}(;[^\r\n]*)\r/gi)].some(([, extensions = ""]) => !EXTENSIONS.test(extensions)),
+  ),
+  // Node counts them for each chunk.
+  body(
+    "413",
+    "more than 16 KiB of chunk extensions",
+    (text) => (text.match(/;[^\r\n]*/g) ?? []).join("").length > 16_384,
   ),
 ];

@@ -50,10 +50,25 @@ export function readOurs(text: string, cuts: readonly number[] = [], limits: Par
     from = to;
     reading.end = readPushed(parser, reading, pieces, from);
     if (reading.end !== "more") break;
+    if (from < text.length) disturb();
   }
   const last = reading.requests.at(-1);
   if (last !== undefined && last.trailers === undefined) last.body = Buffer.concat(pieces).toString("latin1");
   return reading;
+}
+
+const OTHERS: readonly Uint8Array[] = [
+  Buffer.from(`GET /other HTTP/1.1\r\nHost: other\r\n${"Other: \t other\r\n".repeat(20)}\r\n`),
+  Buffer.from(`POST /other HTTP/1.1\r\nOther: \t other\r\n${"O: o\r\n".repeat(9)}`),
+];
+
+/** Reads on another connection. */
+function disturb(): void {
+  for (const bytes of OTHERS) {
+    const parser = new RequestParser(WIDE);
+    parser.push(bytes);
+    parser.read();
+  }
 }
 
 /**

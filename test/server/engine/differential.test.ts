@@ -9,10 +9,11 @@ import { test } from "node:test";
 import { SEEDS } from "../../support/fuzz-seeds.ts";
 import { mutatedRequest } from "../../support/mutate.ts";
 import { Random } from "../../support/random.ts";
+import { readOurs } from "../../support/readings.ts";
 import { shrink } from "../../support/shrink.ts";
 import { compare, comparePieces, everyCut, type Verdict } from "../../support/verdict.ts";
 
-const COUNT = Number(process.env.TSGI_FUZZ ?? 20_000);
+const COUNT = Number(process.env.TSGI_FUZZ ?? 15_000);
 const SEED = Number(process.env.TSGI_FUZZ_SEED ?? 1);
 const isByHand = process.env.TSGI_FUZZ !== undefined || process.env.TSGI_FUZZ_SEED !== undefined;
 
@@ -54,6 +55,31 @@ test("differential: requests that are not mutated are read alike, cut anywhere",
   for (const [index, text] of SEEDS.entries()) {
     check(compare(text), text, `request ${index}`, compare);
     check(comparedAnyhow(text), text, `request ${index}`, comparedAnyhow);
+  }
+});
+
+test("differential: heads longer than all that was read before are read alike", () => {
+  for (const [length, count] of [
+    [30, 300],
+    [300, 300],
+    [150_000, 1],
+  ] as const) {
+    const head = `GET / HTTP/1.1\r\nHost: a\r\n${`X: ${"y".repeat(length)}\r\n`.repeat(count)}\r\n`;
+    const text = head + SEEDS[0];
+    check(compare(text), text, `${count} lines of ${length}`, compare);
+    const cuts = [1, 20, 1000, 5000, 5001, 70_000, head.length - 1].filter((cut) => cut < text.length);
+    check(comparePieces(text, cuts), text, `${count} lines of ${length} in pieces`, comparedAnyhow);
+  }
+});
+
+test("differential: extensions of chunks that are too long in all are refused", () => {
+  const chunk = `1;${"x".repeat(1000)}\r\ny\r\n`;
+  for (const [count, end] of [
+    [16, "more"],
+    [17, "413 Content Too Large"],
+  ] as const) {
+    const text = `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(count)}0\r\n\r\n`;
+    assert.equal(readOurs(text).end, end);
   }
 });
 
