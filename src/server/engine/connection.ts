@@ -394,7 +394,9 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
         this.#checkBody();
         break;
       case "discard":
-        if (clock.hasPassed(this.#since, limits.bodyTimeout)) this.#close();
+        if (clock.hasPassed(this.#since, limits.bodyTimeout) || clock.hasPassed(this.#begun, limits.requestTimeout)) {
+          this.#close();
+        }
         break;
       case "linger":
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();

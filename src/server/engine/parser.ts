@@ -204,7 +204,7 @@ export class RequestParser {
     const { headSize, targetLength } = this.#limits;
     const start = this.#at;
     const requestLine = this.#scan.count > 0 ? (scannedBreaks()[0] as number) : -1;
-    const known = Math.min(this.#end - start, this.#scan.position + (reason === INCOMPLETE ? 1 : 0), headSize + 1);
+    const known = Math.min(this.#scan.position, headSize + 1);
     if (requestLine >= 0 && requestLine + 2 <= headSize + 1) {
       const line = readRequestLine(this.#bytes, start, start + requestLine, targetLength);
       if (typeof line === "string") return this.#refuse(line);
