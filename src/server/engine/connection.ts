@@ -384,7 +384,8 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (this.#count === 0) this.#checkHead();
+        if (this.service.endsIdle) this.#close();
+        else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
       case "head":
@@ -439,10 +440,6 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   serverCloses(): void {
     this.#exchange?.serverCloses();
-  }
-
-  closeIfIdle(): void {
-    if (this.#phase === "idle") this.#close();
   }
 
   canUpgrade(writer: ResponseWriter): boolean {
