@@ -1,4 +1,4 @@
-/** What a change costs: the servers of two source trees in turn, in one run. See README.md. */
+/** What a change costs: the servers of two source trees at once, in one run. See README.md. */
 
 import { runCommand } from "./command.ts";
 import { measureIdle } from "./idle.ts";

@@ -29,7 +29,7 @@ interface Entrant {
  */
 export async function measureIdle(
   starts: readonly (() => Promise<TestedServer | undefined>)[],
-  { rounds, connections }: Omit<Effort, "seconds">,
+  { rounds, connections }: Pick<Effort, "rounds" | "connections">,
 ): Promise<void> {
   for (const past of ["new", "kept"] as const) {
     const entrants: Entrant[] = [];

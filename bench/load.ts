@@ -35,8 +35,11 @@ export class Load {
     writeFileSync(this.#file, luaOf(requests, scenario.depth ?? 1));
   }
 
-  /** Sends for a while. Throws where an answer was an error: no figure is worth that. */
-  async send(seconds: number, connections: number): Promise<Served> {
+  /**
+   * Sends for a while; again where nothing was answered, as on a machine with much other work the connections alone may take
+   * that long. Throws where an answer was an error: no figure is worth that.
+   */
+  async send(seconds: number, connections: number, tries = 5): Promise<Served> {
     const { name, answer, head = "browser", times = 1 } = this.#scenario;
     const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "60s", "-s", SCRIPT, this.#url];
     const args = [this.#file, ...(head.startsWith("new") ? [String(Date.now()), String(times)] : [])];
@@ -46,6 +49,7 @@ export class Load {
     // At the end each connection has part of an answer: nothing beside thousands, half of all beside some dozens.
     const size = answer?.length ?? 0;
     const requests = size < LARGE ? answered : bytes / size;
+    if (requests === 0 && errors === 0 && tries > 1) return this.send(seconds, connections, tries - 1);
     if (requests === 0 || errors > 0) throw new Error(`errors while ${name} was measured at ${this.#url}:\n${stdout}`);
     return { requests, seconds: microseconds / 1_000_000 };
   }

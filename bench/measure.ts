@@ -11,7 +11,12 @@ export interface Effort {
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
+  /** Whether all servers are loaded at once, on their one core, instead of one at a time. */
+  readonly isTogether: boolean;
 }
+
+/** After so much CPU time, in microseconds, most of the code that will be compiled is. */
+const WARM = 2_000_000;
 
 interface Sample {
   /** Microseconds of CPU time for each request. */
@@ -34,11 +39,12 @@ export async function measure(scenario: Scenario, servers: readonly TestedServer
   try {
     const entrants: Entrant[] = [];
     for (const server of servers) entrants.push(await entrantOf(scenario, server));
-    // The first round warms up and does not count; each other one goes the other way round.
-    for (let round = 0; round <= effort.rounds; round++) {
-      for (const entrant of round % 2 === 0 ? entrants : entrants.toReversed()) {
-        const sample = await sampleOf(entrant, effort);
-        if (round > 0) entrant.samples.push(sample);
+    const inTurn = effort.isTogether ? [entrants] : entrants.map((entrant) => [entrant]);
+    for (const turn of inTurn) await Promise.all(turn.map((entrant) => warmUp(entrant, effort)));
+    // Each other round goes the other way round.
+    for (let round = 0; round < effort.rounds; round++) {
+      for (const turn of round % 2 === 0 ? inTurn : inTurn.toReversed()) {
+        await Promise.all(turn.map((entrant) => take(entrant, effort)));
       }
     }
     print(scenario, entrants);
@@ -61,11 +67,22 @@ async function loadOf(scenario: Scenario, { name, port }: TestedServer): Promise
   return new Load(scenario, port, await checkAnswers(scenario, name, port));
 }
 
-async function sampleOf({ server, load, beside }: Entrant, { seconds, connections }: Effort): Promise<Sample> {
+/** Loads a server until it has worked for a while. */
+async function warmUp(entrant: Entrant, effort: Effort): Promise<void> {
+  do await take(entrant, effort);
+  while ((await entrant.server.cpuTime()) < WARM);
+  entrant.samples.length = 0;
+}
+
+/** Takes a sample. */
+async function take({ server, load, beside, samples }: Entrant, { seconds, connections }: Effort): Promise<void> {
   const before = await server.cpuTime();
   const [served, others] = await Promise.all([load.send(seconds, connections), beside?.send(seconds, connections)]);
   const cpu = (await server.cpuTime()) - before;
-  return { cpu: cpu / (served.requests + (others?.requests ?? 0)), throughput: served.requests / served.seconds };
+  samples.push({
+    cpu: cpu / (served.requests + (others?.requests ?? 0)),
+    throughput: served.requests / served.seconds,
+  });
 }
 
 function print(scenario: Scenario, entrants: readonly Entrant[]): void {

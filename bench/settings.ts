@@ -19,7 +19,6 @@ export interface Comparison extends Omit<Settings, "against"> {
 
 const SCENARIO_NAMES = SCENARIOS.map(({ name }) => name);
 const COMPARED = ["browser", "json", "echo", "chunks"];
-/** Those that need no installing, or are left out by themselves where they are not there. */
 const QUICK_PEERS = ["nginx"];
 
 const EFFORT_USAGE = `\
@@ -28,19 +27,20 @@ const EFFORT_USAGE = `\
 
 export const USAGE = `npm run bench -- [flags]
 
-  --rounds 5          rounds that count, after one that warms up
+  --rounds 5          rounds that count, after warming up
   --seconds 2         of each measurement; whole seconds, as wrk knows no others
   --quick             3 rounds of 1 second, against nginx alone
   --only hello,echo   of ${SCENARIO_NAMES.join(", ")}
   --against koa,sirv  beside node and tsgi; of ${PEERS.slice(2).join(", ")}
+  --together          load all servers at once, for a machine that has other work too; throughput means nothing then
 ${EFFORT_USAGE}`;
 
 export const COMPARISON_USAGE = `npx tsx bench/compare.ts <tree> <tree> [flags]
 
   A tree is a folder, or else a revision of this repository: npx tsx bench/compare.ts HEAD .
 
-  --rounds 7          rounds that count, after one that warms up
-  --seconds 1         of each measurement; whole seconds, as wrk knows no others
+  --rounds 7          rounds that count, after warming up
+  --seconds 2         of each measurement; whole seconds, as wrk knows no others
   --only hello,echo   default ${COMPARED.join(",")}; see npm run bench -- --help
 ${EFFORT_USAGE}`;
 
@@ -53,14 +53,20 @@ const FLAGS = {
   help: { type: "boolean", default: false },
 } as const;
 
+const FLAGS_OF_BENCHMARK = {
+  against: { type: "string" },
+  quick: { type: "boolean", default: false },
+  together: { type: "boolean", default: false },
+} as const;
+
 /** Reads the flags; undefined where they ask for help. Throws what can be printed on a flag that is wrong. */
 export function readSettings(args: string[]): Settings | undefined {
-  const quick = { type: "boolean", default: false } as const;
-  const { values } = parseArgs({ args, options: { ...FLAGS, quick, against: { type: "string" } } });
+  const { values } = parseArgs({ args, options: { ...FLAGS, ...FLAGS_OF_BENCHMARK } });
   if (values.help) return undefined;
   return {
     ...scenariosAndEffortOf(values, values.quick ? ["3", "1"] : ["5", "2"], SCENARIO_NAMES),
     against: namesOf("against", values.against, PEERS, values.quick ? QUICK_PEERS : PEERS),
+    isTogether: values.together,
   };
 }
 
@@ -72,7 +78,7 @@ export function readComparison(args: string[]): Comparison | undefined {
   if (first === undefined || second === undefined || others.length > 0) {
     throw new Error(`two source trees are compared, not ${positionals.length}: npx tsx bench/compare.ts HEAD .`);
   }
-  return { ...scenariosAndEffortOf(values, ["7", "1"], COMPARED), trees: [first, second] };
+  return { ...scenariosAndEffortOf(values, ["7", "2"], COMPARED), isTogether: true, trees: [first, second] };
 }
 
 interface Values {
@@ -87,7 +93,7 @@ function scenariosAndEffortOf(
   { rounds, seconds, connections, only, idle }: Values,
   [defaultRounds, defaultSeconds]: readonly [string, string],
   defaultNames: readonly string[],
-): Omit<Settings, "against"> {
+): Omit<Settings, "against" | "isTogether"> {
   const names = namesOf("only", only, SCENARIO_NAMES, defaultNames);
   return {
     scenarios: SCENARIOS.filter(({ name }) => names.includes(name)),

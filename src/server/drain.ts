@@ -45,9 +45,7 @@ export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_0
   }, grace);
   await stopListening(servers, services);
   const closed = untilClosed(sockets);
-  const patience = setTimeout(() => {
-    for (const service of services) for (const connection of service.connections) connection.closeIfIdle();
-  }, linger);
+  const patience = setTimeout(() => setImmediate(endIdle, services), linger);
   await closed;
   clearTimeout(deadline);
   clearTimeout(patience);
@@ -79,6 +77,14 @@ function hold(services: readonly Service[], isHeld: boolean): void {
   for (const service of services) {
     service.isHeld = isHeld;
     for (const connection of service.connections) connection.hold(isHeld);
+  }
+}
+
+/** Called in an immediate: what has arrived by now was read. */
+function endIdle(services: readonly Service[]): void {
+  for (const service of services) {
+    service.endsIdle = true;
+    for (const connection of service.connections) connection.checkTime();
   }
 }
 

@@ -87,6 +87,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         server,
         connections: new Set(),
         isClosing: false,
+        endsIdle: false,
         isHeld: false,
       };
       services.push(service);

@@ -7,7 +7,7 @@ const server = serve({
   port: 0,
   hostname: "127.0.0.1",
   silent: true,
-  middleware: [staticMiddleware({ dir: FILES, maxAge: 0 })],
+  middleware: [staticMiddleware({ dir: FILES, maxAge: 0, compress: false })],
   fetch: () => new FastResponse(HELLO, { headers: { "Content-Type": "text/plain" } }),
 });
 await server.ready();

@@ -138,15 +138,15 @@ export class ChunkedBody {
   }
 
   #readTrailers(bytes: Buffer, start: number, end: number): Step {
-    const { headSize, lines } = this.#limits;
-    const length = this.#scan.scan(bytes, start, end, headSize, lines);
+    const limits = this.#limits;
+    const length = this.#scan.scan(bytes, start, end, limits.headSize, limits.lines);
     if (length === INCOMPLETE) return MORE;
     if (length < 0) {
       return this.#refuse(length === MALFORMED ? "400 Bad Request" : "431 Request Header Fields Too Large");
     }
-    const fields = new FieldLines();
-    if (!fields.read(bytes, start, length, -1, this.#scan.count - 2)) return this.#refuse("400 Bad Request");
-    this.trailers = fields.lines;
+    const lines = new FieldLines().read(bytes, start, length, -1, this.#scan.count - 2);
+    if (lines === undefined) return this.#refuse("400 Bad Request");
+    this.trailers = lines;
     this.consumed += length;
     return END;
   }

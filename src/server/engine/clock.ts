@@ -38,7 +38,8 @@ export class Clock {
     this.#timed.add(timed);
     if (this.#timer !== undefined) return;
     this.now = currentTime();
-    this.#timer = setInterval(() => this.#check(), this.interval).unref();
+    // In an immediate, what has arrived by now was read: no request is taken for missing.
+    this.#timer = setInterval(() => setImmediate(() => this.#check()), this.interval).unref();
   }
 
   /** Stops checking something. */

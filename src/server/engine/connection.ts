@@ -187,6 +187,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   /** Waits for more to come. */
   #await(): void {
+    this.#parser.forget();
     if (this.#hasEnded) this.#close();
     else if (this.#phase === "idle" && this.#parser.isAmidHead) {
       this.#phase = "head";
@@ -383,7 +384,8 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (this.#count === 0) this.#checkHead();
+        if (this.service.endsIdle) this.#close();
+        else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
       case "head":
@@ -393,7 +395,9 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
         this.#checkBody();
         break;
       case "discard":
-        if (clock.hasPassed(this.#since, limits.bodyTimeout)) this.#close();
+        if (clock.hasPassed(this.#since, limits.bodyTimeout) || clock.hasPassed(this.#begun, limits.requestTimeout)) {
+          this.#close();
+        }
         break;
       case "linger":
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();
@@ -436,10 +440,6 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   serverCloses(): void {
     this.#exchange?.serverCloses();
-  }
-
-  closeIfIdle(): void {
-    if (this.#phase === "idle") this.#close();
   }
 
   canUpgrade(writer: ResponseWriter): boolean {

@@ -1,7 +1,7 @@
 /** What the field lines of a request say about its body and its connection (RFC 9112 §6, §9.3; RFC 9110 §10.1.1). */
 
 import type { StatusLine } from "../../gateway.ts";
-import { isBlank } from "./field-lines.ts";
+import { isBlank, type KnownNames } from "./field-lines.ts";
 
 const BAD_REQUEST: StatusLine = "400 Bad Request";
 
@@ -16,6 +16,29 @@ const KIND_BY_LENGTH = {
 } as const;
 type Kind = (typeof KIND_BY_LENGTH)[keyof typeof KIND_BY_LENGTH];
 
+/** A line that matters here: what it is, and where its value stands. */
+interface Mark {
+  readonly kind: Kind;
+  readonly at: number;
+}
+
+/** Connections that know the same names share the marks. */
+const marksByNames = new WeakMap<KnownNames, readonly Mark[]>();
+
+function marksOf(names: KnownNames): readonly Mark[] {
+  const known = marksByNames.get(names);
+  if (known !== undefined) return known;
+  const marks: Mark[] = [];
+  for (let index = 0; index < names.lines.length; index += 2) {
+    const name = names.lines[index] as string;
+    // Most names are told apart by their length.
+    const kind = KIND_BY_LENGTH[name.length as keyof typeof KIND_BY_LENGTH] as Kind | undefined;
+    if (kind !== undefined && name.toLowerCase() === kind) marks.push({ kind, at: index + 1 });
+  }
+  marksByNames.set(names, marks);
+  return marks;
+}
+
 /** Reads the field lines of requests; its members are those of the request that was read last. */
 export class Framing {
   /** The declared length, or -1. */
@@ -29,16 +52,19 @@ export class Framing {
   /** Whether the client asks for another protocol on this connection. */
   isUpgrade = false;
 
-  /** The lines of the last request that matter here: their positions and what they are. */
-  #positions: number[] = [];
-  #kinds: Kind[] = [];
+  /** The lines that matter here, for the names that were read last. */
+  #names: KnownNames | undefined;
+  #marks: readonly Mark[] = [];
 
   /**
-   * Reads field lines, names and values in turn. Gives the status where they are refused. `hasSameNames` where the names are those
-   * of the lines read before.
+   * Reads field lines, names and values in turn. Gives the status where they are refused. `names` are those of the lines: the same
+   * object where they are the same.
    */
-  read(lines: readonly string[], isHttp10: boolean, hasSameNames: boolean): StatusLine | undefined {
-    if (!hasSameNames) this.#locate(lines);
+  read(lines: readonly string[], isHttp10: boolean, names: KnownNames): StatusLine | undefined {
+    if (names !== this.#names) {
+      this.#names = names;
+      this.#marks = marksOf(names);
+    }
     this.contentLength = -1;
     this.isChunked = false;
     this.keepsAlive = !isHttp10;
@@ -48,9 +74,11 @@ export class Framing {
     let codings: string | undefined;
     let connection: string | undefined;
     let hasUpgrade = false;
-    for (let index = 0; index < this.#kinds.length; index++) {
-      const value = lines[this.#positions[index] as number] as string;
-      switch (this.#kinds[index]) {
+    const marks = this.#marks;
+    for (let index = 0; index < marks.length; index++) {
+      const { kind, at } = marks[index] as Mark;
+      const value = lines[at] as string;
+      switch (kind) {
         case "host":
           hosts++;
           break;
@@ -82,19 +110,6 @@ export class Framing {
     }
     if (connection !== undefined) this.#readConnection(connection, isHttp10, hasUpgrade);
     return undefined;
-  }
-
-  #locate(lines: readonly string[]): void {
-    this.#positions = [];
-    this.#kinds = [];
-    for (let index = 0; index < lines.length; index += 2) {
-      const name = lines[index] as string;
-      // Most names are told apart by their length.
-      const kind = KIND_BY_LENGTH[name.length as keyof typeof KIND_BY_LENGTH] as Kind | undefined;
-      if (kind === undefined || name.toLowerCase() !== kind) continue;
-      this.#positions.push(index + 1);
-      this.#kinds.push(kind);
-    }
   }
 
   #readConnection(value: string, isHttp10: boolean, hasUpgrade: boolean): void {

@@ -127,6 +127,14 @@ export class RequestParser {
     this.#isCopy = true;
   }
 
+  /** Lets go of the last request: a connection that waits keeps nothing of it. */
+  forget(): void {
+    this.target = "";
+    this.lines = NO_LINES;
+    this.trailers = NO_LINES;
+    this.chunk = NOTHING;
+  }
+
   /** What has come and was not read. */
   get rest(): Uint8Array {
     return this.#bytes.subarray(this.#at, this.#end);
@@ -167,14 +175,15 @@ export class RequestParser {
     const line = readRequestLine(bytes, start, start + (breaks[0] as number), targetLength);
     if (typeof line === "string") return this.#refuse(line);
     const fields = this.#fields;
-    if (!fields.read(bytes, start, length, 0, this.#scan.count - 2)) return this.#refuse("400 Bad Request");
-    const refusal = this.#framing.read(fields.lines, line.protocol === "HTTP/1.0", fields.hasSameNames);
+    const read = fields.read(bytes, start, length, 0, this.#scan.count - 2);
+    if (read === undefined) return this.#refuse("400 Bad Request");
+    const refusal = this.#framing.read(read, line.protocol === "HTTP/1.0", fields.names);
     if (refusal !== undefined) return this.#refuse(refusal);
     if (line.method === "CONNECT") return this.#refuse("501 Not Implemented");
     this.method = line.method;
     this.target = line.target;
     this.protocol = line.protocol;
-    this.lines = fields.lines;
+    this.lines = read;
     this.#scan.reset();
     this.#skipped = 0;
     this.#advance(length);
@@ -195,7 +204,7 @@ export class RequestParser {
     const { headSize, targetLength } = this.#limits;
     const start = this.#at;
     const requestLine = this.#scan.count > 0 ? (scannedBreaks()[0] as number) : -1;
-    const known = Math.min(this.#end - start, this.#scan.position + (reason === INCOMPLETE ? 1 : 0), headSize + 1);
+    const known = Math.min(this.#scan.position, headSize + 1);
     if (requestLine >= 0 && requestLine + 2 <= headSize + 1) {
       const line = readRequestLine(this.#bytes, start, start + requestLine, targetLength);
       if (typeof line === "string") return this.#refuse(line);

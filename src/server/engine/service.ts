@@ -24,8 +24,8 @@ export interface ServedConnection {
   readonly environ: Environ | undefined;
   /** The server closes: an event stream ends. */
   serverCloses(): void;
-  /** Ends the connection if it waits for a request. */
-  closeIfIdle(): void;
+  /** Does what is due. */
+  checkTime(): void;
   /** Leaves what comes in the socket for a while, or goes on. */
   hold(isHeld: boolean): void;
 }
@@ -45,6 +45,8 @@ export interface Service {
   readonly connections: Set<ServedConnection>;
   /** Whether the server is closing, so that every response is the last of its connection. */
   isClosing: boolean;
+  /** Whether connections that wait for a request are ended. */
+  endsIdle: boolean;
   /** Whether what comes is left in the sockets for a moment. */
   isHeld: boolean;
 }
