@@ -444,9 +444,9 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   canUpgrade(writer: ResponseWriter): boolean {
     const parser = this.#parser;
-    return (
-      this.#exchange === writer && parser.isUpgrade && writer.input === undefined && !writer.isSent && !this.closed
-    );
+    const isAsked = parser.isUpgrade && writer.input === undefined;
+    // On a connection that the client has half closed, no other protocol can begin.
+    return isAsked && this.#exchange === writer && !writer.isSent && !this.#hasEnded && !this.closed;
   }
 
   upgrade(): Socket {
@@ -462,8 +462,10 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("close", this.#onClose);
-    socket.setTimeout(0);
+    socket.setTimeout(0, this.#onTimeout);
     socket.pause();
+    // The first listener of `data` makes it flow, as that of a new socket; `null` is what Node's own server sets here.
+    (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     if (rest.length > 0) socket.unshift(rest);
     return socket;
   }
