@@ -12,9 +12,9 @@ import { isCanonicalTarget, parseTarget } from "../http/path.ts";
 import { BOOLEAN, checkOptions, FUNCTION, OBJECT } from "../options.ts";
 import { callOut } from "../promise.ts";
 import { requestInput } from "./to-node/input.ts";
-import { isUnread, rawInput } from "./to-node/raw-input.ts";
 import { type Next, ResponseSink } from "./to-node/sink.ts";
 import { responseOf, UpgradeSink } from "./to-node/upgrade.ts";
+import { upgradeInput } from "./to-node/upgrade-input.ts";
 
 /** Options of `toNode`. */
 export interface ToNodeOptions {
@@ -113,7 +113,7 @@ export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
     }
     sink.environ = environ;
     sink.hasBody = hasBody(request, environ);
-    if (sink.hasBody) environ["tsgi.input"] = isUnread(request) ? rawInput(request, head) : requestInput(request);
+    if (sink.hasBody) environ["tsgi.input"] = upgradeInput(request, head);
     responder.run(app, environ);
   }
 

@@ -1,9 +1,11 @@
-/** The body of a request that asks for an upgrade, where Node leaves it unread. */
+/** The body of a request that asks for an upgrade, of which each version of Node leaves another part to do. */
 
 import type { IncomingMessage } from "node:http";
+import { LateInput } from "../../body/late-input.ts";
 import { clientGone, TsgiError } from "../../errors.ts";
 import { BODY, END, MORE, RequestParser } from "../../server/engine/parser.ts";
 import { type BodySource, RequestInput } from "../../server/engine/request-input.ts";
+import { openRequest } from "./input.ts";
 
 const LIMITS = { targetLength: Number.POSITIVE_INFINITY, headSize: 16_384, lines: 100 };
 
@@ -13,18 +15,37 @@ const MOST_HELD = 64 * 1024;
 /** The first version of Node that reads such bodies as those of other requests. */
 const READS_BODIES = 26;
 
+/** The input of such a request; `head` is what has come after its head. */
+export function upgradeInput(request: IncomingMessage, head: Uint8Array): AsyncIterableIterator<Uint8Array> {
+  if (isUnread(request)) return new RawBody(request, head).input;
+  // Node does not tell of a client that leaves amid such a body.
+  request.socket.once("end", () => {
+    if (!request.complete) request.socket.destroy();
+  });
+  request.socket.once("close", () => {
+    if (!request.complete) request.destroy();
+  });
+  return new LateInput(() => {
+    if (!request.complete) askForBody(request);
+    return openRequest(request);
+  });
+}
+
 /**
  * Whether Node has left the body of a request unread: up to Node 24 it takes what follows the head of each request that asks
  * for an upgrade for the other protocol's.
  */
-export function isUnread(request: IncomingMessage): boolean {
+function isUnread(request: IncomingMessage): boolean {
   return Number.parseInt(process.versions.node, 10) < READS_BODIES && request.complete && request.readableLength === 0;
 }
 
-/** The input of such a request, read from its socket; `head` is what has come already. */
-export function rawInput(request: IncomingMessage, head: Uint8Array): RequestInput {
-  return new RawBody(request, head).input;
+/** Node sends no `100 Continue` by itself here. */
+function askForBody({ headers, socket }: IncomingMessage): void {
+  if (headers.expect?.toLowerCase() !== "100-continue" || socket.destroyed) return;
+  socket.write("HTTP/1.1 100 Continue\r\n\r\n");
 }
+
+/** A body that is read from the socket. */
 
 class RawBody implements BodySource {
   readonly #request: IncomingMessage;
@@ -42,7 +63,7 @@ class RawBody implements BodySource {
 
   /** Begins to read from the socket, when the app does. */
   bodyWanted(): void {
-    const { socket, headers } = this.#request;
+    const { socket } = this.#request;
     socket.on("data", (bytes: Uint8Array) => this.#take(bytes));
     socket.once("end", () => {
       this.input.collect();
@@ -50,9 +71,7 @@ class RawBody implements BodySource {
       if (!this.input.isComplete) socket.destroy();
     });
     socket.once("close", () => this.input.fail(clientGone()));
-    if (headers.expect?.toLowerCase() === "100-continue" && this.#parser.held === 0 && !socket.destroyed) {
-      socket.write("HTTP/1.1 100 Continue\r\n\r\n");
-    }
+    if (this.#parser.held === 0) askForBody(this.#request);
   }
 
   #take(bytes: Uint8Array): void {
