@@ -46,7 +46,6 @@ function askForBody({ headers, socket }: IncomingMessage): void {
 }
 
 /** A body that is read from the socket. */
-
 class RawBody implements BodySource {
   readonly #request: IncomingMessage;
   readonly #parser = new RequestParser(LIMITS);
