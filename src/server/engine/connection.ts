@@ -206,7 +206,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     const responder = new Responder(writer, service.responderOptions);
     const environ = service.buildEnviron(method, parser.target, protocol, lines, this, responder);
     if (environ === undefined) {
-      this.#refuse("400 Bad Request", method === "HEAD");
+      this.#refuse("400 Bad Request", method === "HEAD", true);
       return;
     }
     this.#count++;
@@ -299,10 +299,13 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
   }
 
   /** Answers what is not a request that an app may see, and ends the connection. */
-  #refuse(status: StatusLine, isHead = false): void {
+  #refuse(status: StatusLine, isHead = false, wasRead = false): void {
     const { headText } = this.service;
     const body = `${status}\n`;
-    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: this.#parser.rest });
+    if (refused.hasSubscribers) {
+      const received = wasRead ? headOf(this.#parser) : this.#parser.rest;
+      refused.publish({ address: this.address, status, received });
+    }
     this.output.addText(headText(parseStatus(status), PLAIN_TEXT, body.length, true) + (isHead ? "" : body));
     this.#close();
   }
@@ -469,6 +472,13 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     if (rest.length > 0) socket.unshift(rest);
     return socket;
   }
+}
+
+/** The last head, as it came. */
+function headOf({ method, target, protocol, lines }: RequestParser): Buffer {
+  let text = `${method} ${target} ${protocol}\r\n`;
+  for (let index = 0; index < lines.length; index += 2) text += `${lines[index]}: ${lines[index + 1]}\r\n`;
+  return Buffer.from(`${text}\r\n`, "latin1");
 }
 
 const PLAIN_TEXT = [["Content-Type", "text/plain; charset=utf-8"]] as const;
