@@ -206,7 +206,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     const responder = new Responder(writer, service.responderOptions);
     const environ = service.buildEnviron(method, parser.target, protocol, lines, this, responder);
     if (environ === undefined) {
-      this.#refuse("400 Bad Request", method === "HEAD");
+      this.#refuse("400 Bad Request", method === "HEAD", true);
       return;
     }
     this.#count++;
@@ -299,10 +299,13 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
   }
 
   /** Answers what is not a request that an app may see, and ends the connection. */
-  #refuse(status: StatusLine, isHead = false): void {
+  #refuse(status: StatusLine, isHead = false, wasRead = false): void {
     const { headText } = this.service;
     const body = `${status}\n`;
-    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: this.#parser.rest });
+    if (refused.hasSubscribers) {
+      const received = wasRead ? headOf(this.#parser) : this.#parser.rest;
+      refused.publish({ address: this.address, status, received });
+    }
     this.output.addText(headText(parseStatus(status), PLAIN_TEXT, body.length, true) + (isHead ? "" : body));
     this.#close();
   }
@@ -444,9 +447,9 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   canUpgrade(writer: ResponseWriter): boolean {
     const parser = this.#parser;
-    return (
-      this.#exchange === writer && parser.isUpgrade && writer.input === undefined && !writer.isSent && !this.closed
-    );
+    const isAsked = parser.isUpgrade && writer.input === undefined;
+    // On a connection that the client has half closed, no other protocol can begin.
+    return isAsked && this.#exchange === writer && !writer.isSent && !this.#hasEnded && !this.closed;
   }
 
   upgrade(): Socket {
@@ -462,11 +465,20 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("close", this.#onClose);
-    socket.setTimeout(0);
+    socket.setTimeout(0, this.#onTimeout);
     socket.pause();
+    // The first listener of `data` makes it flow, as that of a new socket; `null` is what Node's own server sets here.
+    (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     if (rest.length > 0) socket.unshift(rest);
     return socket;
   }
+}
+
+/** The last head, as it came. */
+function headOf({ method, target, protocol, lines }: RequestParser): Buffer {
+  let text = `${method} ${target} ${protocol}\r\n`;
+  for (let index = 0; index < lines.length; index += 2) text += `${lines[index]}: ${lines[index + 1]}\r\n`;
+  return Buffer.from(`${text}\r\n`, "latin1");
 }
 
 const PLAIN_TEXT = [["Content-Type", "text/plain; charset=utf-8"]] as const;
