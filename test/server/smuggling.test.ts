@@ -120,7 +120,7 @@ async function check(
   const { server } = await start(t, recorder(seen));
   const { port } = await startInFront(server.port);
   await checkSharing(port, seen);
-  const half = [0, 1, 1, 0][index];
+  const half = [0, 1, 1, 0][index % 4];
   const shapes = process.env.TSGI_SMUGGLING === "all" ? SHAPES : SHAPES.filter((_shape, place) => place % 2 === half);
   const { found, reached } = await attack(port, seen, shapes);
   t.diagnostic(`${shapes.length} shapes, of which ${reached} reached the app`);
@@ -128,10 +128,12 @@ async function check(
 }
 
 const READINGS: readonly Reading[] = [
-  { prefers: "Content-Length", lineEnd: "\r\n" },
-  { prefers: "Content-Length", lineEnd: "\n" },
-  { prefers: "Transfer-Encoding", lineEnd: "\r\n" },
-  { prefers: "Transfer-Encoding", lineEnd: "\n" },
+  { takes: "lookalikes", prefers: "Content-Length", lineEnd: "\r\n" },
+  { takes: "lookalikes", prefers: "Content-Length", lineEnd: "\n" },
+  { takes: "lookalikes", prefers: "Transfer-Encoding", lineEnd: "\r\n" },
+  { takes: "lookalikes", prefers: "Transfer-Encoding", lineEnd: "\n" },
+  { takes: "exact words", prefers: "Content-Length", lineEnd: "\r\n" },
+  { takes: "exact words", prefers: "Transfer-Encoding", lineEnd: "\n" },
 ];
 
 test("smuggling: a server that is forgiving is found out", async (t) => {
@@ -150,8 +152,8 @@ test("smuggling: a server that is forgiving is found out", async (t) => {
 
 describe("smuggling", { concurrency: true }, () => {
   for (const [index, reading] of READINGS.entries()) {
-    const { prefers, lineEnd } = reading;
-    test(`smuggling: the server refuses what a careless proxy forwards (${prefers}, ${JSON.stringify(lineEnd)})`, (t) =>
+    const how = Object.values(reading).map((value) => JSON.stringify(value));
+    test(`smuggling: the server refuses what a careless proxy forwards (${how.join(", ")})`, (t) =>
       check(t, index, (upstream) => startLenientProxy(t, reading, upstream)));
   }
   for (const [index, kind] of PROXIES.entries()) {

@@ -14,7 +14,16 @@ export interface Reading {
   readonly prefers: "Content-Length" | "Transfer-Encoding";
   /** Where a line ends. */
   readonly lineEnd: "\n" | "\r\n";
+  /** What it takes for these two: all that looks like it, or nothing except what is written as it should be. */
+  readonly takes: "lookalikes" | "exact words";
 }
+
+/** A field line that may declare a body, by what is taken for one. */
+const FIELDS = {
+  // Whatever stands around a name is ignored.
+  lookalikes: { line: /^[^\w-]*([\w-]*)[^:]*:(.*)$/s, length: /\d+/, coding: /chun.{1,3}ed/i },
+  "exact words": { line: /^([\w-]+):[ \t]*(.*?)[ \t]*$/s, length: /^\d+$/, coding: /^chunked$/i },
+} as const;
 
 /** How often the proxy looks for a response, each millisecond, before it closes the connection to the server. */
 const LOOKS = 100;
@@ -75,7 +84,7 @@ class Request {
   /** Where reading goes on; beyond the text where it ended too early. */
   #at = 0;
 
-  constructor(text: string, { prefers, lineEnd }: Reading) {
+  constructor(text: string, { prefers, lineEnd, takes }: Reading) {
     this.#text = text;
     this.#lineEnd = lineEnd;
     let requestLine = this.#line();
@@ -85,10 +94,11 @@ class Request {
     let length: number | undefined;
     let isChunked = false;
     for (const line of this.#linesToEmpty()) {
-      // Whatever stands around a name is ignored.
-      const [, name = "", value = ""] = /^[^\w-]*([\w-]*)[^:]*:(.*)$/s.exec(line) ?? [];
-      if (/^content-length$/i.test(name)) length ??= wrapped(/\d+/.exec(value)?.[0] ?? "0");
-      if (/^transfer-encoding$/i.test(name)) isChunked ||= /chun.{1,3}ed/i.test(value);
+      const fields = FIELDS[takes];
+      const [, name = "", value = ""] = fields.line.exec(line) ?? [];
+      const digits = fields.length.exec(value)?.[0];
+      if (/^content-length$/i.test(name) && digits !== undefined) length ??= wrapped(digits);
+      if (/^transfer-encoding$/i.test(name)) isChunked ||= fields.coding.test(value);
     }
     const headEnds = this.#at;
     if (isChunked && (length === undefined || prefers === "Transfer-Encoding")) this.#skipChunks();
@@ -119,15 +129,17 @@ class Request {
   }
 
   #skipChunks(): void {
-    let size: number;
-    do {
+    for (;;) {
       const line = this.#line();
       if (line === undefined) return;
-      size = wrapped(`0x${/^[\s+-]*(?:0x)?([0-9a-f]+)/i.exec(line)?.[1] ?? "0"}`);
+      const size = wrapped(`0x${/^[\s+-]*(?:0x)?([0-9a-f]+)/i.exec(line)?.[1] ?? "0"}`);
+      if (size === 0) break;
+      this.#at += size;
       // What ends a chunk is not looked at.
-      if (size > 0) this.#at += size + this.#lineEnd.length;
+      if (this.#lineEnd === "\n") this.#line();
+      else this.#at += 2;
       if (this.#at > this.#text.length) return;
-    } while (size > 0);
+    }
     for (const _trailer of this.#linesToEmpty());
   }
 }

@@ -293,6 +293,7 @@ function* shapes(): Generator<[group: string, detail: string, bytes: string]> {
     yield ["CL.TE", coding, head("/read", `Content-Length: ${ENDED.length}`, coding) + ENDED];
     yield ["TE.CL", coding, head("/read", coding, `Content-Length: ${HIDDEN_START.length}`) + HIDDEN];
     yield ["TE.0", coding, head("/read", coding) + HIDDEN];
+    yield ["TE.0 without a body", coding, head("/unread", coding)];
     yield ["TE.TE", coding, head("/unread", "Transfer-Encoding: chunked", coding) + ENDED];
     yield [
       "CL.TE in 1.0",
@@ -303,6 +304,7 @@ function* shapes(): Generator<[group: string, detail: string, bytes: string]> {
   for (const line of lengths(PREFIX.length)) {
     yield ["0.CL", line, head("/read", line) + PREFIX];
     yield ["CL.0", line, head("/unread", line) + PREFIX];
+    yield ["CL.0 without a body", line, head("/unread", line)];
     yield ["CL.CL", line, head("/read", line, "Content-Length: 0") + PREFIX];
     yield ["TE.CL", line, head("/read", line, "Transfer-Encoding: chunked") + ENDED];
   }
