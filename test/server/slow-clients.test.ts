@@ -145,13 +145,15 @@ test("slow clients: others are served meanwhile, and each slow one is refused or
   };
   const answers = async (group: RawClient[]) =>
     new Set((await Promise.all(group.map((client) => client.all()))).map((text) => text.split("\r\n", 1)[0]));
-  await probed(t, port, `${4 * COUNT} slow clients`, async () => {
+  await probed(t, port, `${5 * COUNT} slow clients`, async () => {
     const heads = await slow("GET / HTTP/1.1\r\nHost: a\r\n", "X: y\r\n");
     const bodies = await slow("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", "x");
     const readers = Array.from({ length: COUNT }, () => stoppedReader(t, port));
+    const silent = await slow("");
     const idle = await slow("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert.deepEqual(await answers(heads), new Set(["HTTP/1.1 408 Request Timeout"]));
     assert.deepEqual(await answers(bodies), new Set(["HTTP/1.1 408 Request Timeout"]));
+    assert.deepEqual(await answers(silent), new Set(["HTTP/1.1 408 Request Timeout"]));
     assert.deepEqual(await answers(idle), new Set(["HTTP/1.1 200 OK"]));
     await onlyProbersLeft(server);
     for (const reader of readers) {
