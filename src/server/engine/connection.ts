@@ -153,7 +153,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   /** Reads one step of what comes between two exchanges; false where there is nothing more to read now. */
   #readOn(): boolean {
-    if (this.#phase === "linger" || this.closed) return false;
+    if (this.#phase === "linger" || this.#isWaiting || this.closed) return false;
     // A client that does not read its answers gets no more of them.
     const room = this.output.isFull ? this.output.untilRoom() : undefined;
     if (room !== undefined) {
