@@ -179,7 +179,8 @@ for (const [what, args] of Object.entries(ATTACKS)) {
     let most = 0;
     await probed(t, Number(port), `${what} on ${CONNECTIONS} connections`, async () => {
       const all = [...args, "-c", String(CONNECTIONS), "-r", "500", "-l", "40", "-p", "10", "-u", url];
-      const attack = promisify(execFile)("slowhttptest", all, { maxBuffer: 1 << 24 });
+      const command = ["-c", 'ulimit -n "$(ulimit -Hn)"; exec slowhttptest "$@"', "sh", ...all];
+      const attack = promisify(execFile)("sh", command, { maxBuffer: 1 << 24 });
       const counting = setInterval(async () => {
         most = Math.max(most, Number(await server.ask("count")));
       }, 500);
