@@ -16,7 +16,7 @@ const LARGE = 64 << 20;
 /** The same for `slowhttptest`: of 2,000 connections, systems keep no more than that without slowing down all others. */
 const KEPT = 512 << 10;
 /** By hand, with `slowhttptest` of Debian: `TSGI_SLOW=1`, or how many connections it opens; 1 means 2,000. */
-const CONNECTIONS = [0, 2000][Number(process.env.TSGI_SLOW ?? 0)] ?? Number(process.env.TSGI_SLOW);
+const CONNECTIONS = process.env.TSGI_SLOW === "1" ? 2000 : Number(process.env.TSGI_SLOW ?? 0);
 
 /** How long a probe may wait for its answer, in milliseconds. */
 const PATIENCE = 10_000;
@@ -179,7 +179,8 @@ for (const [what, args] of Object.entries(ATTACKS)) {
     let most = 0;
     await probed(t, Number(port), `${what} on ${CONNECTIONS} connections`, async () => {
       const all = [...args, "-c", String(CONNECTIONS), "-r", "500", "-l", "40", "-p", "10", "-u", url];
-      const attack = promisify(execFile)("slowhttptest", all, { maxBuffer: 1 << 24 });
+      const command = ["-c", 'ulimit -n "$(ulimit -Hn)"; exec slowhttptest "$@"', "sh", ...all];
+      const attack = promisify(execFile)("sh", command, { maxBuffer: 1 << 24 });
       const counting = setInterval(async () => {
         most = Math.max(most, Number(await server.ask("count")));
       }, 500);

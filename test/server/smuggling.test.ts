@@ -117,7 +117,7 @@ async function check(
   startInFront: (upstream: number) => Promise<RunningProxy>,
 ): Promise<void> {
   const seen: Seen[] = [];
-  const { server } = await start(t, recorder(seen));
+  const { server } = await start(t, recorder(seen), { keepAliveTimeout: 0 });
   const { port } = await startInFront(server.port);
   await checkSharing(port, seen);
   const half = [0, 1, 1, 0][index % 4];
