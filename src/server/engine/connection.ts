@@ -1,16 +1,17 @@
 /** One connection: its socket, its exchanges one after the other, and how it ends. */
 
 import type { Socket } from "node:net";
-import { clientGone, TsgiError } from "../../errors.ts";
+import { clientGone, type TsgiError } from "../../errors.ts";
 import { type Peer, plainAddress } from "../../exchange/environ.ts";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { Environ, StatusLine } from "../../gateway.ts";
-import { parseStatus } from "../../http/status.ts";
 import type { Timed } from "./clock.ts";
 import { refused, started } from "./events.ts";
 import { Output } from "./output.ts";
 import { BODY, END, HEAD, MORE, REFUSED, RequestParser } from "./parser.ts";
+import { Probe } from "./probe.ts";
+import { badBody, headOf, refusalText } from "./refusal.ts";
 import { type BodySource, bodyDiscarded, RequestInput } from "./request-input.ts";
 import { type ResponseConnection, ResponseWriter } from "./response-writer.ts";
 import type { ServedConnection, Service } from "./service.ts";
@@ -23,9 +24,6 @@ const MOST_DISCARDED = 1024 * 1024;
 
 /** How long a client that still sends may take to read its last answer, in milliseconds. */
 const LINGER = 2000;
-
-/** How long after one another a client that has ended its side is asked whether it is still there, in milliseconds. */
-const PROBES = [0, 10, 40, 160, 640, 2_560, 10_240];
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -75,7 +73,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
   /** Whether what comes has to wait, since enough is held; and since the server is about to stop listening. */
   #isFull = false;
   #isHeld = false;
-  #probe: NodeJS.Timeout | undefined;
+  readonly #probe: Probe;
 
   constructor(socket: Socket, service: Service) {
     this.socket = socket;
@@ -83,6 +81,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     this.address = plainAddress(socket.remoteAddress);
     this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
     this.output = new Output(socket);
+    this.#probe = new Probe(this.output);
     this.#parser = new RequestParser(service.parserLimits);
     service.clock.add(this);
     service.connections.add(this);
@@ -300,13 +299,10 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
 
   /** Answers what is not a request that an app may see, and ends the connection. */
   #refuse(status: StatusLine, isHead = false, wasRead = false): void {
-    const { headText } = this.service;
-    const body = `${status}\n`;
     if (refused.hasSubscribers) {
-      const received = wasRead ? headOf(this.#parser) : this.#parser.rest;
-      refused.publish({ address: this.address, status, received });
+      refused.publish({ address: this.address, status, received: wasRead ? headOf(this.#parser) : this.#parser.rest });
     }
-    this.output.addText(headText(parseStatus(status), PLAIN_TEXT, body.length, true) + (isHead ? "" : body));
+    this.output.addText(refusalText(this.service.headText, status, isHead));
     this.#close();
   }
 
@@ -348,29 +344,13 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     else this.departureMatters();
   };
 
-  /**
-   * A client that has ended its side has left, or waits for its answer. One that has left refuses whatever is sent to it, so it
-   * is sent the beginning of what it gets in any case.
-   */
   departureMatters(): void {
-    if (this.#hasEnded && this.#probe === undefined) this.#probeAfter(0);
-  }
-
-  #probeAfter(count: number): void {
-    const delay = PROBES[count];
-    if (delay === undefined) return;
-    this.#probe = setTimeout(() => {
-      // What waits to be sent asks as well.
-      const text = this.output.length === 0 && this.#exchange?.isWatched ? this.#exchange.probe() : "";
-      this.output.addText(text);
-      this.output.flush();
-      this.#probeAfter(count + 1);
-    }, delay).unref();
+    if (this.#hasEnded) this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
   }
 
   readonly #onClose = (): void => {
     const { service } = this;
-    clearTimeout(this.#probe);
+    this.#probe.stop();
     service.clock.remove(this);
     service.connections.delete(this);
     const exchange = this.#exchange;
@@ -405,7 +385,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
       case "linger":
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();
     }
-    this.#checkReader(limits.bodyTimeout);
+    this.output.checkReader(limits.bodyTimeout);
   }
 
   #checkHead(): void {
@@ -430,17 +410,6 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     if (!input.isComplete) this.#stopListening();
   }
 
-  /** Only the socket itself notices that a slow client does read. */
-  #checkReader(timeout: number): void {
-    if (timeout === 0 || this.socket.writableLength === 0 || this.socket.timeout === timeout) return;
-    this.socket.setTimeout(timeout, this.#onTimeout);
-  }
-
-  readonly #onTimeout = (): void => {
-    if (this.socket.writableLength > 0) this.socket.destroy();
-    else this.socket.setTimeout(0, this.#onTimeout);
-  };
-
   serverCloses(): void {
     this.#exchange?.serverCloses();
   }
@@ -461,30 +430,17 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     this.output.flush();
     service.clock.remove(this);
     service.connections.delete(this);
-    clearTimeout(this.#probe);
+    this.#probe.stop();
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("close", this.#onClose);
-    socket.setTimeout(0, this.#onTimeout);
+    this.output.checkReader(0);
     socket.pause();
     // The first listener of `data` makes it flow, as that of a new socket; `null` is what Node's own server sets here.
     (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     if (rest.length > 0) socket.unshift(rest);
     return socket;
   }
-}
-
-/** The last head, as it came. */
-function headOf({ method, target, protocol, lines }: RequestParser): Buffer {
-  let text = `${method} ${target} ${protocol}\r\n`;
-  for (let index = 0; index < lines.length; index += 2) text += `${lines[index]}: ${lines[index + 1]}\r\n`;
-  return Buffer.from(`${text}\r\n`, "latin1");
-}
-
-const PLAIN_TEXT = [["Content-Type", "text/plain; charset=utf-8"]] as const;
-
-function badBody(status: StatusLine): TsgiError {
-  return new TsgiError("TSGI_BAD_REQUEST", "the rest of the request body cannot be read", { status });
 }
 
 function ignore(): void {}
