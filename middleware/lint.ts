@@ -14,7 +14,7 @@ import { checkApp } from "../src/apps.ts";
 import { byteLength, isChunk } from "../src/body/chunk.ts";
 import { knownChunks } from "../src/body/reader.ts";
 import { toStream } from "../src/body/stream.ts";
-import { isSwitching } from "../src/exchange/failures.ts";
+import { isSwitching, isSwitchOf } from "../src/exchange/failures.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
 import { isPromise, mayBeDropped } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -57,6 +57,7 @@ class LintedExchange implements BodyWatch {
   readonly #before: Environ;
   #status: StatusLine | undefined;
   #bodiless = false;
+  #isSwitch = false;
   #declared = -1;
   #length = 0;
   readonly #isHead: boolean;
@@ -94,7 +95,8 @@ class LintedExchange implements BodyWatch {
       if (!isSwitching(status)) throw violation("RESPONSE", "startResponse was called after an upgrade", "upgraded");
       return startResponse(status, headers);
     }
-    const { status: parsed, declared } = checkHead(status, headers);
+    this.#isSwitch = isSwitchOf(this.environ["tsgi.exchange"], status);
+    const { status: parsed, declared } = checkHead(status, headers, this.#isSwitch);
     this.#declared = declared;
     this.#headers = headers;
     this.#copy = headers.map(([name, value]) => [name, value]);
@@ -133,6 +135,7 @@ class LintedExchange implements BodyWatch {
     if (this.#status === undefined) {
       throw violation("RESPONSE", "a chunk came before startResponse", "startFirst");
     }
+    if (this.#isSwitch) throw violation("BODY", "a 101 has a body", "switching");
     if (this.#bodiless) {
       throw violation("BODY", `a response with ${this.#status} has a body`, "noBody");
     }

@@ -43,7 +43,7 @@ export {
  * encoded one, that the change would take, it is asked again for the whole (GET and HEAD without a body), and the client gets
  * that changed, as a 200; what the change leaves alone keeps its ranges and encodings.
  *
- * A change that throws is the app's error: 500. Responses to HEAD, 204 and 304 go through the change as well, for their
+ * A change that throws is the app's error: 500. Responses to HEAD, 101, 204 and 304 go through the change as well, for their
  * headers, and never have a body. A change of bytes asks `isTransformable` first; `mapText`, `mapDocument` and `mapChunks` do.
  * When only the headers change, intercepting `startResponse` is cheaper. Throws `TSGI_BAD_CHANGE` for a change that is not a
  * function, and for one that returns something else than a response.
@@ -58,7 +58,7 @@ export function transform(app: App, change: Change): App {
 
   const outer: App = function transform(environ, startResponse) {
     return andThen(capture(app, environ), (response) =>
-      andThen(isSwitching(response.status) ? response : changed(response, environ), ({ status, headers, body }) =>
+      andThen(isTakenOver(response, environ) ? response : changed(response, environ), ({ status, headers, body }) =>
         respond(
           { status, headers: status.startsWith("304 ") ? withKnownTag(headers, environ) : headers, body },
           startResponse,
@@ -107,6 +107,11 @@ export function transform(app: App, change: Change): App {
       }),
     );
   }
+}
+
+/** Whether there is no response to change, as the connection was taken over before it. */
+function isTakenOver({ status }: AppResponse, environ: Environ): boolean {
+  return isSwitching(status) && environ["tsgi.exchange"].isUpgraded === true;
 }
 
 /** Changes a response; `instead`, where it is given, is what is sent in place of one that gets another body. */
@@ -184,7 +189,8 @@ function withNewBody(original: Original, changed: AppResponse, environ: Environ)
   let isBodiless: boolean;
   try {
     headers = headersOfNewBody(original.response.headers, changed.headers);
-    isBodiless = environ.REQUEST_METHOD === "HEAD" || parseStatus(changed.status).bodiless;
+    isBodiless =
+      environ.REQUEST_METHOD === "HEAD" || isSwitching(changed.status) || parseStatus(changed.status).bodiless;
   } catch (error) {
     return failAfter(() => closeBody(changed.body), error);
   }

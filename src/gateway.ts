@@ -44,10 +44,13 @@
  * 16. `tsgi.errors` has `write(text: string)`. `tsgi.exchange`, `tsgi.params` and `tsgi.state` are objects,
  *     `tsgi.multithread`, `tsgi.multiprocess` and `tsgi.run_once` booleans.
  *
- * The rule of an upgrade:
+ * The rules of an upgrade:
  *
  * 17. An app that has called `exchange.upgrade` sends no response: it returns nothing, or a body without chunks. A layer that
  *     has to name a status says `101 Switching Protocols`, of which nothing is sent. If the app fails, the connection is cut.
+ * 18. An app that has called `exchange.onUpgrade` may answer `101 Switching Protocols`, with headers and without a body. Layers
+ *     add to that head as to any other, or send another response instead. Where it reaches the server as a 101, the app gets
+ *     the connection and the headers, and sends the 101 with these itself.
  *
  * A failure stays where it happens: an error that an app, a body, a callback or the log throws or rejects with is caught at
  * the border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called
@@ -107,6 +110,9 @@ export interface ErrorStream {
 /** Parameters of the mount patterns matched so far; a wildcard's is a list of segments. */
 export type Params = Readonly<Record<string, string | string[]>>;
 
+/** Takes a connection over: a Node `Duplex`, and the headers of the 101 that the app sends there. */
+export type TakeUpgrade = (connection: object, headers: HeaderList) => void;
+
 /** What this server knows and can do beyond the contract. A member that is absent is not supported here. */
 export interface Exchange {
   /** The request's header lines as sent: case, order and repeats. */
@@ -130,8 +136,22 @@ export interface Exchange {
    * the 101 itself. Throws `TSGI_RESPONSE_OVER` once the response has begun, `TSGI_CLIENT_GONE` once the client has left.
    */
   readonly upgrade?: (() => object) | undefined;
-  /** Whether the connection was taken over (rule 17). */
+  /** Whether the connection was taken over (rules 17 and 18). */
   readonly isUpgraded?: boolean | undefined;
+  /**
+   * Takes the connection over by way of a response, so that the layers around the app have their say (rule 18): to be called
+   * before `startResponse("101 Switching Protocols", headers)`. `take` is called with what `upgrade` gives, and with the
+   * headers that the 101 is to have besides the app's own, once the response has come to the server; never where another
+   * response has come instead, or the client has left. Of several calls the last counts. Absent where `upgrade` is.
+   */
+  readonly onUpgrade?: ((take: TakeUpgrade) => void) | undefined;
+  /** Whether `onUpgrade` was called, so that a 101 is a response. */
+  readonly awaitsUpgrade?: boolean | undefined;
+  /**
+   * Calls back once when the server begins to close: to end what an app that has taken a connection over does there. Absent
+   * where the server does not tell; `server`, where it is one of Node's, then no longer listens.
+   */
+  readonly onServerClose?: ((callback: () => void) => void) | undefined;
   /**
    * Reports an error that no response can tell of, as the server reports its own: one that comes after the end, or in a
    * callback. It must not throw.

@@ -1,16 +1,21 @@
 /** The head of a response: status and headers. */
 
+import { SWITCHING_STATUS } from "../../src/exchange/failures.ts";
 import type { HeaderList, StatusLine } from "../../src/gateway.ts";
 import { checkHeaders } from "../../src/http/field-rules.ts";
 import { parseStatus, type Status } from "../../src/http/status.ts";
 import { violation } from "./violation.ts";
 
-/** Throws `TSGI_LINT_RESPONSE` for a head that breaks the contract; gives its status and its `Content-Length`, or -1. */
+/**
+ * Throws `TSGI_LINT_RESPONSE` for a head that breaks the contract; gives its status and its `Content-Length`, or -1. `isSwitch`
+ * says that it is the 101 of an app which waits for its connection.
+ */
 export function checkHead(
   line: StatusLine,
   headers: HeaderList,
+  isSwitch: boolean,
 ): { readonly status: Status; readonly declared: number } {
-  const status = asRule(() => parseStatus(line));
+  const status = isSwitch ? SWITCHING_STATUS : asRule(() => parseStatus(line));
   const declared = asRule(() => checkHeaders(headers));
   checkFields(headers);
   if (status.code === 204 && declared >= 0) throw violation("RESPONSE", "204 declares a Content-Length", "noLength");

@@ -24,7 +24,8 @@ export type Rule =
   | "input"
   | "errors"
   | "objects"
-  | "upgraded";
+  | "upgraded"
+  | "switching";
 
 /** Each sentence with the number of its rule in `src/gateway.ts`, word for word. */
 export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: string]>> = {
@@ -71,5 +72,9 @@ export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: st
   upgraded: [
     17,
     "An app that has called `exchange.upgrade` sends no response: it returns nothing, or a body without chunks.",
+  ],
+  switching: [
+    18,
+    "An app that has called `exchange.onUpgrade` may answer `101 Switching Protocols`, with headers and without a body.",
   ],
 };

@@ -8,7 +8,7 @@ import { takeHeaders } from "../http/field-rules.ts";
 import { parseStatus } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { CapturedBody } from "./captured-body.ts";
-import { isSwitching, notStarted, responseOver, SWITCHING, startedTwice } from "./failures.ts";
+import { isSwitchOf, notStarted, responseOver, SWITCHING, startedTwice } from "./failures.ts";
 import { reportError } from "./report.ts";
 
 /**
@@ -22,7 +22,7 @@ import { reportError } from "./report.ts";
  * ```
  *
  * Where the app has taken the connection over, the status is `101 Switching Protocols`: there is no response, and what is sent
- * goes nowhere.
+ * goes nowhere. Where it is about to (`exchange.onUpgrade`), that is the status of its response.
  *
  * Throws or rejects with what the app throws before it has started, and with `TSGI_NOT_STARTED` where it never does. What
  * the app fails with later is the failure of `body`, or is reported if `body` is no longer read.
@@ -77,8 +77,7 @@ class Capture {
   #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#outcome !== undefined) throw error ?? responseOver();
-    // A layer within says so of a connection that was taken over.
-    if (!(isSwitching(line) && this.#isUpgraded)) parseStatus(line);
+    if (!isSwitchOf(this.#environ["tsgi.exchange"], line)) parseStatus(line);
     this.#headers = takeHeaders(headers).list;
     this.#status = line;
     this.#writer ??= (chunk) => this.#write(chunk);

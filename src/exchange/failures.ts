@@ -1,10 +1,10 @@
 /** What an app does wrong in an exchange, as errors. */
 
 import { TsgiError } from "../errors.ts";
-import type { HeaderList, StatusLine } from "../gateway.ts";
+import type { Exchange, HeaderList, StatusLine } from "../gateway.ts";
 import { checkHeaders } from "../http/field-rules.ts";
 import { hasHeader } from "../http/headers.ts";
-import { isInformational } from "../http/status.ts";
+import { isInformational, type Status } from "../http/status.ts";
 
 /** The error of an app that answers twice. */
 export function startedTwice(): TsgiError {
@@ -33,6 +33,14 @@ export const SWITCHING: StatusLine = "101 Switching Protocols";
 /** Whether a status is the one of a connection that was taken over (RFC 9110 §15.2.2). */
 export function isSwitching(status: StatusLine): boolean {
   return typeof status === "string" && status.startsWith("101 ");
+}
+
+/** The same taken apart: the status of a response that gives its connection away (rule 18). */
+export const SWITCHING_STATUS: Status = { code: 101, reason: "Switching Protocols", bodiless: true, isLatin1: false };
+
+/** Whether a status is a response that gives its connection away, or says of one that was taken over. */
+export function isSwitchOf({ isUpgraded, awaitsUpgrade }: Exchange, status: StatusLine): boolean {
+  return isSwitching(status) && (isUpgraded === true || awaitsUpgrade === true);
 }
 
 /** The error of a body that is not as long as it says. */

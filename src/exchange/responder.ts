@@ -6,13 +6,21 @@
 import { byteLength, checkChunk, checkChunks, toBytes } from "../body/chunk.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
-import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, Write } from "../gateway.ts";
+import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, TakeUpgrade, Write } from "../gateway.ts";
 import { checkHeaders } from "../http/field-rules.ts";
 import { removeHeaders } from "../http/headers.ts";
 import { parseStatus, type Status } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { Departure } from "./departure.ts";
-import { badLength, checkInformational, isSwitching, notStarted, responseOver, startedTwice } from "./failures.ts";
+import {
+  badLength,
+  checkInformational,
+  isSwitching,
+  notStarted,
+  responseOver,
+  SWITCHING_STATUS,
+  startedTwice,
+} from "./failures.ts";
 import { Reporter } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
@@ -40,6 +48,8 @@ export class Responder implements Exchange {
   #gone = false;
   /** The connection, once the app has taken it over. */
   #upgraded: object | undefined;
+  /** What takes it over where the response is a 101. */
+  #take: TakeUpgrade | undefined;
   #flushAsked = false;
   #watching = false;
   #isHead = false;
@@ -76,7 +86,7 @@ export class Responder implements Exchange {
     if (this.#over) return this.#writer;
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
-    const status = parseStatus(line);
+    const status = this.#take !== undefined && isSwitching(line) ? SWITCHING_STATUS : parseStatus(line);
     this.#declared = checkHeaders(headers);
     this.#headers = headers;
     this.#status = status;
@@ -210,13 +220,38 @@ export class Responder implements Exchange {
   /** Ends the response; `headLength` is the `Content-Length` that a response to HEAD gets. */
   #end(headLength = -1): void {
     if (this.#over) return;
-    const bodiless = this.#isBodiless(this.#started());
+    const status = this.#started();
+    if (status === SWITCHING_STATUS) {
+      this.#switch();
+      return;
+    }
+    const bodiless = this.#isBodiless(status);
     if (!this.#sent) this.#sendHead(this.#declared >= 0 ? -1 : bodiless ? headLength : 0);
     this.#finish();
     if (!bodiless && this.#written < this.#declared) {
       this.report(badLength(this.#declared, "shorter"));
       this.#sink.abort();
     } else this.#sink.end();
+    this.#close(undefined);
+  }
+
+  /** Gives the connection to the app, which sends the 101. A client that has ended its side has lost its chance. */
+  #switch(): void {
+    this.#checkAgain();
+    const { upgrade } = this.#sink;
+    this.#finish();
+    if (upgrade === undefined) this.#sink.abort();
+    else {
+      const connection = upgrade();
+      this.#upgraded = connection;
+      callOut(
+        () => this.#take?.(connection, this.#headers),
+        (error) => {
+          this.#reportLate(error);
+          this.#cutUpgraded();
+        },
+      );
+    }
     this.#close(undefined);
   }
 
@@ -357,6 +392,24 @@ export class Responder implements Exchange {
     return this.#upgraded;
   }
 
+  get onUpgrade(): Exchange["onUpgrade"] {
+    return this.#sink.upgrade && ((take) => this.#onUpgrade(take));
+  }
+
+  #onUpgrade(take: TakeUpgrade): void {
+    if (this.#over || this.#sent) throw this.#overError();
+    this.#take = take;
+  }
+
+  get awaitsUpgrade(): boolean {
+    return this.#take !== undefined && !this.#over;
+  }
+
+  get onServerClose(): Exchange["onServerClose"] {
+    if (this.#sink.onServerClose === undefined) return undefined;
+    return (callback) => this.#sink.onServerClose?.(() => callOut(callback, (error) => this.#reportLate(error)));
+  }
+
   get isUpgraded(): boolean {
     return this.#upgraded !== undefined;
   }
@@ -375,6 +428,8 @@ export class Responder implements Exchange {
       this.#flushAsked = true;
       return;
     }
+    // The head of a 101 is the app's, which sends it when it has the connection.
+    if (this.#status === SWITCHING_STATUS) return;
     this.#sendHead(-1);
     this.#sink.flush();
   }

@@ -37,6 +37,8 @@ export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_0
   const { servers, services, sockets } = open;
   for (const service of services) {
     service.isClosing = true;
+    for (const callback of service.onClose) callback();
+    service.onClose.clear();
     for (const connection of service.connections) connection.serverCloses();
   }
   if (delay > 0) await sleep(delay);

@@ -89,6 +89,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         clock,
         server,
         connections: new Set(),
+        onClose: new Set(),
         isClosing: false,
         endsIdle: false,
         isHeld: false,

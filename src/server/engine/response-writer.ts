@@ -218,6 +218,12 @@ export class ResponseWriter implements Sink {
     return this.#connection.service.server;
   }
 
+  onServerClose(callback: () => void): void {
+    const { service } = this.#connection;
+    if (service.isClosing) callback();
+    else service.onClose.add(callback);
+  }
+
   /** HTTP/1.0 has no informational responses. */
   inform(status: StatusLine, headers: HeaderList): void {
     if (this.#isSent || this.closed || this.#isHttp10) return;

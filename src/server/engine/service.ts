@@ -43,6 +43,8 @@ export interface Service {
   readonly server: Server;
   /** All open connections of the server. */
   readonly connections: Set<ServedConnection>;
+  /** What is called once when the server begins to close; none of it throws. */
+  readonly onClose: Set<() => void>;
   /** Whether the server is closing, so that every response is the last of its connection. */
   isClosing: boolean;
   /** Whether connections that wait for a request are ended. */
