@@ -11,3 +11,9 @@ export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export * from "./transform.ts";
+export {
+  type WebsocketConnection,
+  type WebsocketHandlers,
+  type WebsocketOptions,
+  websocket,
+} from "./websocket.ts";

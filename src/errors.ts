@@ -76,6 +76,8 @@ export type TsgiErrorCode =
   | "TSGI_NO_APP"
   /** Something that is not a function was passed as a middleware. */
   | "TSGI_NO_MIDDLEWARE"
+  /** A package that is not installed is needed: a peer of tsgi, which not everybody needs. */
+  | "TSGI_NO_PACKAGE"
   /** There is no such program, or it cannot be run. */
   | "TSGI_NO_PROGRAM"
   /** `fromNode` runs on a version of Node without the internals that it relies on. */
