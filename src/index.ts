@@ -8,6 +8,8 @@ export {
   fromNode,
   type Next,
   type NodeHandler,
+  type UpgradeEmitter,
+  type UpgradeListener,
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
 export * from "./fetch.ts";

@@ -3,14 +3,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { checkApp, notFound } from "../apps.ts";
 import { TsgiError } from "../errors.ts";
-import type { App } from "../gateway.ts";
-import { checkOptions, either, FUNCTION, type Kinds, oneOf } from "../options.ts";
+import type { App, Body } from "../gateway.ts";
+import { checkOptions, either, FUNCTION, type Kind, type Kinds, OBJECT, oneOf } from "../options.ts";
+import { isPromise } from "../promise.ts";
 import { checkNode } from "./from-node/check-node.ts";
-import { type FrameworkApp, frameworkOf } from "./from-node/frameworks.ts";
+import { type FrameworkApp, frameworkOf, isNodeServer } from "./from-node/frameworks.ts";
 import { HandlerRun, type Next, type NodeHandler } from "./from-node/handler-run.ts";
+import { takesUpgrades, type UpgradeEmitter, type UpgradeListener, UpgradeRun } from "./from-node/upgrade-run.ts";
 
 export type { FrameworkApp } from "./from-node/frameworks.ts";
 export type { Next, NodeHandler } from "./from-node/handler-run.ts";
+export type { UpgradeEmitter, UpgradeListener } from "./from-node/upgrade-run.ts";
 
 /** How `fromNode` calls a handler. */
 export interface FromNodeOptions {
@@ -26,11 +29,24 @@ export interface FromNodeOptions {
    * for frameworks that are configured with the path they are mounted at, such as Next.js and SvelteKit.
    */
   url?: "inner" | "full";
+  /**
+   * Who gets the requests that ask for another protocol, with their connections, as the `upgrade` event of a Node server: a
+   * listener, or what emits the event, such as the server that `ws`, Socket.IO and Vite are given; it need not listen. Where
+   * nobody listens to the event, and where the server cannot give its connections away, these requests go to the handler.
+   * Default: the handler, if it is a Node server; else nobody.
+   */
+  upgrade?: UpgradeListener | UpgradeEmitter;
 }
+
+const EMITTER: Kind = {
+  expected: "an emitter of events",
+  accepts: (value) => OBJECT.accepts(value) && typeof (value as Partial<UpgradeEmitter>).listenerCount === "function",
+};
 
 const KINDS: Kinds<FromNodeOptions> = {
   fallback: either(FUNCTION, oneOf(false)),
   url: oneOf("inner", "full"),
+  upgrade: either(FUNCTION, EMITTER),
 };
 
 /** A handler as `fromNode` calls one with three parameters: always with a `next`. */
@@ -41,8 +57,8 @@ type HandlerWithNext = (request: IncomingMessage, response: ServerResponse, next
 type HandlerWithoutNext = (request: IncomingMessage, response: ServerResponse, ...rest: any[]) => unknown;
 
 /**
- * fromNode makes an app of a Node handler: a listener of `http.createServer`, or an app of Express, Connect, Koa, Fastify,
- * Polka or Next.js.
+ * fromNode makes an app of a Node handler: a listener of `http.createServer`, an app of Express, Connect, Koa, Fastify, Polka
+ * or Next.js, or a Node server with its listeners.
  *
  * ```ts
  * const site = dispatcher(notFound, { "/blog": fromNode(express()), "/shop": fromNode(new Koa()) });
@@ -60,6 +76,16 @@ type HandlerWithoutNext = (request: IncomingMessage, response: ServerResponse, .
  * - A timeout that the handler sets holds for its own exchange.
  * - A request body that was not read before the response ended is discarded: reading on fails with `TSGI_RESPONSE_OVER`.
  * - Bytes written to the socket before the head are an error, `TSGI_RAW_WRITE`.
+ *
+ * WebSockets are attached as to a server that listens:
+ *
+ * ```ts
+ * const server = http.createServer(express());
+ * new Server(server); // of Socket.IO
+ * const site = dispatcher(notFound, { "/chat": fromNode(server) });
+ * ```
+ *
+ * The listener writes the 101 to the connection, so layers add nothing to it, and closes its sockets when the server closes.
  *
  * `next(error)`, a thrown error, a rejected promise, a destroyed response (`TSGI_RESPONSE_DESTROYED`) and a head that the
  * gateway refuses (a malformed `Content-Length`, a status of 1xx) are the app's error: 500 before the head, a cut response
@@ -85,10 +111,18 @@ export function fromNode(handler: HandlerWithNext | FrameworkApp, options: FromN
   if (fallback !== false) checkApp(fallback, "fromNode");
   const after = fallback === false ? undefined : fallback;
   const isFullUrl = options.url === "full";
+  const upgrade = options.upgrade ?? (isNodeServer(handler) ? handler : undefined);
   return function fromNode(environ, startResponse) {
+    const takeOver = upgrade === undefined ? undefined : environ["tsgi.exchange"].upgrade;
+    if (upgrade !== undefined && takeOver !== undefined && takesUpgrades(upgrade)) {
+      const returned = new UpgradeRun(environ, isFullUrl, takeOver).run(upgrade);
+      return isPromise(returned) ? (returned.then(nothing) as Promise<Body>) : undefined;
+    }
     return new HandlerRun(environ, startResponse, isFullUrl).run(found, after);
   };
 }
+
+function nothing(): void {}
 
 /** Whether a handler answers everything itself: it takes no `next`, or could listen on its own. */
 function isComplete(handler: NodeHandler): boolean {

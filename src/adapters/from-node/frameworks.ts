@@ -27,8 +27,21 @@ export interface PolkaApp {
   listen(...args: never[]): unknown;
 }
 
+/** A server of Node, which need not listen: its listeners are called. */
+export interface NodeServer {
+  emit(name: string, ...args: unknown[]): boolean;
+  listenerCount(name: string): number;
+  listen(...args: never[]): unknown;
+  close(...args: never[]): unknown;
+}
+
 /** An app that is an object with a Node handler in it. */
-export type FrameworkApp = KoaApp | FastifyApp | NextApp | PolkaApp;
+export type FrameworkApp = KoaApp | FastifyApp | NextApp | PolkaApp | NodeServer;
+
+/** Whether a value is a server of Node. */
+export function isNodeServer(value: unknown): value is NodeServer {
+  return typeof value === "object" && value !== null && has(value, "emit", "listenerCount", "listen", "close");
+}
 
 /** Whether an object has functions, or lists, of these names. */
 function has(value: object, ...names: string[]): boolean {
@@ -62,6 +75,9 @@ export function frameworkOf(value: unknown): { readonly name: string; readonly h
   if (has(value, "handler", "listen")) {
     const app = value as PolkaApp;
     return { name: "Polka", handler: (request, response) => app.handler(request, response) };
+  }
+  if (isNodeServer(value)) {
+    return { name: "Node server", handler: (request, response) => value.emit("request", request, response) };
   }
   return undefined;
 }
