@@ -90,7 +90,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         server,
         connections: new Set(),
         isClosing: false,
-        endsIdle: false,
+        lingering: undefined,
         isHeld: false,
       };
       services.push(service);
