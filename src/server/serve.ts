@@ -91,7 +91,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         connections: new Set(),
         onClose: new Set(),
         isClosing: false,
-        endsIdle: false,
+        lingering: undefined,
         isHeld: false,
       };
       services.push(service);
