@@ -97,7 +97,11 @@ export type TsgiErrorCode =
   /** Something was sent after the response had ended. */
   | "TSGI_RESPONSE_OVER"
   /** `startResponse` was called twice without an error. */
-  | "TSGI_STARTED_TWICE";
+  | "TSGI_STARTED_TWICE"
+  /** A WebSocket of a test was closed before another message came. */
+  | "TSGI_WEBSOCKET_CLOSED"
+  /** An app did not accept the WebSocket of a test. */
+  | "TSGI_WEBSOCKET_REFUSED";
 
 /** What a `TsgiError` carries beside its message. */
 export interface TsgiErrorDetails {

@@ -1,22 +1,23 @@
 /**
  * Calls an app without a socket, for tests: `const response = await request(app, "/path")` is a Fetch `Response`.
  *
+ * `webSocket` opens a WebSocket.
+ *
  * Entry point `tsgi/testing`. Like the command it stands above the middleware: it runs each app through `lint`.
  */
 
 import { lint } from "../middleware/lint.ts";
-import { FetchSink } from "./adapters/to-fetch/sink.ts";
 import { toBytes } from "./body/chunk.ts";
 import { BodyReader, type ChunkReader, knownChunks } from "./body/reader.ts";
 import { toStream } from "./body/stream.ts";
-import { environBuilder } from "./exchange/environ.ts";
-import { Responder } from "./exchange/responder.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StatusLine } from "./gateway.ts";
 import { hasHeader } from "./http/headers.ts";
-import { escapeNonAscii } from "./http/path.ts";
-import type { Status } from "./http/status.ts";
-import { BOOLEAN, checkOptions, type Kind, OBJECT, STRING } from "./options.ts";
-import { isPromise, whenSettled } from "./promise.ts";
+import { BOOLEAN, checkOptions, type Kind, listOf, OBJECT, STRING } from "./options.ts";
+import { isPromise } from "./promise.ts";
+import { begin, Client, parseUrl, requestLines } from "./testing/client.ts";
+import type { TestWebSocket } from "./testing/web-socket.ts";
+
+export type { Closed, TestWebSocket } from "./testing/web-socket.ts";
 
 /** The request that `request` makes. */
 export interface RequestOptions {
@@ -50,6 +51,20 @@ export interface TestResponse extends Response {
   readonly informational: readonly { status: StatusLine; headers: HeaderList }[];
 }
 
+/** The WebSocket that `webSocket` opens. */
+export interface WebSocketOptions {
+  /** The subprotocols that the client offers. Default none. */
+  protocols?: readonly string[];
+  /** Header lines beside those of the handshake, as pairs or as an object: `Origin`, `Cookie`. Default none. */
+  headers?: HeaderList | Readonly<Record<string, string>>;
+  /** Whether the client offers to compress messages. Default `false`. */
+  compress?: boolean;
+  /** Keys of the environ to replace. Default none. */
+  environ?: Partial<Environ>;
+  /** Whether the app runs through `lint`. Default `true`. */
+  lint?: boolean;
+}
+
 /** A body, or a list of pairs. */
 const ANY: Kind = { expected: "a body", accepts: () => true };
 const SIGNAL: Kind = { expected: "an AbortSignal", accepts: (value) => value instanceof AbortSignal };
@@ -81,14 +96,9 @@ export async function request(app: App, url: string, options: RequestOptions = {
   if (!hasHeader(lines, "Host")) lines.unshift(["Host", host]);
   const input = await encodeBody(options.body, lines);
   const client = new Client(lines, method === "HEAD");
-  const exchange = new Responder(client, { onError: (error) => client.fail(error) });
-  const environ = environBuilder({
-    name: "localhost",
-    port: scheme === "https" ? "443" : "80",
-    scheme,
-    errors: { write: (text) => client.log.push(text) },
-  })(method, target, "HTTP/1.1", lines.flat(), { address: "127.0.0.1", port: "50000" }, exchange);
-  if (environ === undefined) return new Response("400 Bad Request\n", { status: 400 }) as TestResponse;
+  const begun = begin(client, method, target, scheme);
+  if (begun === undefined) return new Response("400 Bad Request\n", { status: 400 }) as TestResponse;
+  const { exchange, environ } = begun;
   if (input !== undefined) environ["tsgi.input"] = input;
   if (signal !== undefined) client.leaveWith(signal);
   const counted = countFinishes(app, client);
@@ -96,22 +106,37 @@ export async function request(app: App, url: string, options: RequestOptions = {
   return client.response as Promise<TestResponse>;
 }
 
-/** A URL in the parts that a client sends; a fragment it keeps to itself. */
-function parseUrl(url: string): { target: string; scheme: "http" | "https"; host: string } {
-  const absolute = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url);
-  if (absolute === null) return { target: escapeNonAscii(url) ?? url, scheme: "http", host: "localhost" };
-  const [, scheme = "", host = "", rest = ""] = absolute;
-  const target = rest.startsWith("/") ? rest : `/${rest}`;
-  return {
-    target: escapeNonAscii(target) ?? target,
-    scheme: scheme.toLowerCase() === "https" ? "https" : "http",
-    host,
-  };
-}
-
-function requestLines(headers: HeaderList | Readonly<Record<string, string>>): [name: string, value: string][] {
-  const pairs = Array.isArray(headers) ? (headers as HeaderList) : Object.entries(headers);
-  return pairs.map(([name, value]) => [name, value]);
+/**
+ * `webSocket` opens a WebSocket on an app, without a socket:
+ *
+ * ```ts
+ * const socket = await webSocket(websocket({ message: (each, data) => each.send(data) }), "/chat");
+ * socket.send("hello");
+ * console.log(await socket.receive());
+ * await socket.close();
+ * ```
+ *
+ * `url` is as that of `request`. It needs Node and the package `ws`: `npm install ws@8`.
+ *
+ * Rejects with `TSGI_WEBSOCKET_REFUSED` where the app answers something else, with that response as its `cause`; with the
+ * app's own error where it fails before; with `TSGI_NO_PACKAGE` where `ws` is not installed.
+ */
+export async function webSocket(app: App, url: string, options: WebSocketOptions = {}): Promise<TestWebSocket> {
+  checkOptions("webSocket", options, {
+    protocols: listOf(STRING),
+    headers: HEADERS,
+    compress: BOOLEAN,
+    environ: OBJECT,
+    lint: BOOLEAN,
+  });
+  const { protocols = [], compress = false, environ = {} } = options;
+  const { target, scheme, host } = parseUrl(url);
+  const lines = requestLines(options.headers ?? []);
+  if (!hasHeader(lines, "Host")) lines.unshift(["Host", host]);
+  // What it needs of Node is not to be loaded for `request`.
+  const { openWebSocket } = await import("./testing/web-socket.ts");
+  const opening = { target, scheme, lines, protocols, compress, environ };
+  return openWebSocket(options.lint === false ? app : lint(app), opening);
 }
 
 /** The body as input, with the headers that a client adds for it. */
@@ -158,50 +183,4 @@ function countFinishes(app: App, client: Client): App {
     const result = app(environ, startResponse);
     return isPromise<Body>(result) ? (result.then(count) as Promise<Body>) : count(result);
   };
-}
-
-/** The client's side of a request: a sink that makes a `Response` of what it gets, as soon as it has the head. */
-class Client extends FetchSink {
-  readonly log: string[] = [];
-  readonly informational: { status: StatusLine; headers: HeaderList }[] = [];
-  finished = 0;
-  #failure: { error: unknown } | undefined;
-
-  /** Makes the request fail with the first error. */
-  fail(error: unknown): void {
-    this.#failure ??= { error };
-  }
-
-  override writeHead(status: Status, headers: HeaderList, length: number): void {
-    if (this.#failure !== undefined) this.reject(this.#failure.error);
-    super.writeHead(status, headers, length);
-    super.flush();
-  }
-
-  protected override resolve(response: Response): void {
-    const { log, informational } = this;
-    Object.defineProperties(response, {
-      errors: { get: () => log.join("") },
-      finished: { get: () => this.finished },
-      informational: { value: informational },
-    });
-    super.resolve(response);
-  }
-
-  override end(chunk?: Chunk): void {
-    if (chunk !== undefined && chunk.length > 0) super.write(chunk);
-    // What goes wrong while the body is being closed fails the test as well, so the end waits for it.
-    whenSettled(() => {
-      if (this.#failure === undefined) super.end();
-      else super.abort(this.#failure.error);
-    });
-  }
-
-  override abort(): void {
-    super.abort(this.#failure?.error);
-  }
-
-  inform(status: StatusLine, headers: HeaderList): void {
-    this.informational.push({ status, headers });
-  }
 }

@@ -81,7 +81,7 @@ type HandlerWithoutNext = (request: IncomingMessage, response: ServerResponse, .
  *
  * ```ts
  * const server = http.createServer(express());
- * new Server(server); // of Socket.IO
+ * const sockets = new SocketServer(server); // `Server` of Socket.IO
  * const site = dispatcher(notFound, { "/chat": fromNode(server) });
  * ```
  *

@@ -35,7 +35,8 @@ export interface Server {
   /**
    * Stops accepting connections without losing a request: what comes on connections that are open is answered, with
    * `Connection: close`, and idle ones are ended after the linger. Event streams (`text/event-stream`) end at once, and their
-   * `exchange.signal` is aborted; other exchanges finish, and what is left after the grace is cut. Resolves when every
+   * `exchange.signal` is aborted; apps that have taken a connection over are told by `exchange.onServerClose`, and WebSockets of
+   * `websocket` closed with 1001; other exchanges finish, and what is left after the grace is cut. Resolves when every
    * connection is closed. A second call gives the same promise.
    */
   close(options?: CloseOptions): Promise<void>;

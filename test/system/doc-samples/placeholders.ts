@@ -19,6 +19,8 @@ export const website: App = page;
 export const showUser: App = page;
 export const addUser: App = page;
 
+export { Server as SocketServer } from "socket.io";
+
 /** Of `router` and of Hono. */
 // biome-ignore lint/suspicious/noExplicitAny: two kinds of handlers have this name.
 export const listUsers: any = page;
