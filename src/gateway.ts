@@ -152,6 +152,8 @@ export interface Exchange {
    * where the server does not tell; `server`, where it is one of Node's, then no longer listens.
    */
   readonly onServerClose?: ((callback: () => void) => void) | undefined;
+  /** Reports an error as `report` does, but for another environ: for what goes on after the exchange, without keeping all of it. */
+  readonly reporter?: ((error: unknown, environ: Environ) => void) | undefined;
   /**
    * Reports an error that no response can tell of, as the server reports its own: one that comes after the end, or in a
    * callback. It must not throw.

@@ -5,6 +5,7 @@ import type { Environ, Exchange, HeaderList } from "../../src/gateway.ts";
 import { isPromise } from "../../src/promise.ts";
 import type { WebsocketHandlers } from "./handlers.ts";
 import type { Handshake } from "./handshake.ts";
+import { keptEnviron } from "./kept-environ.ts";
 import { loadWs, type WsRequest, type WsServer } from "./package.ts";
 import { type Connection, type SocketClass, type SocketOwner, socketClass, type WebSocket } from "./socket.ts";
 import { Sweep } from "./sweep.ts";
@@ -92,7 +93,7 @@ export class Acceptor implements SocketOwner {
 
   #open(socket: WebSocket, connection: Connection, environ: Environ): void {
     const { open, drain } = this.#handlers;
-    socket.begin(this, connection, environ);
+    socket.begin(this, connection, keptEnviron(environ));
     this.#sweep.add(socket);
     if (drain !== undefined) connection.on("drain", () => this.#call(socket, () => drain(socket)));
     if (open === undefined) return;

@@ -21,7 +21,10 @@ export interface WebsocketHandlers {
 
 /** An open WebSocket: a `WebSocket` of `ws`, of which these are the members that most apps need. */
 export interface WebsocketConnection {
-  /** The request that it began with; its `tsgi.state` is a place for what belongs to the socket. */
+  /**
+   * The request that it began with, without its headers, which only `open` sees. Its `tsgi.state` is a place for what belongs to
+   * the socket.
+   */
   readonly environ: Environ;
   /** The subprotocol that was chosen; empty where there is none. */
   readonly protocol: string;

@@ -44,6 +44,18 @@ export class Reporter {
   }
 }
 
+const reporters = new WeakMap<ResponderOptions, (error: unknown, environ: Environ) => void>();
+
+/** What reports errors for any environ of a server. The same for all of its exchanges, so that it can be kept. */
+export function reporterOf(options: ResponderOptions): (error: unknown, environ: Environ) => void {
+  let reporter = reporters.get(options);
+  if (reporter === undefined) {
+    reporter = (error, environ) => new Reporter(environ, options).report(error);
+    reporters.set(options, reporter);
+  }
+  return reporter;
+}
+
 /** Codes of what fails only because the client has left: a read, a write, an operation that was given `signal`, a stream. */
 const OF_LEAVING = new Set(["TSGI_CLIENT_GONE", "ABORT_ERR", "ERR_STREAM_PREMATURE_CLOSE"]);
 

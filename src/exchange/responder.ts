@@ -21,7 +21,7 @@ import {
   SWITCHING_STATUS,
   startedTwice,
 } from "./failures.ts";
-import { Reporter } from "./reporter.ts";
+import { Reporter, reporterOf } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
 const NO_HEADERS: HeaderList = [];
@@ -314,6 +314,10 @@ export class Responder implements Exchange {
   /** Reports an error to `tsgi.errors` and to `onError`, the same one once. Never throws. */
   report(error: unknown): void {
     this.#reports().report(error);
+  }
+
+  get reporter(): NonNullable<Exchange["reporter"]> {
+    return reporterOf(this.#options);
   }
 
   #reports(): Reporter {

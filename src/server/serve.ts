@@ -61,6 +61,10 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   const limits = limitsOf(settings);
   const clock = new Clock(Object.values(limits.connection));
   const sockets = new Set<Socket>();
+  // One for all: those of idle connections add up.
+  function forget(this: Socket): void {
+    sockets.delete(this);
+  }
   const servers: NodeServer[] = [];
   const services: Service[] = [];
   const urls: string[] = [];
@@ -73,7 +77,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
       server.maxConnections = settings.maxConnections || LONGEST;
       server.on("connection", (socket) => {
         sockets.add(socket);
-        socket.once("close", () => sockets.delete(socket));
+        socket.on("close", forget);
       });
       await listen(server, place, settings.backlog);
       servers.push(server);

@@ -590,6 +590,37 @@ for (const handler of ["open", "message", "close", "error", "drain"] as const) {
   }
 }
 
+test("websocket: a socket keeps its request without the headers, and what layers have added", async (t) => {
+  const reported: unknown[] = [];
+  const { app, sockets } = observed({
+    message() {
+      throw new Error("kept");
+    },
+  });
+  const named = (inner: App): App => {
+    return (environ, startResponse) => inner({ ...environ, "auth.user": { name: "ada" } }, startResponse);
+  };
+  const { open: connect } = await served(t, named(dispatcher(notFound, { "/rooms/:room": app })), {
+    onError: (error, environ) => reported.push([(error as Error).message, environ]),
+  });
+  const client = await connect("/rooms/a-long-name-of-a-room/and-its-door?key=a-long-value", [], {
+    "X-Token": "secret",
+  });
+  client.send("x");
+  await eventually(() => reported.length === 1);
+  const { environ } = sockets[0] as WebsocketConnection;
+  assert.deepEqual(reported, [["kept", environ]]);
+  assert.equal(environ.SCRIPT_NAME, "/rooms/a-long-name-of-a-room");
+  assert.equal(environ.PATH_INFO, "/and-its-door");
+  assert.equal(environ.REQUEST_URI, "/rooms/a-long-name-of-a-room/and-its-door?key=a-long-value");
+  assert.deepEqual(environ["tsgi.params"], { room: "a-long-name-of-a-room" });
+  assert.deepEqual(environ["auth.user"], { name: "ada" });
+  assert.deepEqual(
+    Object.keys(environ).filter((key) => key.startsWith("HTTP_")),
+    [],
+  );
+});
+
 test("websocket: after a failure no further message is handled", async (t) => {
   let handled = 0;
   const { raw, log } = await served(
