@@ -8,7 +8,7 @@
  * export const app = dispatcher(site, { "/chat": chat });
  * ```
  *
- * It needs the package `ws`: `npm install ws@8`.
+ * It needs the package `ws`, 8.21 or later, which is not installed with tsgi: `npm install ws@8`.
  */
 
 import type { App } from "../src/gateway.ts";

@@ -58,6 +58,8 @@ export class Acceptor implements SocketOwner {
       noServer: true,
       clientTracking: false,
       maxPayload,
+      maxFragments: mostPieces(maxPayload),
+      maxBufferedChunks: mostPieces(maxPayload),
       perMessageDeflate: compress,
       WebSocket: ServedSocket,
     });
@@ -139,6 +141,11 @@ export class Acceptor implements SocketOwner {
       return undefined;
     }
   }
+}
+
+/** In how many pieces a message may come: each costs a hundred bytes, however small it is. */
+function mostPieces(maxPayload: number): number {
+  return Math.max(4096, Math.ceil(maxPayload / 256));
 }
 
 function addHeaders(lines: string[], { added }: Accepted): void {

@@ -14,6 +14,7 @@ export interface WsSocket {
   close(code?: number, reason?: string): void;
   terminate(): void;
   ping(): void;
+  pong(...rest: unknown[]): void;
   pause(): void;
   resume(): void;
 }

@@ -77,8 +77,18 @@ function makeClass(Base: WsClass): SocketClass {
     }
 
     override send(data: string | Uint8Array, ...rest: unknown[]): void {
-      if (this.readyState === this.OPEN && this.bufferedAmount > this.owner.backpressure) this.terminate();
+      this.#checkRoom();
       super.send(data, ...rest);
+    }
+
+    /** Called for each ping of the client, too. */
+    override pong(...rest: unknown[]): void {
+      this.#checkRoom();
+      super.pong(...rest);
+    }
+
+    #checkRoom(): void {
+      if (this.readyState === this.OPEN && this.bufferedAmount > this.owner.backpressure) this.terminate();
     }
 
     hold(): void {

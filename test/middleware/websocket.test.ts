@@ -400,6 +400,12 @@ for (const [what, send, code, error] of [
     1009,
     "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
   ],
+  [
+    "a message in too many pieces",
+    () => Buffer.concat([frame(TEXT, "x", { isFinal: false }), ...Array(5000).fill(frame(0, "", { isFinal: false }))]),
+    1008,
+    "WS_ERR_TOO_MANY_BUFFERED_PARTS",
+  ],
   ["a frame without a mask", () => frame(TEXT, "x", { isMasked: false }), 1002, "WS_ERR_EXPECTED_MASK"],
   ["a reserved bit", () => frame(TEXT, "x", { reserved: 4 }), 1002, "WS_ERR_UNEXPECTED_RSV_1"],
   ["an opcode that means nothing", () => frame(3, "x"), 1002, "WS_ERR_INVALID_OPCODE"],
