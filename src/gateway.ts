@@ -148,8 +148,9 @@ export interface Exchange {
   /** Whether `onUpgrade` was called, so that a 101 is a response. */
   readonly awaitsUpgrade?: boolean | undefined;
   /**
-   * Calls back once when the server begins to close: to end what an app that has taken a connection over does there. Absent
-   * where the server does not tell; `server`, where it is one of Node's, then no longer listens.
+   * Calls back once when the server begins to close, at once where it does already: to end what an app does on connections that
+   * it has taken over. The server keeps the callback until then, so an app registers one for each `server`, not for each
+   * request. Absent where the server does not tell: one of Node's no longer listens then (`server.listening`).
    */
   readonly onServerClose?: ((callback: () => void) => void) | undefined;
   /** Reports an error as `report` does, but for another environ: for what goes on after the exchange, without keeping all of it. */

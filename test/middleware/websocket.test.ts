@@ -19,6 +19,7 @@ import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import type { ServeOptions } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
+import { certificate } from "../support/certificate.ts";
 import {
   ACCEPTED,
   BINARY,
@@ -715,6 +716,23 @@ test("websocket: a server that closes takes no further ones", async (t) => {
   asking.get("/", ...HANDSHAKE);
   assert.match(await asking.all(), /^HTTP\/1\.1 503 Service Unavailable\r\n/);
   await closing;
+});
+
+test("websocket: over TLS, from pages of its host", async (t) => {
+  const tls = await certificate();
+  const { server, log } = await served(t, websocket(echo), { tls });
+  const client = new WebSocket(`wss://localhost:${server.port}`, {
+    ca: tls.cert,
+    origin: `https://localhost:${server.port}`,
+  });
+  t.after(() => client.terminate());
+  const answer = new Promise((resolve) => client.on("message", (data) => resolve(String(data))));
+  client.on("open", () => client.send("in secret"));
+  assert.equal(await answer, "in secret");
+  const code = new Promise((resolve) => client.on("close", resolve));
+  await server.close();
+  assert.equal(await code, 1001);
+  assert.deepEqual(log, []);
 });
 
 /** A Node server with an app. */
