@@ -26,6 +26,12 @@ export interface ServeOptions extends ListenOptions {
   maxConnections?: number | undefined;
   /** Serves https. Default: http. */
   tls?: TlsOptions | undefined;
+  /**
+   * Serves HTTP/2 as well: by ALPN with `tls`, and without it to clients that begin with it (prior knowledge). Default `false`.
+   */
+  http2?: boolean | undefined;
+  /** How many streams of HTTP/2 a connection may have open at once. Default 100. */
+  maxConcurrentStreams?: number | undefined;
   /** Shows errors in the response: message, stack, source and environ. Default `false`: a bare 500. */
   development?: boolean | undefined;
   /** Called with each error that is reported to `errors`. Default: nothing. */
@@ -90,6 +96,8 @@ const KINDS: Kinds<ServeOptions> = {
   backlog: { ...count(1, 65_535), expected: "1 to 65535 connections" },
   maxConnections: LIMIT,
   tls: { expected: "{ key, cert }", accepts: (value) => typeof value === "object" && value !== null },
+  http2: BOOLEAN,
+  maxConcurrentStreams: { ...count(1, LONGEST), expected: "a number of streams from 1 up" },
   development: BOOLEAN,
   onError: FUNCTION,
   errors: {
@@ -139,6 +147,8 @@ export function settingsOf(options: ServeOptions): Settings {
     backlog: options.backlog ?? 511,
     maxConnections: options.maxConnections ?? 0,
     tls,
+    http2: options.http2 ?? false,
+    maxConcurrentStreams: options.maxConcurrentStreams ?? 100,
     development: options.development ?? false,
     onError: options.onError,
     errors: options.errors ?? process.stderr,

@@ -9,20 +9,25 @@ import { LONGEST, type Settings, type TlsOptions } from "./options.ts";
 export function createAcceptor(settings: Settings, accept: (socket: net.Socket) => void): net.Server {
   const options: net.ServerOpts = { allowHalfOpen: true, noDelay: true };
   if (settings.tls === undefined) return net.createServer(options, accept);
-  const server = createSecureServer(options, settings.tls, settings.handshakeTimeout);
+  const server = createSecureServer(options, settings.tls, settings);
   server.on("secureConnection", accept);
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   return server;
 }
 
-function createSecureServer(options: net.ServerOpts, { key, cert }: TlsOptions, handshakeTimeout: number): tls.Server {
+/** isHttp2 tells whether HTTP/2 was agreed on in the handshake of a socket (RFC 7301). */
+export function isHttp2(socket: net.Socket): boolean {
+  return (socket as Partial<tls.TLSSocket>).alpnProtocol === "h2";
+}
+
+function createSecureServer(options: net.ServerOpts, { key, cert }: TlsOptions, settings: Settings): tls.Server {
   try {
     return tls.createServer({
       ...options,
       key: key as Buffer,
       cert: cert as Buffer,
-      ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: handshakeTimeout || LONGEST,
+      ALPNProtocols: settings.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
+      handshakeTimeout: settings.handshakeTimeout || LONGEST,
     });
   } catch (cause) {
     throw new TsgiError("TSGI_BAD_TLS", `the key or the certificate cannot be used: ${(cause as Error).message}`, {
