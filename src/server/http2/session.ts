@@ -19,7 +19,7 @@ import type { ParserLimits } from "../engine/steps.ts";
 import { CLOSING_NOTICE } from "./closing-notice.ts";
 import { headOfLines, refuseStream } from "./refuse-stream.ts";
 import { readHead } from "./request-head.ts";
-import { StreamLimits } from "./stream-limits.ts";
+import { StreamList } from "./stream-list.ts";
 import { type StreamOwner, StreamWriter } from "./stream-writer.ts";
 import { TlsTransport } from "./tls-transport.ts";
 
@@ -78,8 +78,7 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
   readonly #service: Service;
   readonly #options: ServerOptions;
   #session: ServerHttp2Session | undefined;
-  readonly #streams = new Set<StreamWriter>();
-  readonly #limits: StreamLimits;
+  readonly #streams: StreamList;
   #phase: Phase = "open";
   /** When the phase began, or the last stream ended. */
   #since: number;
@@ -93,7 +92,7 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
     this.address = plainAddress(socket.remoteAddress);
     this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
     this.#since = service.clock.now;
-    this.#limits = new StreamLimits(service);
+    this.#streams = new StreamList(service);
     service.clock.add(this);
     service.connections.add(this);
     socket.on("error", ignore);
@@ -108,7 +107,7 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
   }
 
   get environs(): Environ[] {
-    return [...this.#streams].flatMap(({ environ }) => (environ === undefined ? [] : [environ]));
+    return this.#streams.all.flatMap(({ environ }) => (environ === undefined ? [] : [environ]));
   }
 
   /** What comes can be left in the socket before the session begins; after that it is the session's. */
@@ -153,7 +152,6 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
     writer.environ = environ;
     if (writer.body !== undefined) environ["tsgi.input"] = writer.body.input;
     this.#streams.add(writer);
-    this.#limits.begin(writer);
     stream.on("close", () => this.#streamEnded(writer));
     if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
     if (started.hasSubscribers) started.publish({ environ });
@@ -168,14 +166,14 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
   }
 
   #streamEnded(writer: StreamWriter): void {
-    this.#streams.delete(writer);
-    this.#limits.end(writer);
+    if (writer.place < 0) return;
+    this.#streams.remove(writer);
     writer.streamClosed();
-    if (this.#streams.size === 0) this.#since = this.#service.clock.now;
+    if (this.#streams.all.length === 0) this.#since = this.#service.clock.now;
   }
 
   serverCloses(): void {
-    for (const writer of this.#streams) writer.serverCloses();
+    for (const writer of [...this.#streams.all]) writer.serverCloses();
     // What a new connection is made for is on its way.
     if (this.#count > 0) this.#notice();
   }
@@ -218,8 +216,7 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
     clock.remove(this);
     connections.delete(this);
     this.#phase = "linger";
-    for (const writer of this.#streams) writer.streamClosed();
-    this.#streams.clear();
+    for (const writer of [...this.#streams.all]) this.#streamEnded(writer);
   }
 
   checkTime(): void {
@@ -228,8 +225,8 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
       if (clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
       return;
     }
-    if (this.#session !== undefined) this.#limits.check(this.#session);
-    if (this.#streams.size > 0) return;
+    if (this.#session !== undefined) this.#streams.check(this.#session);
+    if (this.#streams.all.length > 0) return;
     if (endsIdle || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#end();
     else if (this.#phase === "open" && this.#isIdle) this.#endIdle();
   }

@@ -37,7 +37,15 @@ export class StreamWriter implements Sink {
   #isSent = false;
   #isOver = false;
   #isCorked = false;
+  #isWatched = false;
   #onClose: (() => void) | undefined;
+  /** Where the session has it among its streams. */
+  place = -1;
+  /** When it began, and when its body came nearer. */
+  begun = 0;
+  bodyMoved = 0;
+  /** Since when some of its response waits for the client; -1 where nothing does. */
+  waiting = -1;
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
 
@@ -47,7 +55,7 @@ export class StreamWriter implements Sink {
     this.stream = stream;
     this.#head = head;
     this.body = hasBody ? new StreamBody(stream, head.expectsContinue) : undefined;
-    stream.on("aborted", () => this.#onAborted());
+    if (hasBody) this.#watch();
   }
 
   get closed(): boolean {
@@ -138,7 +146,17 @@ export class StreamWriter implements Sink {
 
   onClose(callback: () => void): void {
     if (this.closed) callback();
-    else this.#onClose = callback;
+    else {
+      this.#onClose = callback;
+      this.#watch();
+    }
+  }
+
+  /** Without it a client that leaves is noticed when the stream closes. */
+  #watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    this.stream.on("aborted", () => this.#onAborted());
   }
 
   #onAborted(): void {
