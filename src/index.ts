@@ -11,4 +11,12 @@ export {
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
 export * from "./fetch.ts";
-export { type CloseOptions, type ServeOptions, type Server, serve, type TlsOptions } from "./server/serve.ts";
+export type { HeadSent, RequestEnded, RequestFailed, RequestRefused, RequestStarted } from "./server/engine/events.ts";
+export {
+  type CloseOptions,
+  type ListenOptions,
+  type ServeOptions,
+  type Server,
+  serve,
+  type TlsOptions,
+} from "./server/serve.ts";

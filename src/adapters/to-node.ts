@@ -13,7 +13,7 @@ import { BOOLEAN, checkOptions, FUNCTION, OBJECT } from "../options.ts";
 import { callOut } from "../promise.ts";
 import { requestInput } from "./to-node/input.ts";
 import { type Next, ResponseSink } from "./to-node/sink.ts";
-import { responseOf, UpgradeSink } from "./to-node/upgrade.ts";
+import { responseOf, UpgradeSink, whenFree } from "./to-node/upgrade.ts";
 import { upgradeInput } from "./to-node/upgrade-input.ts";
 
 /** Options of `toNode`. */
@@ -102,9 +102,12 @@ export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    whenFree(request.socket, () => answerOn(request, socket, head));
+  }
+
+  function answerOn(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     const response = responseOf(request);
     const sink = new UpgradeSink(request, response, socket, head);
-    if (sink.closed || socket.destroyed) return;
     const responder = new Responder(sink, edge);
     const environ = environFor(request, responder);
     if (environ === undefined) {

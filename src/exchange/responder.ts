@@ -354,6 +354,8 @@ export class Responder implements Exchange {
     if (upgrade === undefined) throw new TsgiError("TSGI_CLIENT_GONE", "the client ended its side before the upgrade");
     this.#finish();
     this.#upgraded = upgrade();
+    // A synchronous body is what runs just now, or is not being read: its reader closes it.
+    if (this.#reader?.isAsync) this.#close(undefined);
     return this.#upgraded;
   }
 

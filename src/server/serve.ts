@@ -97,7 +97,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         startSession,
         connections: new Set(),
         isClosing: false,
-        endsIdle: false,
+        lingering: undefined,
         isHeld: false,
       };
       services.push(service);

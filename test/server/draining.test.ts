@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectSecurely } from "node:tls";
+import type { App } from "../../src/gateway.ts";
 import { certificate } from "../support/certificate.ts";
 import { fixture } from "../support/fixture.ts";
 import type { Report } from "../support/fixtures/closed-loops.ts";
@@ -150,6 +152,76 @@ test("draining: a kept TLS connection is answered while the server lingers", asy
   await aWhile();
   assert.equal(await client.get("/").all(), HELLO + LAST_HELLO);
   assert.equal(client.end, "end");
+  await closing;
+});
+
+test("draining: what becomes idle after the linger time is kept as long again", async (t) => {
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const stream: App = (environ, startResponse) => {
+    if (environ.PATH_INFO === "/") return hello(environ, startResponse);
+    startResponse("200 OK", []);
+    return (async function* () {
+      yield "abc";
+      await finished;
+    })();
+  };
+  // The server looks at its connections often, as the shortest of its limits asks for it.
+  const { server, connect } = await start(t, stream, { bodyTimeout: 40 });
+  const idle = await connect();
+  const [first, second] = [await connect(), await connect()];
+  for (const client of [first, second]) await client.get("/stream").until("abc");
+  const closing = server.close({ linger: 1000, grace: 60_000 });
+  await idle.all();
+  finish();
+  for (const client of [first, second]) await client.until("\r\n0\r\n\r\n");
+  await aWhile();
+  first.clear();
+  assert.equal(await first.get("/").all(), LAST_HELLO);
+  assert.match(await second.all(), /\r\n0\r\n\r\n$/);
+  assert.equal(second.end, "end");
+  await closing;
+});
+
+/** Keeps the process busy, so that nothing is accepted. */
+function block(duration: number): void {
+  const end = performance.now() + duration;
+  while (performance.now() < end);
+}
+
+test("draining: a connection that waits to be accepted while the server is busy is answered", async (t) => {
+  const { server } = await start(t, hello);
+  const closing = server.close({ linger: 50, grace: 60_000 });
+  const opening = RawClient.open(connect(server.port, "127.0.0.1"));
+  block(50);
+  const client = await opening;
+  t.after(() => client.socket.destroy());
+  assert.equal(await client.get("/").all(), LAST_HELLO);
+  await closing;
+});
+
+test("draining: a connection that is accepted after the grace is cut, too", async (t) => {
+  const { server } = await start(t, () => new Promise(() => {}));
+  const closing = server.close({ grace: 0 });
+  const socket = connect(server.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  block(50);
+  await closing;
+});
+
+test("draining: a TLS handshake that comes while the server lingers is made, and its request answered", async (t) => {
+  const { server } = await start(t, hello, { tls: await certificate() });
+  const { socket } = await RawClient.open(connect(server.port, "127.0.0.1"));
+  t.after(() => socket.destroy());
+  await aWhile();
+  const closing = server.close({ linger: 60_000, grace: 60_000 });
+  await aWhile();
+  const client = new RawClient(connectSecurely({ socket, rejectUnauthorized: false }));
+  assert.equal(await client.get("/").all(), LAST_HELLO);
   await closing;
 });
 

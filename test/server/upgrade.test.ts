@@ -259,6 +259,32 @@ test("upgrade: a generator may take it, and is closed where it goes on", async (
   assert.deepEqual(log, []);
 });
 
+test("upgrade: a body that still waits for its first chunk is closed", async (t) => {
+  let closed = 0;
+  const { connect, log } = await start(t, (environ) => {
+    setTimeout(() => shout(environ), 10);
+    const body: AsyncIterableIterator<string> = {
+      [Symbol.asyncIterator]: () => body,
+      next: () => new Promise(() => {}),
+      async return() {
+        closed++;
+        return { done: true, value: undefined };
+      },
+    };
+    return body;
+  });
+  const asking = await connect();
+  assert.equal(
+    await asking
+      .get("/", ...ASK)
+      .send("x")
+      .until("X"),
+    `${SWITCHED}X`,
+  );
+  assert.equal(closed, 1);
+  assert.deepEqual(log, []);
+});
+
 test("upgrade: a response that follows is an error, and cuts the connection", async (t) => {
   const { connect, log } = await start(t, (environ, startResponse) => {
     environ["tsgi.exchange"].upgrade?.();

@@ -1,10 +1,39 @@
 /** A request of the `upgrade` event of a Node server: taken over by the app, or answered as any other. */
 
 import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { HeaderList } from "../../gateway.ts";
 import type { Status } from "../../http/status.ts";
 import { ResponseSink } from "./sink.ts";
+
+/** What Node tells of a socket: the response that it is sending there. */
+interface HttpSocket extends Socket {
+  readonly _httpMessage?: ServerResponse | null;
+}
+
+/**
+ * Calls back once the responses to earlier requests of the connection are sent: at once for all clients that do not pipeline.
+ * Not where the connection ends before.
+ */
+export function whenFree(socket: HttpSocket, callback: () => void): void {
+  // Node has removed its own listeners: an error without one would end the process.
+  socket.on("error", ignore);
+  const earlier = socket._httpMessage;
+  if (earlier === undefined || earlier === null) {
+    // Node may have set the limit of an idle connection.
+    socket.setTimeout(0);
+    if (socket.writable) callback();
+    return;
+  }
+  const onDrain = () => earlier.emit("drain");
+  socket.on("drain", onDrain);
+  earlier.once("close", () => {
+    socket.off("drain", onDrain);
+    socket.off("error", ignore);
+    whenFree(socket, callback);
+  });
+}
 
 /**
  * The response to such a request: Node makes none, and has let go of the socket. It is the last one of its connection, since
@@ -14,8 +43,6 @@ export function responseOf(request: IncomingMessage): ServerResponse {
   const { socket } = request;
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  socket.on("error", ignore);
-  if (socket.destroyed) return response;
   response.assignSocket(socket);
   socket.on("drain", () => response.emit("drain"));
   response.once("finish", () => socket.destroySoon());
@@ -38,7 +65,6 @@ export class UpgradeSink extends ResponseSink {
     this.#response = response;
     this.#socket = socket;
     this.#head = head;
-    // Node has removed its own listeners: an error without one would end the process.
     socket.on("error", ignore);
   }
 

@@ -381,7 +381,7 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (this.service.endsIdle) this.#close();
+        if (this.#hasLingered) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
@@ -400,6 +400,14 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();
     }
     this.output.checkReader(limits.bodyTimeout);
+  }
+
+  /** Whether the server closes, and no request is on its way any more. */
+  get #hasLingered(): boolean {
+    const { clock, lingering } = this.service;
+    if (lingering === undefined) return false;
+    const { since, linger } = lingering;
+    return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   #checkHead(): void {

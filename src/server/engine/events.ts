@@ -38,6 +38,7 @@ export interface RequestEnded extends RequestStarted {
 
 /** The message of `tsgi.request.error`. */
 export interface RequestFailed extends RequestStarted {
+  /** What was thrown: any value. */
   readonly error: unknown;
 }
 
@@ -45,6 +46,7 @@ export interface RequestFailed extends RequestStarted {
 export interface RequestRefused {
   /** The address of the client; `""` on a Unix socket. */
   readonly address: string;
+  /** What it was answered with. */
   readonly status: StatusLine;
   /** What came and was not a request, as far as it is known; it stays as it is during the call only. */
   readonly received: Uint8Array;

@@ -89,6 +89,52 @@ test("toNode, upgrade: is taken late, and through a layer that captures response
   assert.deepEqual(log, []);
 });
 
+test("toNode, upgrade: earlier responses on the connection come first, however slowly they are read", async (t) => {
+  const { ask, log } = await served(t, (environ, startResponse) => {
+    if (environ.PATH_INFO === "/") return shouting(environ, startResponse);
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    return (async function* () {
+      for (let count = 0; count < 20; count++) {
+        yield "y".repeat(200_000);
+        await new Promise(setImmediate);
+      }
+      yield `${environ.PATH_INFO} is done`;
+    })();
+  });
+  const client = await ask();
+  client.socket.pause();
+  client
+    .get("/one")
+    .get("/two")
+    .get("/", ...ASK);
+  await aWhile();
+  client.socket.resume();
+  await client.send("x").until(`${SWITCHED}X`);
+  assert.match(
+    client.received.replaceAll(/y{20,}/g, ""),
+    /\/one is done[\s\S]*\/two is done\r\n0\r\n\r\nHTTP\/1\.1 101/,
+  );
+  assert.deepEqual(log, []);
+});
+
+test("toNode, upgrade: does not reach the app where an earlier response ends the connection", async (t) => {
+  let isAsked = false;
+  const { ask } = await served(t, async (environ, startResponse) => {
+    if (environ.PATH_INFO === "/") isAsked = true;
+    await aWhile();
+    startResponse("200 OK", []);
+    return (async function* () {
+      yield "begun";
+      throw new Error("midway");
+    })();
+  });
+  const client = await ask();
+  client.get("/one").get("/", ...ASK);
+  await client.all();
+  await aWhile();
+  assert.equal(isAsked, false);
+});
+
 test("toNode, upgrade: an app that does not take it answers as usual, and the connection ends", async (t) => {
   const { ask, log } = await served(t, hello);
   assert.equal(await (await ask()).get("/", ...ASK).all(), LAST_HELLO);
