@@ -17,6 +17,7 @@ import { refused, started } from "../engine/events.ts";
 import type { ServedConnection, Service } from "../engine/service.ts";
 import type { ParserLimits } from "../engine/steps.ts";
 import { CLOSING_NOTICE } from "./closing-notice.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { headOfLines, refuseStream } from "./refuse-stream.ts";
 import { readHead } from "./request-head.ts";
 import { StreamList } from "./stream-list.ts";
@@ -79,6 +80,7 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
   readonly #options: ServerOptions;
   #session: ServerHttp2Session | undefined;
   readonly #streams: StreamList;
+  readonly #heartbeat: Heartbeat;
   #phase: Phase = "open";
   /** When the phase began, or the last stream ended. */
   #since: number;
@@ -93,6 +95,7 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
     this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
     this.#since = service.clock.now;
     this.#streams = new StreamList(service);
+    this.#heartbeat = new Heartbeat(service.clock);
     service.clock.add(this);
     service.connections.add(this);
     socket.on("error", ignore);
@@ -220,15 +223,26 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
   }
 
   checkTime(): void {
-    const { clock, endsIdle } = this.#service;
+    const { clock, limits } = this.#service;
     if (this.#phase === "linger") {
       if (clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
       return;
     }
-    if (this.#session !== undefined) this.#streams.check(this.#session);
-    if (this.#streams.all.length > 0) return;
-    if (endsIdle || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#end();
+    if (this.#session !== undefined && this.#streams.all.length > 0) {
+      this.#streams.check(this.#session);
+      if (!this.#heartbeat.beat(this.#session, limits.bodyTimeout)) this.#socket.destroy();
+      return;
+    }
+    if (this.#hasLingered || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#end();
     else if (this.#phase === "open" && this.#isIdle) this.#endIdle();
+  }
+
+  /** Whether the server closes, and no request is on its way any more. */
+  get #hasLingered(): boolean {
+    const { clock, lingering } = this.#service;
+    if (lingering === undefined) return false;
+    const { since, linger } = lingering;
+    return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   get #isIdle(): boolean {
