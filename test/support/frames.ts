@@ -106,6 +106,8 @@ export class FrameClient {
   readonly socket: Socket;
   readonly frames: Frame[] = [];
   end: "end" | "reset" | undefined;
+  /** Whether each PING is answered at once. */
+  answersPings = false;
   #rest: Buffer = Buffer.alloc(0);
 
   /** Connects, and sends the preface unless told otherwise. */
@@ -143,6 +145,7 @@ export class FrameClient {
       const [type, flags] = this.#rest.subarray(3, 5) as unknown as [number, number];
       const payload = this.#rest.subarray(9, size);
       this.frames.push({ type, flags, id: this.#rest.readUInt32BE(5), payload });
+      if (this.answersPings && type === PING && flags === 0) this.send(frame(PING, ACK, 0, payload));
       this.#rest = this.#rest.subarray(size);
     }
   }

@@ -237,6 +237,7 @@ test("limits: a response that is read slowly is not cut", async (t) => {
     { bodyTimeout: 150 },
   );
   const client = await frames();
+  client.answersPings = true;
   client.send(settings([4, 0]), get(1));
   for (let index = 0; index < 20; index++) {
     client.send(frame(WINDOW_UPDATE, 0, 1, uint32(2)));
@@ -253,4 +254,22 @@ test("limits: a connection carries as many requests as it may, and what is on it
   client.send(frame(PING, 1, 0, (await client.until(PING)).payload));
   assert.equal(await client.ended(), 0);
   assert.equal(client.of(GOAWAY)[0]?.payload.readUInt32BE(0), MOST_STREAMS);
+});
+
+test("limits: a client that answers no PING is given up, however long the app takes", async (t) => {
+  let aborted = false;
+  const app: App = (environ) => {
+    environ["tsgi.exchange"].onAbort?.(() => {
+      aborted = true;
+    });
+    return new Promise(() => {});
+  };
+  const { frames } = await startHttp2(t, app, { bodyTimeout: 60 });
+  const [deaf, hearing] = [await frames(), await frames()];
+  hearing.answersPings = true;
+  deaf.send(get(1));
+  await eventually(() => aborted);
+  hearing.send(get(1));
+  await hearing.until(PING, 0, 3);
+  assert.equal(hearing.end, undefined);
 });

@@ -16,6 +16,7 @@ import {
   PREFACE,
   post,
   pseudo,
+  RST_STREAM,
   settings,
 } from "../../support/frames.ts";
 import { answerOf, ask, startHttp2, WAYS } from "../../support/http2-client.ts";
@@ -173,7 +174,7 @@ for (const [what, lines, expected] of [
   ["a host that says something else", [...pseudo(), host("b")], "400 Bad Request\n"],
   ["two hosts", [METHOD, SCHEME, PATH, host("a"), host("a")], { reset: 1 }],
   ["no host at all", [METHOD, SCHEME, PATH], { reset: 1 }],
-  ["an authority with a user", pseudo("GET", "/", "u@a"), "400 Bad Request\n"],
+  ["an authority with a malformed port", pseudo("GET", "/", "a:b"), "400 Bad Request\n"],
   ["a malformed escape", pseudo("GET", "/%zz"), "400 Bad Request\n"],
   ["a URL in place of a path", pseudo("GET", "http://b/"), { reset: 1 }],
   [
@@ -274,7 +275,7 @@ test("requests: an app that does not read leaves the body with its client", asyn
   assert.equal((body as string).length, 64_003);
 });
 
-test("requests: a length that does not hold is an error of the stream", async (t) => {
+test("requests: a length that does not hold never looks whole", async (t) => {
   const errors: unknown[] = [];
   const app: App = async (environ, startResponse) => {
     try {
@@ -285,15 +286,13 @@ test("requests: a length that does not hold is an error of the stream", async (t
     }
   };
   const { frames, log } = await startHttp2(t, app);
-  const client = await frames();
-  for (const [id, body] of [
-    [1, "12"],
-    [3, "1234"],
-  ] as const) {
-    client.send(post(id, ["content-length", "3"]));
+  for (const body of ["12", "1234"]) {
+    const client = await frames();
+    client.send(post(1, ["content-length", "3"]));
     await aWhile();
-    client.send(frame(DATA, END_STREAM, id, Buffer.from(body)));
-    assert.deepEqual(await client.body(id), { reset: 1 });
+    client.send(frame(DATA, END_STREAM, 1, Buffer.from(body)));
+    // What is too long is an error of the connection from Node 22 on.
+    await eventually(() => client.of(RST_STREAM, 1).length > 0 || client.end !== undefined);
   }
   await eventually(() => errors.length === 2);
   assert.deepEqual(errors, ["TSGI_CLIENT_GONE", "TSGI_CLIENT_GONE"]);
