@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { connect } from "node:http2";
 import { test } from "node:test";
 import type { App } from "../../../src/gateway.ts";
 import { startHttp2, WAYS } from "../../support/http2-client.ts";
