@@ -11,4 +11,14 @@ export {
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
 export * from "./fetch.ts";
-export { type CloseOptions, type ServeOptions, type Server, serve, type TlsOptions } from "./server/serve.ts";
+export {
+  type CloseOptions,
+  type ProxyProtocolOptions,
+  type ServeOptions,
+  type Server,
+  serve,
+  type TlsCertificate,
+  type TlsCertificates,
+  type TlsOptions,
+  type TlsPolicy,
+} from "./server/serve.ts";

@@ -11,6 +11,8 @@ export interface Certificate {
   readonly key: string;
   readonly cert: string;
   readonly passphrase: string | undefined;
+  /** The kind of the key: `"rsa"`, `"ec"`. */
+  readonly kind: string;
   /** The host names that it is for, in lower case, those with a wildcard too. */
   readonly names: readonly string[];
   /** What is odd about it. */
@@ -27,13 +29,15 @@ export function readCertificate({ owner, key, cert, passphrase }: NamedCertifica
   const chain = readCertificates(names.cert, certBlocks);
   const keyBlock = keyBlocks.find(isPrivate);
   if (keyBlock === undefined) throw noKey(names.key, keyBlocks);
-  checkKey(chain, readKey(names.key, keyBlock, passphrase), owner);
+  const privateKey = readKey(names.key, keyBlock, passphrase);
+  checkKey(chain, privateKey, owner);
   checkChain(chain, names.cert);
   return {
     owner,
     key: keyBlock.text,
     cert: chain.map((each) => each.toString()).join(""),
     passphrase,
+    kind: privateKey.asymmetricKeyType as string,
     names: hostNames(chain[0] as X509Certificate),
     warnings: chain.flatMap((each) => dateWarnings(each, names.cert)),
   };

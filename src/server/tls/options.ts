@@ -73,6 +73,14 @@ export interface NamedCertificate extends TlsCertificate {
   readonly owner: string;
 }
 
+/** withPolicy completes options by those in force. Throws as `checkTls` does. */
+export function withPolicy(tls: TlsOptions, policy: TlsPolicy): TlsOptions {
+  const given = OBJECT.accepts(tls) ? Object.entries(tls).filter(([, value]) => value !== undefined) : undefined;
+  const complete = given === undefined ? tls : ({ ...policy, ...Object.fromEntries(given) } as TlsOptions);
+  checkTls(complete);
+  return complete;
+}
+
 /** checkTls checks the options of TLS. Throws `TSGI_BAD_OPTION`. */
 export function checkTls(tls: TlsOptions): void {
   if (Array.isArray(tls)) throw badOption("tls is a list", "Give { certificates: [{ key, cert }, …] }.");
