@@ -31,7 +31,7 @@ export class Load {
   constructor(scenario: Scenario, port: number, requests: readonly Request[]) {
     this.#scenario = scenario;
     this.#url = `${scenario.scheme ?? "http"}://127.0.0.1:${port}`;
-    this.#file = join(FOLDER, `${scenario.name}-${port}.lua`);
+    this.#file = join(FOLDER, `${port}.lua`);
     writeFileSync(this.#file, luaOf(requests, scenario.depth ?? 1));
   }
 

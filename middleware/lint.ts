@@ -14,6 +14,7 @@ import { checkApp } from "../src/apps.ts";
 import { byteLength, isChunk } from "../src/body/chunk.ts";
 import { knownChunks } from "../src/body/reader.ts";
 import { toStream } from "../src/body/stream.ts";
+import { isSwitching } from "../src/exchange/failures.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, StatusLine, Write } from "../src/gateway.ts";
 import { isPromise, mayBeDropped } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -89,6 +90,10 @@ class LintedExchange implements BodyWatch {
     if (this.#status !== undefined && error === undefined) {
       throw violation("RESPONSE", "startResponse was called twice", "startOnce");
     }
+    if (this.#isUpgraded) {
+      if (!isSwitching(status)) throw violation("RESPONSE", "startResponse was called after an upgrade", "upgraded");
+      return startResponse(status, headers);
+    }
     const { status: parsed, declared } = checkHead(status, headers);
     this.#declared = declared;
     this.#headers = headers;
@@ -109,7 +114,7 @@ class LintedExchange implements BodyWatch {
     this.#checkUnchanged();
     const chunks = knownChunks(body);
     if (chunks === undefined) return toStream(new LintedBody(body, this));
-    if (this.#status === undefined) {
+    if (this.#status === undefined && !this.#isUpgraded) {
       throw violation("RESPONSE", "the app answered without startResponse", "startFirst");
     }
     for (const chunk of chunks) if (isPromise(chunk)) mayBeDropped(chunk);
@@ -124,6 +129,7 @@ class LintedExchange implements BodyWatch {
     if (isPromise(chunk)) mayBeDropped(chunk);
     if (!isChunk(chunk)) throw violation("BODY", `a chunk is ${typeof chunk}`, "chunk");
     if (chunk.length === 0) return;
+    if (this.#isUpgraded) throw violation("BODY", "a chunk was sent after an upgrade", "upgraded");
     if (this.#status === undefined) {
       throw violation("RESPONSE", "a chunk came before startResponse", "startFirst");
     }
@@ -139,12 +145,17 @@ class LintedExchange implements BodyWatch {
   /** The body came to its own end. */
   ended(): void {
     this.#checkUnchanged();
+    if (this.#isUpgraded) return;
     if (this.#status === undefined) {
       throw violation("RESPONSE", "the body ended without startResponse", "startFirst");
     }
     if (this.#declared > this.#length && !this.#bodiless && !this.#isHead) {
       throw violation("BODY", `the body is ${this.#length} bytes of its declared ${this.#declared}`, "length");
     }
+  }
+
+  get #isUpgraded(): boolean {
+    return this.environ["tsgi.exchange"].isUpgraded === true;
   }
 
   #checkUnchanged(): void {

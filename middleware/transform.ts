@@ -12,6 +12,7 @@ import { BodyReader, closeBody, failAfter, knownChunks } from "../src/body/reade
 import { toStream } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
+import { isSwitching } from "../src/exchange/failures.ts";
 import { reportError } from "../src/exchange/report.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
@@ -57,7 +58,7 @@ export function transform(app: App, change: Change): App {
 
   const outer: App = function transform(environ, startResponse) {
     return andThen(capture(app, environ), (response) =>
-      andThen(changed(response, environ), ({ status, headers, body }) =>
+      andThen(isSwitching(response.status) ? response : changed(response, environ), ({ status, headers, body }) =>
         respond(
           { status, headers: status.startsWith("304 ") ? withKnownTag(headers, environ) : headers, body },
           startResponse,

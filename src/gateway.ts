@@ -44,6 +44,11 @@
  * 16. `tsgi.errors` has `write(text: string)`. `tsgi.exchange`, `tsgi.params` and `tsgi.state` are objects,
  *     `tsgi.multithread`, `tsgi.multiprocess` and `tsgi.run_once` booleans.
  *
+ * The rule of an upgrade:
+ *
+ * 17. An app that has called `exchange.upgrade` sends no response: it returns nothing, or a body without chunks. A layer that
+ *     has to name a status says `101 Switching Protocols`, of which nothing is sent. If the app fails, the connection is cut.
+ *
  * A failure stays where it happens: an error that an app, a body, a callback or the log throws or rejects with is caught at
  * the border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called
  * it, except where a rule says so.
@@ -120,10 +125,13 @@ export interface Exchange {
   readonly server?: object | undefined;
   /**
    * Takes the connection over for another protocol: ends the exchange without a response, and gives a Node `Duplex` with the
-   * bytes that came after the request. Absent where the request does not ask for an upgrade, or the server cannot; an app
-   * that does not take it answers as usual (RFC 9110 §7.8). Throws `TSGI_RESPONSE_OVER` once the response has begun.
+   * bytes that came after the request. Absent where the request does not ask for an upgrade or has a body, where the client has
+   * ended its side, and where the server cannot; an app that does not take it answers as usual (RFC 9110 §7.8). The app sends
+   * the 101 itself. Throws `TSGI_RESPONSE_OVER` once the response has begun, `TSGI_CLIENT_GONE` once the client has left.
    */
   readonly upgrade?: (() => object) | undefined;
+  /** Whether the connection was taken over (rule 17). */
+  readonly isUpgraded?: boolean | undefined;
   /**
    * Reports an error that no response can tell of, as the server reports its own: one that comes after the end, or in a
    * callback. It must not throw.

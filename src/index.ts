@@ -11,8 +11,10 @@ export {
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
 export * from "./fetch.ts";
+export type { HeadSent, RequestEnded, RequestFailed, RequestRefused, RequestStarted } from "./server/engine/events.ts";
 export {
   type CloseOptions,
+  type ListenOptions,
   type ProxyProtocolOptions,
   type ServeOptions,
   type Server,

@@ -23,7 +23,8 @@ export type Rule =
   | "headerKeys"
   | "input"
   | "errors"
-  | "objects";
+  | "objects"
+  | "upgraded";
 
 /** Each sentence with the number of its rule in `src/gateway.ts`, word for word. */
 export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: string]>> = {
@@ -66,5 +67,9 @@ export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: st
   objects: [
     16,
     "`tsgi.exchange`, `tsgi.params` and `tsgi.state` are objects, `tsgi.multithread`, `tsgi.multiprocess` and `tsgi.run_once` booleans.",
+  ],
+  upgraded: [
+    17,
+    "An app that has called `exchange.upgrade` sends no response: it returns nothing, or a body without chunks.",
   ],
 };

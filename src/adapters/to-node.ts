@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { checkApp } from "../apps.ts";
 import { type BuildEnviron, type MutableEnviron, plainAddress } from "../exchange/environ.ts";
 import { type BuilderOf, environBuilders } from "../exchange/environ-builders.ts";
@@ -12,6 +13,8 @@ import { BOOLEAN, checkOptions, FUNCTION, OBJECT } from "../options.ts";
 import { callOut } from "../promise.ts";
 import { requestInput } from "./to-node/input.ts";
 import { type Next, ResponseSink } from "./to-node/sink.ts";
+import { responseOf, UpgradeSink, whenFree } from "./to-node/upgrade.ts";
+import { upgradeInput } from "./to-node/upgrade-input.ts";
 
 /** Options of `toNode`. */
 export interface ToNodeOptions {
@@ -36,11 +39,15 @@ export interface ToNodeOptions {
  * A listener of `http`, `https` and `http2` servers, and a middleware of Express, Connect, Koa (`ctx.req`) and Fastify
  * (`.raw`).
  */
-export type NodeListener = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next?: (error?: unknown) => void,
-) => void;
+export interface NodeListener {
+  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
+  /**
+   * The listener of the server's `upgrade` event: `server.on("upgrade", listener.upgrade)`. The app gets `exchange.upgrade`
+   * where the request asks for another protocol; if it does not take it, its response is the last one of the connection.
+   * Without this listener Node serves such requests as any other.
+   */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
+}
 
 /** What routers of Connect and Express keep of the URL when they take their mount off it. */
 interface RoutedRequest extends IncomingMessage {
@@ -78,13 +85,12 @@ export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
   const builderOf = environBuilders(errors);
   const edge = { onError };
 
-  return function listener(request, response, next) {
+  function listener(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     const sink = new ResponseSink(request, response, next, fallthrough);
     // A host that takes its time may call for a client that has left, whose connection tells nothing any more.
     if (sink.closed) return;
     const responder = new Responder(sink, edge);
-    const isRefused = canonicalOnly && !isCanonicalTarget((request as RoutedRequest).originalUrl ?? request.url ?? "/");
-    const environ = isRefused ? undefined : environOf(request, builderOf(...listenerOf(request)), responder);
+    const environ = environFor(request, responder);
     if (environ === undefined) {
       refuseTarget(response, next);
       return;
@@ -93,7 +99,34 @@ export function toNode(app: App, options: ToNodeOptions = {}): NodeListener {
     if (sink.refuseAnswered()) return;
     if (hasBody(request, environ)) environ["tsgi.input"] = requestInput(request);
     responder.run(app, environ);
-  };
+  }
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    whenFree(request.socket, () => answerOn(request, socket, head));
+  }
+
+  function answerOn(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    const response = responseOf(request);
+    const sink = new UpgradeSink(request, response, socket, head);
+    const responder = new Responder(sink, edge);
+    const environ = environFor(request, responder);
+    if (environ === undefined) {
+      refuseTarget(response, undefined);
+      return;
+    }
+    sink.environ = environ;
+    sink.hasBody = hasBody(request, environ);
+    if (sink.hasBody) environ["tsgi.input"] = upgradeInput(request, head);
+    responder.run(app, environ);
+  }
+
+  /** The environ of a request; undefined for a target that is refused. */
+  function environFor(request: RoutedRequest, responder: Responder): MutableEnviron | undefined {
+    if (canonicalOnly && !isCanonicalTarget(request.originalUrl ?? request.url ?? "/")) return undefined;
+    return environOf(request, builderOf(...listenerOf(request)), responder);
+  }
+
+  return Object.assign(listener, { upgrade });
 }
 
 /** Answers a malformed target with 400; a response that cannot take it is left as it is. */

@@ -43,7 +43,9 @@ function requestLines(environ: Environ): string[] {
 }
 
 function responseLines(head: string | undefined, isComplete: boolean): string[] {
-  if (head === undefined) return ["* the connection ended before a response was sent"];
+  if (head === undefined) {
+    return [isComplete ? "* the connection was taken over" : "* the connection ended before a response was sent"];
+  }
   const lines = head
     .split("\r\n")
     .slice(0, -1)

@@ -8,7 +8,7 @@ import { takeHeaders } from "../http/field-rules.ts";
 import { parseStatus } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { CapturedBody } from "./captured-body.ts";
-import { notStarted, responseOver, startedTwice } from "./failures.ts";
+import { isSwitching, notStarted, responseOver, SWITCHING, startedTwice } from "./failures.ts";
 import { reportError } from "./report.ts";
 
 /**
@@ -20,6 +20,9 @@ import { reportError } from "./report.ts";
  * ```ts
  * const { status, headers, body } = await capture(app, environ);
  * ```
+ *
+ * Where the app has taken the connection over, the status is `101 Switching Protocols`: there is no response, and what is sent
+ * goes nowhere.
  *
  * Throws or rejects with what the app throws before it has started, and with `TSGI_NOT_STARTED` where it never does. What
  * the app fails with later is the failure of `body`, or is reported if `body` is no longer read.
@@ -74,7 +77,8 @@ class Capture {
   #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#outcome !== undefined) throw error ?? responseOver();
-    parseStatus(line);
+    // A layer within says so of a connection that was taken over.
+    if (!(isSwitching(line) && this.#isUpgraded)) parseStatus(line);
     this.#headers = takeHeaders(headers).list;
     this.#status = line;
     this.#writer ??= (chunk) => this.#write(chunk);
@@ -112,7 +116,7 @@ class Capture {
   #firstStep(body: CapturedBody): void {
     body.pull(
       (chunk) => {
-        if (this.#status !== undefined) this.#handOver(body);
+        if (this.#status !== undefined || this.#isUpgraded) this.#handOver(body);
         else if (chunk === undefined || chunk.length > 0) this.#failed(notStarted());
         else this.#firstStep(body);
       },
@@ -141,8 +145,15 @@ class Capture {
     if (this.#outcome === undefined) this.#settle({ response: this.#responseWith(toStream(body)) });
   }
 
+  get #isUpgraded(): boolean {
+    return this.#environ["tsgi.exchange"].isUpgraded === true;
+  }
+
   #responseWith(body: Body): AppResponse {
-    if (this.#status === undefined) throw notStarted();
+    if (this.#status === undefined) {
+      if (this.#isUpgraded) return { status: SWITCHING, headers: [], body };
+      throw notStarted();
+    }
     return { status: this.#status, headers: this.#headers, body };
   }
 

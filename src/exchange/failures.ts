@@ -27,6 +27,14 @@ export function responseOver(): TsgiError {
   });
 }
 
+/** How a layer that has to name a status names that of a connection which was taken over. */
+export const SWITCHING: StatusLine = "101 Switching Protocols";
+
+/** Whether a status is the one of a connection that was taken over (RFC 9110 §15.2.2). */
+export function isSwitching(status: StatusLine): boolean {
+  return typeof status === "string" && status.startsWith("101 ");
+}
+
 /** The error of a body that is not as long as it says. */
 export function badLength(declared: number, how: "longer" | "shorter"): TsgiError {
   return new TsgiError(

@@ -12,7 +12,7 @@ import { removeHeaders } from "../http/headers.ts";
 import { parseStatus, type Status } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { Departure } from "./departure.ts";
-import { badLength, checkInformational, notStarted, responseOver, startedTwice } from "./failures.ts";
+import { badLength, checkInformational, isSwitching, notStarted, responseOver, startedTwice } from "./failures.ts";
 import { Reporter } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
@@ -38,6 +38,8 @@ export class Responder implements Exchange {
   /** Nothing is sent any more: ended, failed or abandoned. */
   #over = false;
   #gone = false;
+  /** The connection, once the app has taken it over. */
+  #upgraded: object | undefined;
   #flushAsked = false;
   #watching = false;
   #isHead = false;
@@ -69,7 +71,9 @@ export class Responder implements Exchange {
   }
 
   #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
-    if (this.#over) throw this.#overError();
+    if (this.#over && !(this.isUpgraded && isSwitching(line))) throw this.#overError();
+    this.#writer ??= (chunk) => this.#write(chunk);
+    if (this.#over) return this.#writer;
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
     const status = parseStatus(line);
@@ -77,7 +81,6 @@ export class Responder implements Exchange {
     this.#headers = headers;
     this.#status = status;
     if (this.#flushAsked) this.flush();
-    this.#writer ??= (chunk) => this.#write(chunk);
     return this.#writer;
   }
 
@@ -138,7 +141,11 @@ export class Responder implements Exchange {
       while (this.#status === undefined || !this.#isBodiless(this.#status)) {
         const step = reader.next();
         const chunk = isPromise(step) ? await step : step;
-        if (this.#over) return;
+        if (this.#over) {
+          // The code that ended the response has closed the body, except where that was the body itself.
+          if (this.isUpgraded) this.#close(undefined);
+          return;
+        }
         if (chunk === undefined) break;
         if (chunk.length === 0) continue;
         this.#started();
@@ -216,6 +223,7 @@ export class Responder implements Exchange {
   #fail(error: unknown): void {
     if (this.#over) {
       this.#reportLate(error);
+      this.#cutUpgraded();
       return;
     }
     if (this.#sink.closed) {
@@ -252,6 +260,16 @@ export class Responder implements Exchange {
     }
     this.#sink.writeHead(parseStatus(line), page.headers, byteLength(page.body));
     this.#sink.end(this.#isHead ? undefined : page.body);
+  }
+
+  /** Nobody would answer on a connection whose app has failed after it took it over. */
+  #cutUpgraded(): void {
+    const connection = this.#upgraded as { destroy?(): unknown } | undefined;
+    if (connection === undefined) return;
+    callOut(
+      () => connection.destroy?.(),
+      (error) => this.#reportLate(error),
+    );
   }
 
   #reportLate(error: unknown): void {
@@ -331,10 +349,18 @@ export class Responder implements Exchange {
   }
 
   #upgrade(): object {
-    const upgrade = this.#over || this.#sent ? undefined : this.#sink.upgrade;
-    if (upgrade === undefined) throw responseOver();
+    if (this.#over || this.#sent) throw this.#overError();
+    const upgrade = this.#sink.upgrade;
+    if (upgrade === undefined) throw new TsgiError("TSGI_CLIENT_GONE", "the client ended its side before the upgrade");
     this.#finish();
-    return upgrade();
+    this.#upgraded = upgrade();
+    // A synchronous body is what runs just now, or is not being read: its reader closes it.
+    if (this.#reader?.isAsync) this.#close(undefined);
+    return this.#upgraded;
+  }
+
+  get isUpgraded(): boolean {
+    return this.#upgraded !== undefined;
   }
 
   get signal(): AbortSignal {

@@ -1,8 +1,8 @@
 /** Closing without loss: what has come is answered, and only then are connections ended. */
 
 import type { Server, Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Service } from "./engine/service.ts";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import type { Lingering, Service } from "./engine/service.ts";
 
 /** How a server is closed. Durations are milliseconds. */
 export interface CloseOptions {
@@ -28,9 +28,10 @@ export interface Open {
   readonly sockets: ReadonlySet<Socket>;
 }
 
-/** How long it takes to tell that no connection comes any more, and how long that is tried, in milliseconds. */
+/** After how many times of how long, in milliseconds, without a connection none comes any more; and how long that is tried. */
 const QUIET = 10;
-const MOST_QUIET = 200;
+const QUIET_TIMES = 3;
+const MOST_QUIET = 500;
 
 /** drain closes servers; resolves once every connection is closed. */
 export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_000 }: CloseOptions): Promise<void> {
@@ -40,12 +41,13 @@ export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_0
     for (const connection of service.connections) connection.serverCloses();
   }
   if (delay > 0) await sleep(delay);
+  await stopListening(servers, services);
   const deadline = setTimeout(() => {
     for (const socket of sockets) socket.destroy();
   }, grace);
-  await stopListening(servers, services);
   const closed = untilClosed(sockets);
-  const patience = setTimeout(() => setImmediate(endIdle, services), linger);
+  const ends = services.map(({ clock }) => ({ since: clock.now, linger }));
+  const patience = setTimeout(() => setImmediate(endIdle, services, ends), linger);
   await closed;
   clearTimeout(deadline);
   clearTimeout(patience);
@@ -61,10 +63,12 @@ async function stopListening(servers: readonly Server[], services: readonly Serv
   for (const server of servers) server.prependListener("connection", count);
   hold(services, true);
   const end = performance.now() + MOST_QUIET;
-  for (let before = -1; before !== accepted && performance.now() < end; ) {
-    before = accepted;
+  for (let before = 0, quiet = 0; quiet < QUIET_TIMES && performance.now() < end; before = accepted) {
     await sleep(QUIET);
+    // The timer of a busy process fires before what has come meanwhile is accepted.
+    await nextTurn();
     hold(services, true);
+    quiet = accepted === before ? quiet + 1 : 0;
   }
   for (const server of servers) {
     server.off("connection", count);
@@ -81,9 +85,9 @@ function hold(services: readonly Service[], isHeld: boolean): void {
 }
 
 /** Called in an immediate: what has arrived by now was read. */
-function endIdle(services: readonly Service[]): void {
-  for (const service of services) {
-    service.endsIdle = true;
+function endIdle(services: readonly Service[], ends: readonly Lingering[]): void {
+  for (const [index, service] of services.entries()) {
+    service.lingering = ends[index];
     for (const connection of service.connections) connection.checkTime();
   }
 }

@@ -28,7 +28,10 @@ export type { TlsCertificate, TlsCertificates, TlsOptions, TlsPolicy } from "./t
 
 /** A server that listens. */
 export interface Server {
-  /** Where it answers: `"http://127.0.0.1:8000"`, or `"unix:/path"`; the first of several. */
+  /**
+   * Where it answers: `"http://127.0.0.1:8000"`, `"unix:/path"`, or `"fd:3"` for a Unix socket that was inherited; the first of
+   * several.
+   */
   readonly url: string;
   /** Where it answers, for each place that it listens on. */
   readonly urls: readonly string[];
@@ -99,19 +102,20 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         server,
         connections: new Set(),
         isClosing: false,
-        endsIdle: false,
+        lingering: undefined,
         isHeld: false,
       };
       services.push(service);
     }
   } catch (error) {
     for (const server of servers) server.close();
+    for (const socket of sockets) socket.destroy();
     throw error;
   }
   let closing: Promise<void> | undefined;
   const [first] = servers.map((server) => server.address());
   const served: Server = {
-    port: typeof first === "object" ? (first as AddressInfo).port : 0,
+    port: typeof first === "string" ? 0 : (first?.port ?? 0),
     url: urls[0] as string,
     urls,
     close(closeOptions = {}) {
@@ -169,22 +173,23 @@ function responderOptions({ onError, development }: Settings): ResponderOptions 
   };
 }
 
-/** Where a server listens: its name and port, or the path of its Unix socket. */
-type Address = { readonly name: string; readonly port: number } | { readonly path: string };
+/** Where a server listens: its name and port, or the URL of its Unix socket. */
+type Address = { readonly name: string; readonly port: number } | { readonly socket: string };
 
 function addressOf(server: NodeServer, { host, fd }: Place): Address {
-  const address = server.address();
-  if (typeof address === "string") return { path: address };
-  const { address: name, port } = address as AddressInfo;
-  return { name: fd === undefined ? host : name, port };
+  const address = server.address() as AddressInfo | string | null;
+  if (typeof address === "string") return { socket: `unix:${address}` };
+  // Node does not know the path of a Unix socket that it has inherited.
+  if (address === null) return { socket: `fd:${fd}` };
+  return { name: fd === undefined ? host : address.address, port: address.port };
 }
 
 function builderFor(address: Address, { tls, errors, multiprocess, mergeSlashes }: Settings): Service["buildEnviron"] {
   const scheme = tls === undefined ? "http" : "https";
-  const port = "path" in address ? (scheme === "https" ? "443" : "80") : String(address.port);
+  const port = "socket" in address ? (scheme === "https" ? "443" : "80") : String(address.port);
   const buildersOf = tls === undefined ? environBuilder : secureEnvironBuilder;
   return buildersOf({
-    name: "path" in address ? "localhost" : address.name,
+    name: "socket" in address ? "localhost" : address.name,
     port,
     scheme,
     errors,
@@ -194,7 +199,7 @@ function builderFor(address: Address, { tls, errors, multiprocess, mergeSlashes 
 }
 
 function urlOf(address: Address, { tls }: Settings): string {
-  if ("path" in address) return `unix:${address.path}`;
+  if ("socket" in address) return address.socket;
   const { name, port } = address;
   return `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

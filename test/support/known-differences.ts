@@ -53,12 +53,6 @@ export const MEANT: readonly Known[] = [
       /^(?:\r\n)*[^ ]+ [^ ]+ HTTP\/1\.[2-9]\r\n/.test(text),
   },
   {
-    // Clients send them. The environ's path has them percent-encoded, and nothing is routed by `REQUEST_URI`.
-    name: "a byte over 0x7F in the target",
-    applies: ({ kind, ours, ends }) =>
-      kind === "wider" && ends.node === "HPE_INVALID_URL" && /[\x80-\xff]/.test(ours?.target ?? ""),
-  },
-  {
     // An upgrade that the server does not make changes nothing (RFC 9110 §7.8); Node forgets the bytes that came with it.
     name: "the request after an upgrade that nobody made",
     applies: ({ kind, before, ends }) =>
@@ -101,7 +95,7 @@ export const MEANT: readonly Known[] = [
 function isMisaddressed(request: ReadRequest): boolean {
   const hosts = valuesOf(request, "host");
   const target = parseTarget(request.method, request.target, true);
-  if (target === undefined || /[^!-~\x80-\xff]/.test(request.target)) return true;
+  if (target === undefined || /[^!-~]/.test(request.target)) return true;
   if (hosts.length > 1 || (hosts.length === 0 && request.protocol === "HTTP/1.1")) return true;
   return [...hosts, target.host].some((host) => host !== undefined && !isHostField(host));
 }

@@ -229,6 +229,26 @@ test("tsgi: --verbose prints what was no request, and what was cut", async () =>
   );
 });
 
+test("tsgi: --verbose prints that a connection was taken over", async () => {
+  const { url, printed } = await running("upgrading.mjs", "--port", "0", "--verbose");
+  const client = connect(Number(new URL(url).port), "127.0.0.1", () =>
+    client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+  );
+  await once(client.resume(), "close");
+  await until(() => printed().includes("* exchange"));
+  assert.equal(
+    printed().slice(printed().indexOf("*")),
+    `* exchange 1 with 127.0.0.1
+< GET / HTTP/1.1
+< Host: a
+< Connection: upgrade
+< Upgrade: x
+<
+* the connection was taken over
+`,
+  );
+});
+
 for (const [what, environment, args, expected] of [
   ["HOST and PORT of the environment", { HOST: "localhost", PORT: "0" }, [], /^http:\/\/localhost:\d+$/],
   [

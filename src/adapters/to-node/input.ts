@@ -12,7 +12,8 @@ export function requestInput(request: IncomingMessage): AsyncIterableIterator<Ui
   return new LateInput(() => openRequest(request));
 }
 
-function openRequest(request: IncomingMessage): InputSource {
+/** Opens the body of a request. Throws `TSGI_BODY_READ`. */
+export function openRequest(request: IncomingMessage): InputSource {
   if (request.readableDidRead) throw bodyRead();
   // An app that stops reading may still answer, so the request must not be destroyed with its connection.
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;

@@ -188,7 +188,8 @@ export class ResponseSink implements Sink {
         this.#response.once("socket", () => process.nextTick(() => this.#cut()));
       // Without a length and without chunks, only a reset tells the end of the body from its loss.
       else if (httpVersion === "1.0") reset(socket);
-      else socket.destroySoon();
+      // What was written in this turn leaves at its end, from Node 26 on by a tick of the response's own.
+      else process.nextTick(() => socket.destroySoon());
     }, report);
   }
 

@@ -12,11 +12,14 @@ const LONGEST = 500;
 
 /**
  * Clock knows the time roughly: it is read in an interval, of which the shortest limit has four. What is timed is checked then.
- * It never runs ahead, so nothing is cut before its time.
+ * It goes on by one interval at most, so nothing is cut before its time: while the process is busy nobody is heard, and time
+ * stands still.
  */
 export class Clock {
-  /** The time in milliseconds, at most one interval late. */
+  /** The time in milliseconds. */
   now: number = currentTime();
+  /** When it was read. */
+  #read: number = this.now;
   /** How long the interval is, in milliseconds. */
   readonly interval: number;
   readonly #timed = new Set<Timed>();
@@ -38,6 +41,7 @@ export class Clock {
     this.#timed.add(timed);
     if (this.#timer !== undefined) return;
     this.now = currentTime();
+    this.#read = this.now;
     // In an immediate, what has arrived by now was read: no request is taken for missing.
     this.#timer = setInterval(() => setImmediate(() => this.#check()), this.interval).unref();
   }
@@ -51,7 +55,9 @@ export class Clock {
   }
 
   #check(): void {
-    this.now = currentTime();
+    const read = currentTime();
+    this.now += Math.min(read - this.#read, this.interval);
+    this.#read = read;
     for (const timed of this.#timed) timed.checkTime(this.now);
   }
 }

@@ -1,17 +1,20 @@
 /** One connection: its socket, its exchanges one after the other, and how it ends. */
 
 import type { Socket } from "node:net";
-import { clientGone, TsgiError } from "../../errors.ts";
+
+import { clientGone, type TsgiError } from "../../errors.ts";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { Environ, StatusLine } from "../../gateway.ts";
-import { parseStatus } from "../../http/status.ts";
 import { peerOf } from "../peer.ts";
 import type { SecurePeer } from "../tls/environ.ts";
+
 import type { Timed } from "./clock.ts";
 import { refused, started } from "./events.ts";
 import { Output } from "./output.ts";
 import { BODY, END, HEAD, MORE, REFUSED, RequestParser } from "./parser.ts";
+import { Probe } from "./probe.ts";
+import { badBody, headOf, refusalText } from "./refusal.ts";
 import { type BodySource, bodyDiscarded, RequestInput } from "./request-input.ts";
 import { type ResponseConnection, ResponseWriter } from "./response-writer.ts";
 import type { ServedConnection, Service } from "./service.ts";
@@ -24,9 +27,6 @@ const MOST_DISCARDED = 1024 * 1024;
 
 /** How long a client that still sends may take to read its last answer, in milliseconds. */
 const LINGER = 2000;
-
-/** How long after one another a client that has ended its side is asked whether it is still there, in milliseconds. */
-const PROBES = [0, 10, 40, 160, 640, 2_560, 10_240];
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -77,7 +77,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   /** Whether what comes has to wait, since enough is held; and since the server is about to stop listening. */
   #isFull = false;
   #isHeld = false;
-  #probe: NodeJS.Timeout | undefined;
+  readonly #probe: Probe;
 
   constructor(socket: Socket, service: Service) {
     this.socket = socket;
@@ -87,6 +87,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     this.port = port;
     this.variables = variables;
     this.output = new Output(socket);
+    this.#probe = new Probe(this.output);
     this.#parser = new RequestParser(service.parserLimits);
     service.clock.add(this);
     service.connections.add(this);
@@ -157,7 +158,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
 
   /** Reads one step of what comes between two exchanges; false where there is nothing more to read now. */
   #readOn(): boolean {
-    if (this.#phase === "linger" || this.closed) return false;
+    if (this.#phase === "linger" || this.#isWaiting || this.closed) return false;
     // A client that does not read its answers gets no more of them.
     const room = this.output.isFull ? this.output.untilRoom() : undefined;
     if (room !== undefined) {
@@ -210,7 +211,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     const responder = new Responder(writer, service.responderOptions);
     const environ = service.buildEnviron(method, parser.target, protocol, lines, this, responder);
     if (environ === undefined) {
-      this.#refuse("400 Bad Request", method === "HEAD");
+      this.#refuse("400 Bad Request", method === "HEAD", true);
       return;
     }
     this.#count++;
@@ -303,11 +304,11 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   }
 
   /** Answers what is not a request that an app may see, and ends the connection. */
-  #refuse(status: StatusLine, isHead = false): void {
-    const { headText } = this.service;
-    const body = `${status}\n`;
-    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: this.#parser.rest });
-    this.output.addText(headText(parseStatus(status), PLAIN_TEXT, body.length, true) + (isHead ? "" : body));
+  #refuse(status: StatusLine, isHead = false, wasRead = false): void {
+    if (refused.hasSubscribers) {
+      refused.publish({ address: this.address, status, received: wasRead ? headOf(this.#parser) : this.#parser.rest });
+    }
+    this.output.addText(refusalText(this.service.headText, status, isHead));
     this.#close();
   }
 
@@ -349,29 +350,13 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     else this.departureMatters();
   };
 
-  /**
-   * A client that has ended its side has left, or waits for its answer. One that has left refuses whatever is sent to it, so it
-   * is sent the beginning of what it gets in any case.
-   */
   departureMatters(): void {
-    if (this.#hasEnded && this.#probe === undefined) this.#probeAfter(0);
-  }
-
-  #probeAfter(count: number): void {
-    const delay = PROBES[count];
-    if (delay === undefined) return;
-    this.#probe = setTimeout(() => {
-      // What waits to be sent asks as well.
-      const text = this.output.length === 0 && this.#exchange?.isWatched ? this.#exchange.probe() : "";
-      this.output.addText(text);
-      this.output.flush();
-      this.#probeAfter(count + 1);
-    }, delay).unref();
+    if (this.#hasEnded) this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
   }
 
   readonly #onClose = (): void => {
     const { service } = this;
-    clearTimeout(this.#probe);
+    this.#probe.stop();
     service.clock.remove(this);
     service.connections.delete(this);
     const exchange = this.#exchange;
@@ -388,7 +373,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (this.service.endsIdle) this.#close();
+        if (this.#hasLingered) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
@@ -406,7 +391,15 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
       case "linger":
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();
     }
-    this.#checkReader(limits.bodyTimeout);
+    this.output.checkReader(limits.bodyTimeout);
+  }
+
+  /** Whether the server closes, and no request is on its way any more. */
+  get #hasLingered(): boolean {
+    const { clock, lingering } = this.service;
+    if (lingering === undefined) return false;
+    const { since, linger } = lingering;
+    return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   #checkHead(): void {
@@ -431,26 +424,15 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     if (!input.isComplete) this.#stopListening();
   }
 
-  /** Only the socket itself notices that a slow client does read. */
-  #checkReader(timeout: number): void {
-    if (timeout === 0 || this.socket.writableLength === 0 || this.socket.timeout === timeout) return;
-    this.socket.setTimeout(timeout, this.#onTimeout);
-  }
-
-  readonly #onTimeout = (): void => {
-    if (this.socket.writableLength > 0) this.socket.destroy();
-    else this.socket.setTimeout(0, this.#onTimeout);
-  };
-
   serverCloses(): void {
     this.#exchange?.serverCloses();
   }
 
   canUpgrade(writer: ResponseWriter): boolean {
     const parser = this.#parser;
-    return (
-      this.#exchange === writer && parser.isUpgrade && writer.input === undefined && !writer.isSent && !this.closed
-    );
+    const isAsked = parser.isUpgrade && writer.input === undefined;
+    // On a connection that the client has half closed, no other protocol can begin.
+    return isAsked && this.#exchange === writer && !writer.isSent && !this.#hasEnded && !this.closed;
   }
 
   upgrade(): Socket {
@@ -462,21 +444,17 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     this.output.flush();
     service.clock.remove(this);
     service.connections.delete(this);
-    clearTimeout(this.#probe);
+    this.#probe.stop();
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("close", this.#onClose);
-    socket.setTimeout(0);
+    this.output.checkReader(0);
     socket.pause();
+    // The first listener of `data` makes it flow, as that of a new socket; `null` is what Node's own server sets here.
+    (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     if (rest.length > 0) socket.unshift(rest);
     return socket;
   }
-}
-
-const PLAIN_TEXT = [["Content-Type", "text/plain; charset=utf-8"]] as const;
-
-function badBody(status: StatusLine): TsgiError {
-  return new TsgiError("TSGI_BAD_REQUEST", "the rest of the request body cannot be read", { status });
 }
 
 function ignore(): void {}

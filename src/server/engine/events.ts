@@ -8,6 +8,11 @@
  * | `tsgi.request.end` | its response was handed over, cut, or given up since the client has left | `RequestEnded` |
  * | `tsgi.request.error` | an error is reported | `RequestFailed` |
  * | `tsgi.request.refused` | what came is not a request that an app may see | `RequestRefused` |
+ *
+ * They come in this order, each at most once for a request, except that any number of errors may come after the start, also
+ * after the end; each start has one end. A request that is taken over for another protocol ends complete and without a head.
+ * Subscribers are called at once. What they throw does not reach the server: Node throws it again in the next tick, as an
+ * uncaught exception of the process.
  */
 
 import { channel } from "node:diagnostics_channel";
@@ -27,12 +32,13 @@ export interface HeadSent extends RequestStarted {
 
 /** The message of `tsgi.request.end`. */
 export interface RequestEnded extends RequestStarted {
-  /** Whether the whole response was handed to the operating system or waits to be. */
+  /** Whether the whole response was handed to the operating system or waits to be, or the connection was taken over. */
   readonly isComplete: boolean;
 }
 
 /** The message of `tsgi.request.error`. */
 export interface RequestFailed extends RequestStarted {
+  /** What was thrown: any value. */
   readonly error: unknown;
 }
 
@@ -40,6 +46,7 @@ export interface RequestFailed extends RequestStarted {
 export interface RequestRefused {
   /** The address of the client; `""` on a Unix socket. */
   readonly address: string;
+  /** What it was answered with. */
   readonly status: StatusLine;
   /** What came and was not a request, as far as it is known; it stays as it is during the call only. */
   readonly received: Uint8Array;

@@ -105,6 +105,21 @@ export class Output {
     return this.#room;
   }
 
+  /**
+   * Cuts a client that reads nothing for a time, in milliseconds; 0 for "no limit". Only the socket itself notices that a slow
+   * client does read, so it is its timer.
+   */
+  checkReader(timeout: number): void {
+    const socket = this.#socket;
+    if (timeout === 0) socket.setTimeout(0, this.#onTimeout);
+    else if (socket.writableLength > 0 && socket.timeout !== timeout) socket.setTimeout(timeout, this.#onTimeout);
+  }
+
+  readonly #onTimeout = (): void => {
+    if (this.#socket.writableLength > 0) this.#socket.destroy();
+    else this.#socket.setTimeout(0, this.#onTimeout);
+  };
+
   /** Settles the promise of room. */
   release(): void {
     this.#room = undefined;

@@ -34,8 +34,9 @@ export function readRequestLine(
   const text = bytes.toString("latin1", start, end);
   const space = text.indexOf(" ");
   const last = text.length - 9;
-  if (text.indexOf(" ", space + 1) !== last || last === space + 1 || text.includes("\t")) {
-    return /^[^ ]+ [^ \t]+ HTTP\/(?:[2-9]|[1-9]\d+)\.\d+$/.test(text) ? UNSUPPORTED : BAD_REQUEST;
+  const target = text.slice(space + 1, last);
+  if (!VISIBLE.test(target)) {
+    return /^[^ ]+ [!-~]+ HTTP\/(?:[2-9]|[1-9]\d+)\.\d+$/.test(text) ? UNSUPPORTED : BAD_REQUEST;
   }
   if (!text.startsWith(" HTTP/1.", last))
     return /^ HTTP\/[2-9]\.\d$/.test(text.slice(last)) ? UNSUPPORTED : BAD_REQUEST;
@@ -43,10 +44,13 @@ export function readRequestLine(
   if (minor < 0 || minor > 9) return BAD_REQUEST;
   return {
     method: methodOf(text.slice(0, space)),
-    target: text.slice(space + 1, last),
+    target,
     protocol: minor === 0 ? "HTTP/1.0" : "HTTP/1.1",
   };
 }
+
+/** A target has no spaces, and no bytes beyond ASCII (RFC 9112 §3.2, RFC 3986 §2). */
+const VISIBLE = /^[!-~]+$/;
 
 const UNSUPPORTED: StatusLine = "505 HTTP Version Not Supported";
 

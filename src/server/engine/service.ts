@@ -30,6 +30,14 @@ export interface ServedConnection {
   hold(isHeld: boolean): void;
 }
 
+/** How long connections are kept idle while the server closes. */
+export interface Lingering {
+  /** When the server stopped listening, in the time of the clock. */
+  readonly since: number;
+  /** What a connection that has become idle after that is given, in milliseconds. */
+  readonly linger: number;
+}
+
 /** Service is what a connection needs to know of its server. */
 export interface Service {
   readonly app: App;
@@ -45,8 +53,8 @@ export interface Service {
   readonly connections: Set<ServedConnection>;
   /** Whether the server is closing, so that every response is the last of its connection. */
   isClosing: boolean;
-  /** Whether connections that wait for a request are ended. */
-  endsIdle: boolean;
+  /** How connections that wait for a request are ended, once that is due. */
+  lingering: Lingering | undefined;
   /** Whether what comes is left in the sockets for a moment. */
   isHeld: boolean;
 }

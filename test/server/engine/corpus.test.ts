@@ -23,7 +23,12 @@ interface Outcome {
   readonly outcome: "done" | "more" | StatusLine;
 }
 
-type Recorded = { -readonly [Key in keyof Parsed]: Parsed[Key] };
+/** What a parser has given, as it gave it: none of it may change when the parser reads on. */
+interface Recorded extends Omit<Parsed, "body"> {
+  readonly pieces: Uint8Array[];
+  trailers: readonly string[];
+  isWhole: boolean;
+}
 
 /** What a parser makes of bytes that come in these pieces. `between` is called after each. */
 function outcomeOf(pieces: Iterable<Buffer>, limits: ParserLimits, between = () => {}): Outcome {
@@ -36,13 +41,14 @@ function outcomeOf(pieces: Iterable<Buffer>, limits: ParserLimits, between = () 
     if (refusal === undefined) continue;
     parser.push(NEXT);
     assert.equal(readAll(parser, requests), refusal, "nothing is read after a refusal");
-    return { requests, outcome: refusal };
+    return { requests: requests.map(parsedOf), outcome: refusal };
   }
-  if (requests.some(({ isWhole }) => !isWhole)) return { requests, outcome: "more" };
+  if (requests.some(({ isWhole }) => !isWhole)) return { requests: requests.map(parsedOf), outcome: "more" };
   const next: Recorded[] = [];
   parser.push(NEXT);
   readAll(parser, next);
-  return { requests, outcome: next.length === 1 && next[0]?.target === "/~" && next[0].isWhole ? "done" : "more" };
+  const isDone = next.length === 1 && next[0]?.target === "/~" && next[0].isWhole;
+  return { requests: requests.map(parsedOf), outcome: isDone ? "done" : "more" };
 }
 
 /** Reads as far as the bytes go. Gives the status where they are refused. */
@@ -55,17 +61,17 @@ function readAll(parser: RequestParser, requests: Recorded[]): StatusLine | unde
         return undefined;
       case HEAD:
         assert.notEqual(last?.isWhole, false, "a head in a body");
-        requests.push({ ...headOf(parser), body: "", trailers: [], isWhole: false });
+        requests.push({ ...headOf(parser), pieces: [], trailers: [], isWhole: false });
         break;
       case BODY:
         assert.ok(last !== undefined && !last.isWhole, "a body without a head");
         assert.notEqual(parser.chunk.length, 0, "an empty piece");
-        last.body += Buffer.from(parser.chunk).toString("latin1");
+        last.pieces.push(parser.chunk);
         break;
       case END:
         assert.ok(last !== undefined && !last.isWhole, "an end without a head");
         assert.deepEqual({ ...last, ...headOf(parser) }, last, "a head is the same at the end of its body");
-        last.trailers = [...parser.trailers];
+        last.trailers = parser.trailers;
         last.isWhole = true;
         break;
       default:
@@ -75,9 +81,12 @@ function readAll(parser: RequestParser, requests: Recorded[]): StatusLine | unde
 }
 
 function headOf(parser: RequestParser): Omit<Parsed, "body" | "trailers" | "isWhole"> {
-  const { method, target, protocol, contentLength, isChunked, keepsAlive, expectsContinue, isUpgrade } = parser;
-  const lines = [...parser.lines];
+  const { method, target, protocol, lines, contentLength, isChunked, keepsAlive, expectsContinue, isUpgrade } = parser;
   return { method, target, protocol, lines, contentLength, isChunked, keepsAlive, expectsContinue, isUpgrade };
+}
+
+function parsedOf({ pieces, trailers, isWhole, ...head }: Recorded): Parsed {
+  return { ...head, body: Buffer.concat(pieces).toString("latin1"), trailers, isWhole };
 }
 
 function expectedOf({ requests, outcome, aboveParser }: Case, whole: Outcome): Outcome {

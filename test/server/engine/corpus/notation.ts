@@ -33,8 +33,8 @@ export interface Parsed {
   readonly isWhole: boolean;
 }
 
-/** What an app finds in its environ. */
-export type Seen = Partial<Environ>;
+/** What an app finds in its environ, and by undefined what it does not find. */
+export type Seen = { readonly [Key in keyof Environ]?: Environ[Key] | undefined };
 
 export interface Expected extends Parsed {
   readonly seen: Seen;

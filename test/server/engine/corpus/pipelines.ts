@@ -127,6 +127,14 @@ export const pipelines: Subject = {
       got({ more: ["Connection: keep-alive", "Upgrade: x"] }),
       got(),
     ),
+    accepts(
+      "9112 §9.3.2",
+      "heads of 5 KiB after a small one",
+      get("/") + ["b", "c"].map((letter) => get("/", `X: ${letter.repeat(5_000)}`, `Y: ${letter}`)).join(""),
+      got(),
+      got({ more: [`X: ${"b".repeat(5_000)}`, "Y: b"] }),
+      got({ more: [`X: ${"c".repeat(5_000)}`, "Y: c"] }),
+    ),
     accepts("9112 §2.2", "empty lines between requests", `${get("/")}\r\n\r\n${get("/")}`, got(), got()),
     accepts(
       "9112 §2.2",

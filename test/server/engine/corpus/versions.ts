@@ -1,4 +1,4 @@
-import { accepts, bytesThat, chunks, get, got, gotChunks, head, refuses, type Subject } from "./notation.ts";
+import { accepts, bytesThat, chunks, get, got, gotChunks, head, refuses, type Subject, within } from "./notation.ts";
 
 function version(text: string, ...lines: string[]): string {
   return head(`GET / ${text}`, "Host: a", ...lines);
@@ -69,6 +69,26 @@ export const versions: Subject = {
       "every other byte in place of the dot",
       bytesThat((byte) => byte !== ".").map((byte) => version(`HTTP/1${byte}1`)),
     ),
+    refuses(
+      400,
+      "9112 §2.3",
+      "every other byte in place of the dot of HTTP/2.0",
+      bytesThat((byte) => !/[.\d]/.test(byte)).map((byte) => version(`HTTP/2${byte}0`)),
+    ),
+    refuses(400, "9112 §3", "HTTP/2.0 after a space too many", version(" HTTP/2.0")),
+    refuses(400, "9112 §3", "HTTP/2.0 after a target with a space", version("b HTTP/2.0")),
+    refuses(505, "9110 §15.6.6", "HTTP/2.0, and no header line yet", "GET / HTTP/2.0\r\n"),
+    refuses(505, "9110 §15.6.6", "HTTP/2.0 counts before what is wrong behind it", version("HTTP/2.0", "X: \0")),
+    within(
+      { headSize: 100 },
+      refuses(
+        505,
+        "9110 §15.6.6",
+        "HTTP/2.0 counts before too large a head",
+        version("HTTP/2.0", `X: ${"v".repeat(100)}`),
+      ),
+    ),
+    refuses(400, "9112 §2.3", "a malformed version, and no header line yet", "GET / HTTP/x.1\r\n"),
     refuses(505, "9110 §15.6.6", "HTTP/2.0 after a request of 1.1", get("/") + version("HTTP/2.0"), got()),
   ],
 };
