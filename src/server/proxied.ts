@@ -67,8 +67,12 @@ export function createProxiedServer(
   const server = net.createServer(options, (socket) => {
     // A reset has to be listened to from the start.
     socket.on("error", ignore);
-    if (isUnix || rules.allows(socket.remoteAddress ?? "")) readHeader(socket, rules.timeout, accept, refuse);
-    else refuse(socket, "it is not from a network of proxyProtocol");
+    const { remoteAddress } = socket;
+    if (isUnix || (remoteAddress !== undefined && rules.allows(remoteAddress))) {
+      readHeader(socket, rules.timeout, accept, refuse);
+    } else if (remoteAddress !== undefined) refuse(socket, "it is not from a network of proxyProtocol");
+    // It was reset before it was accepted.
+    else socket.destroy();
   });
   server.once("listening", () => {
     isUnix = typeof server.address() === "string";

@@ -222,8 +222,7 @@ test("proxied: what connects and leaves is not reported", async (t) => {
   const client = await connect();
   client.socket.end();
   assert.equal(await client.all(), "");
-  const reset = await connect();
-  reset.socket.resetAndDestroy();
+  for (let count = 0; count < 20; count++) (await connect()).socket.resetAndDestroy();
   await aWhile();
   assert.deepEqual(log, []);
 });

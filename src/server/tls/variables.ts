@@ -1,6 +1,7 @@
 /** What environs say of a connection over TLS, under the names of Apache's mod_ssl. */
 
 import type { TLSSocket } from "node:tls";
+import type { Environ } from "../../gateway.ts";
 
 /** The variables of a connection. */
 export interface SecureVariables {
@@ -9,7 +10,9 @@ export interface SecureVariables {
   readonly values: Values;
 }
 
-type Values = Readonly<Record<string, string>>;
+type Name = Extract<keyof Environ, `SSL_${string}`>;
+type Always = "SSL_PROTOCOL" | "SSL_CIPHER" | "SSL_CLIENT_VERIFY";
+type Values = Required<Pick<Environ, Always>> & Pick<Environ, Name>;
 
 /** What names of hosts are made of; a client may send anything. */
 const HOST_NAME = /^[\w.-]+$/;
@@ -20,7 +23,7 @@ const HOST_NAME = /^[\w.-]+$/;
  */
 export function variablesOf(socket: TLSSocket): SecureVariables {
   const { servername } = socket as { servername?: string | false | null };
-  const values = {
+  const values: Values = {
     SSL_PROTOCOL: socket.getProtocol() ?? "",
     SSL_CIPHER: socket.getCipher()?.name ?? "",
     ...(typeof servername === "string" && HOST_NAME.test(servername) && { SSL_TLS_SNI: servername }),
@@ -29,7 +32,7 @@ export function variablesOf(socket: TLSSocket): SecureVariables {
   return { names: Object.keys(values).join(), values };
 }
 
-function clientVariablesOf(socket: TLSSocket): Values {
+function clientVariablesOf(socket: TLSSocket): Omit<Values, "SSL_PROTOCOL" | "SSL_CIPHER"> {
   const certificate = socket.getPeerX509Certificate();
   // Asked for first: Node calls a resumed session without a certificate authorized.
   if (certificate === undefined) return { SSL_CLIENT_VERIFY: "NONE" };
