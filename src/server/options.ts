@@ -26,7 +26,7 @@ export interface ServeOptions extends ListenOptions {
   backlog?: number | undefined;
   /** How many connections are open at once, for each place; what comes beyond it is closed. Default 0: no limit. */
   maxConnections?: number | undefined;
-  /** Serves https. Default: http. */
+  /** Serves https, with one certificate `{ key, cert }` or several `{ certificates: [{ key, cert }, …] }`. Default: http. */
   tls?: TlsOptions | undefined;
   /**
    * Takes connections from proxies that send a header of the PROXY protocol, version 1 or 2, before anything else, TLS

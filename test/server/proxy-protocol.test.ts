@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { type ProxyHeader, parseProxyHeader } from "../../src/server/proxy-protocol.ts";
 
 function parse(bytes: string | Uint8Array): ReturnType<typeof parseProxyHeader> {
@@ -139,4 +140,30 @@ test("proxy protocol: what is malformed is so at the first wrong byte", () => {
         assert.equal(parse(changed), "malformed", `byte ${at} of ${bytes.toString("latin1")}`);
     }
   }
+});
+
+test("proxy protocol: whatever comes, a verdict stands when more comes", () => {
+  const header = fc.constantFrom(
+    ...good.filter(([, bytes]) => bytes.length < 300).map(([, bytes]) => Buffer.from(bytes as string, "latin1")),
+  );
+  const change = fc.tuple(fc.nat({ max: 299 }), fc.nat({ max: 255 }));
+  fc.assert(
+    fc.property(
+      header,
+      fc.array(change, { maxLength: 3 }),
+      fc.uint8Array({ maxLength: 120 }),
+      (bytes, changes, after) => {
+        const changed = Buffer.concat([bytes, after]);
+        for (const [at, value] of changes) if (at < changed.length) changed[at] = value;
+        let verdict: ReturnType<typeof parseProxyHeader> = "more";
+        for (let end = 0; end <= changed.length; end++) {
+          const next = parse(changed.subarray(0, end));
+          if (verdict !== "more") assert.deepEqual(next, verdict);
+          else if (typeof next === "object") assert.equal(next.length, end);
+          verdict = next;
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
 });

@@ -74,7 +74,8 @@ export class Identity {
   /** Undefined for the default. */
   #contextOf(name: string): SecureContext | undefined {
     const { contexts } = this.#credentials;
-    return contexts.get(name) ?? contexts.get(name.slice(name.indexOf(".")));
+    const dot = name.indexOf(".");
+    return contexts.get(name) ?? (dot > 0 ? contexts.get(name.slice(dot)) : undefined);
   }
 }
 

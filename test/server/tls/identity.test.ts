@@ -60,6 +60,13 @@ test("identity: the certificate is chosen by the name that the client asks for",
   }
 });
 
+test("identity: a name of one label is that name alone", async (t) => {
+  const label = selfSigned({ names: ["d"] });
+  const { server } = await start(t, hello, { tls: { certificates: [first, label] } });
+  assert.equal(await shown(t, server.port, "d"), "d");
+  assert.equal(await shown(t, server.port, "abcd"), "first.example");
+});
+
 test("identity: of two certificates for a name the first counts", async (t) => {
   const again = selfSigned({ names: ["second.example"], subject: "/CN=again" });
   const { server } = await start(t, hello, { tls: { certificates: [first, second, again] } });
