@@ -20,6 +20,8 @@ import type { App } from "../../src/gateway.ts";
 import type { ServeOptions } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
 import { certificate } from "../support/certificate.ts";
+import { aWhile, eventually, type RawClient, type Started, start } from "../support/raw-client.ts";
+import { allOwned } from "../support/unowned.ts";
 import {
   ACCEPTED,
   BINARY,
@@ -31,9 +33,7 @@ import {
   PONG,
   TEXT,
   textsIn,
-} from "../support/frames.ts";
-import { aWhile, eventually, type RawClient, type Started, start } from "../support/raw-client.ts";
-import { allOwned } from "../support/unowned.ts";
+} from "../support/websocket-frames.ts";
 
 const echo: WebsocketHandlers = { message: (socket, data) => socket.send(data) };
 

@@ -1,91 +1,199 @@
-/** Frames of WebSockets as bytes, for what no library would send (RFC 6455 §5.2). */
+/** A client that sends and receives frames of HTTP/2 as they are (RFC 9113 §4, §6). */
 
-import { randomBytes } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import { eventually } from "./raw-client.ts";
 
-/** The header lines of an opening handshake. */
-export const HANDSHAKE: readonly string[] = [
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-];
+export const DATA = 0;
+export const HEADERS = 1;
+export const PRIORITY = 2;
+export const RST_STREAM = 3;
+export const SETTINGS = 4;
+export const PUSH_PROMISE = 5;
+export const PING = 6;
+export const GOAWAY = 7;
+export const WINDOW_UPDATE = 8;
+export const CONTINUATION = 9;
 
-/** What the key of `HANDSHAKE` is answered with (RFC 6455 §1.3). */
-export const ACCEPTED = `HTTP/1.1 101 Switching Protocols\r
-Upgrade: websocket\r
-Connection: Upgrade\r
-Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r
-`;
+export const END_STREAM = 1;
+export const ACK = 1;
+export const END_HEADERS = 4;
 
-export const TEXT = 1;
-export const BINARY = 2;
-export const CLOSE = 8;
-export const PING = 9;
-export const PONG = 10;
+export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+export const MOST_STREAMS: number = 2 ** 31 - 1;
 
-export interface FrameOptions {
-  /** Default true. */
-  readonly isFinal?: boolean;
-  /** Default true, as clients have to. */
-  readonly isMasked?: boolean;
-  /** What the frame says its length is. Default that of the payload. */
-  readonly length?: number;
-  /** Bits that no extension has given a meaning. Default 0. */
-  readonly reserved?: number;
-}
-
-/** One frame. */
-export function frame(opcode: number, payload: string | Uint8Array = "", options: FrameOptions = {}): Buffer {
-  const { isFinal = true, isMasked = true, reserved = 0 } = options;
-  const bytes = Buffer.from(payload as string);
-  const { length = bytes.length } = options;
-  const head = [(isFinal ? 0x80 : 0) | (reserved << 4) | opcode];
-  const mask = isMasked ? 0x80 : 0;
-  if (length < 126) head.push(mask | length);
-  else if (length < 65_536) head.push(mask | 126, length >> 8, length & 255);
-  else {
-    const long = Buffer.alloc(8);
-    long.writeBigUInt64BE(BigInt(length));
-    head.push(mask | 127, ...long);
-  }
-  if (!isMasked) return Buffer.concat([Buffer.from(head), bytes]);
-  const key = randomBytes(4);
-  const masked = bytes.map((byte, index) => byte ^ (key[index & 3] as number));
-  return Buffer.concat([Buffer.from(head), key, masked]);
-}
-
-/** A frame that a server has sent. */
-export interface Received {
-  readonly opcode: number;
+export interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly id: number;
   readonly payload: Buffer;
 }
 
-/** The whole frames in what a server has sent after its head. */
-export function framesIn(bytes: Buffer): Received[] {
-  const frames: Received[] = [];
-  for (let at = 0; at + 2 <= bytes.length; ) {
-    const short = (bytes[at + 1] as number) & 127;
-    const start = at + (short < 126 ? 2 : short === 126 ? 4 : 10);
-    if (start > bytes.length) break;
-    const length =
-      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
-    if (start + length > bytes.length) break;
-    frames.push({ opcode: (bytes[at] as number) & 15, payload: bytes.subarray(start, start + length) });
-    at = start + length;
+/** The bytes of a frame; `length` says another length than the payload has. */
+export function frame(
+  type: number,
+  flags: number,
+  id: number,
+  payload: Uint8Array = Buffer.alloc(0),
+  length = payload.length,
+): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(id, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** Four bytes. */
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** A SETTINGS frame. */
+export function settings(...pairs: [id: number, value: number][]): Buffer {
+  return frame(
+    SETTINGS,
+    0,
+    0,
+    Buffer.concat(pairs.map(([id, value]) => Buffer.concat([uint32(id).subarray(2), uint32(value)]))),
+  );
+}
+
+/** Lines in HPACK: literals, which leave no trace in a table (RFC 7541 §6.2.2). */
+export function block(lines: readonly (readonly [name: string, value: string])[]): Buffer {
+  return Buffer.concat(lines.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value, "latin1");
+  return Buffer.concat([length(bytes.length), bytes]);
+}
+
+/** A number with a prefix of seven bits (RFC 7541 §5.1). */
+function length(value: number): Buffer {
+  if (value < 127) return Buffer.from([value]);
+  const bytes = [127];
+  let rest = value - 127;
+  for (; rest >= 128; rest >>= 7) bytes.push((rest & 127) | 128);
+  return Buffer.from([...bytes, rest]);
+}
+
+type Line = readonly [name: string, value: string];
+
+/** The pseudo-headers of a request. */
+export function pseudo(method = "GET", path = "/", authority = "a"): Line[] {
+  return [
+    [":method", method],
+    [":scheme", "http"],
+    [":path", path],
+    [":authority", authority],
+  ];
+}
+
+/** A whole request without a body. */
+export function get(id: number, ...more: Line[]): Buffer {
+  return frame(HEADERS, END_HEADERS | END_STREAM, id, block([...pseudo(), ...more]));
+}
+
+/** A request whose body is still to come. */
+export function post(id: number, ...more: Line[]): Buffer {
+  return frame(HEADERS, END_HEADERS, id, block([...pseudo("POST"), ...more]));
+}
+
+export class FrameClient {
+  readonly socket: Socket;
+  readonly frames: Frame[] = [];
+  end: "end" | "reset" | undefined;
+  /** Whether each PING is answered at once. */
+  answersPings = false;
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** Connects, and sends the preface unless told otherwise. */
+  static open(port: number, greets = true): Promise<FrameClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.off("error", reject);
+        const client = new FrameClient(socket);
+        if (greets) client.send(PREFACE, settings());
+        resolve(client);
+      });
+      socket.once("error", reject);
+    });
   }
-  return frames;
-}
 
-/** The code of the close frame among what a server has sent, head included, as Latin-1; undefined where there is none. */
-export function closeCodeIn(received: string): number | undefined {
-  const bytes = Buffer.from(received.slice(received.indexOf("\r\n\r\n") + 4), "latin1");
-  return framesIn(bytes)
-    .find(({ opcode }) => opcode === CLOSE)
-    ?.payload.readUInt16BE(0);
-}
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    socket.on("end", () => {
+      this.end ??= "end";
+    });
+    for (const event of ["error", "close"]) {
+      socket.on(event, () => {
+        this.end ??= "reset";
+      });
+    }
+  }
 
-/** The texts among what a server has sent. */
-export function textsIn(received: string): string[] {
-  const bytes = Buffer.from(received.slice(received.indexOf("\r\n\r\n") + 4), "latin1");
-  return framesIn(bytes).flatMap(({ opcode, payload }) => (opcode === TEXT ? [String(payload)] : []));
+  #read(bytes: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, bytes]);
+    while (this.#rest.length >= 9) {
+      const size = 9 + this.#rest.readUIntBE(0, 3);
+      if (this.#rest.length < size) return;
+      const [type, flags] = this.#rest.subarray(3, 5) as unknown as [number, number];
+      const payload = this.#rest.subarray(9, size);
+      this.frames.push({ type, flags, id: this.#rest.readUInt32BE(5), payload });
+      if (this.answersPings && type === PING && flags === 0) this.send(frame(PING, ACK, 0, payload));
+      this.#rest = this.#rest.subarray(size);
+    }
+  }
+
+  send(...pieces: (string | Uint8Array)[]): this {
+    for (const piece of pieces) this.socket.write(piece);
+    return this;
+  }
+
+  /** The frames of a type, of one stream where that is given. */
+  of(type: number, id?: number): Frame[] {
+    return this.frames.filter((one) => one.type === type && (id === undefined || one.id === id));
+  }
+
+  /** Waits for a frame. */
+  async until(type: number, id?: number, count = 1): Promise<Frame> {
+    await eventually(() => {
+      if (this.of(type, id).length >= count) return true;
+      if (this.end !== undefined) throw new Error(`${this.end} after ${this.#seen()}`);
+      return false;
+    });
+    return this.of(type, id)[count - 1] as Frame;
+  }
+
+  #seen(): string {
+    return JSON.stringify(
+      this.frames.map(({ type, flags, id, payload }) => [type, flags, id, payload.toString("hex")]),
+    );
+  }
+
+  /** The body of a stream that has ended; its reset where it was reset. */
+  async body(id: number): Promise<string | { reset: number }> {
+    const ended = () =>
+      this.frames.some((one) => one.id === id && one.type <= HEADERS && (one.flags & END_STREAM) !== 0);
+    const reset = () => this.of(RST_STREAM, id)[0]?.payload.readUInt32BE(0);
+    await eventually(() => {
+      if (ended() || reset() !== undefined) return true;
+      if (this.end !== undefined) throw new Error(`${this.end} after ${this.#seen()}`);
+      return false;
+    });
+    const code = reset();
+    if (!ended() && code !== undefined) return { reset: code };
+    return Buffer.concat(this.of(DATA, id).map(({ payload }) => payload)).toString();
+  }
+
+  /** How the connection ended: the error of the last GOAWAY, if there was one. */
+  async ended(): Promise<number | "end" | "reset"> {
+    await eventually(() => this.end !== undefined);
+    return this.of(GOAWAY).at(-1)?.payload.readUInt32BE(4) ?? (this.end as "end" | "reset");
+  }
 }

@@ -1,11 +1,14 @@
 /** One connection: its socket, its exchanges one after the other, and how it ends. */
 
 import type { Socket } from "node:net";
+
 import { clientGone, type TsgiError } from "../../errors.ts";
-import { type Peer, plainAddress } from "../../exchange/environ.ts";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { Environ, StatusLine } from "../../gateway.ts";
+import { peerOf } from "../peer.ts";
+import type { SecurePeer } from "../tls/environ.ts";
+
 import type { Timed } from "./clock.ts";
 import { refused, started } from "./events.ts";
 import { Output } from "./output.ts";
@@ -18,6 +21,9 @@ import type { ServedConnection, Service } from "./service.ts";
 
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
+
+/** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** How much of an unread request body is read and discarded, in bytes, before the connection is closed instead. */
 const MOST_DISCARDED = 1024 * 1024;
@@ -42,9 +48,10 @@ type Phase =
   | "linger";
 
 /** Connection reads the requests of one socket, one at a time, and runs the app for each. */
-export class Connection implements Peer, BodySource, ResponseConnection, ServedConnection, Timed {
+export class Connection implements SecurePeer, BodySource, ResponseConnection, ServedConnection, Timed {
   readonly address: string;
   readonly port: string;
+  readonly variables: SecurePeer["variables"];
   readonly socket: Socket;
   readonly service: Service;
   readonly output: Output;
@@ -78,8 +85,10 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
   constructor(socket: Socket, service: Service) {
     this.socket = socket;
     this.service = service;
-    this.address = plainAddress(socket.remoteAddress);
-    this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
+    const { address, port, variables } = peerOf(socket);
+    this.address = address;
+    this.port = port;
+    this.variables = variables;
     this.output = new Output(socket);
     this.#probe = new Probe(this.output);
     this.#parser = new RequestParser(service.parserLimits);
@@ -97,8 +106,9 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
     return this.socket.destroyed;
   }
 
-  get environ(): Environ | undefined {
-    return this.#exchange?.environ;
+  get environs(): Environ[] {
+    const environ = this.#exchange?.environ;
+    return environ === undefined ? [] : [environ];
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -179,9 +189,19 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
       case REFUSED:
         // What is wrong with a body that nobody reads is nobody's business.
         if (this.#phase === "discard") this.#close();
-        else this.#refuse(this.#parser.refusal);
+        else if (!this.#isPreface()) this.#refuse(this.#parser.refusal);
         return false;
     }
+  }
+
+  /** Whether it is HTTP/2 that a new connection speaks, as far as that is known; then it is a session's, once that is sure. */
+  #isPreface(): boolean {
+    const { startSession } = this.service;
+    if (startSession === undefined || this.#count > 0) return false;
+    const begun = Buffer.from(this.#parser.rest.subarray(0, PREFACE.length)).toString("latin1");
+    if (!PREFACE.startsWith(begun)) return false;
+    if (begun.length === PREFACE.length) startSession(this.upgrade(), this.service);
+    return true;
   }
 
   /** Waits for more to come. */

@@ -18,9 +18,9 @@ import { fromNode, type UpgradeListener } from "../../../src/adapters/from-node.
 import { toNode } from "../../../src/adapters/to-node.ts";
 import { notFound } from "../../../src/apps.ts";
 import type { App } from "../../../src/gateway.ts";
-import { ACCEPTED, frame, HANDSHAKE, TEXT } from "../../support/frames.ts";
 import { aWhile, eventually, RawClient, start } from "../../support/raw-client.ts";
 import { allOwned } from "../../support/unowned.ts";
+import { ACCEPTED, frame, HANDSHAKE, TEXT } from "../../support/websocket-frames.ts";
 
 const ASK = ["Connection: Upgrade", "Upgrade: shout"] as const;
 const SWITCHED = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n";

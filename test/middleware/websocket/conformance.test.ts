@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { WebSocketServer } from "ws";
 import { websocket } from "../../../middleware/websocket.ts";
 import { type Server, serve } from "../../../src/server/serve.ts";
-import { BINARY, CLOSE, frame, HANDSHAKE, PING, PONG, TEXT } from "../../support/frames.ts";
+import { BINARY, CLOSE, frame, HANDSHAKE, PING, PONG, TEXT } from "../../support/websocket-frames.ts";
 
 const CONTINUED = 0;
 

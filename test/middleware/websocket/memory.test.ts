@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { fixture } from "../../support/fixture.ts";
-import { frame, HANDSHAKE, TEXT } from "../../support/frames.ts";
+import { frame, HANDSHAKE, TEXT } from "../../support/websocket-frames.ts";
 
 /** How many WebSockets are opened. By hand: `TSGI_WEBSOCKETS=10000`. */
 const COUNT = Number(process.env.TSGI_WEBSOCKETS ?? 0);
