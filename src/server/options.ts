@@ -34,6 +34,12 @@ export interface ServeOptions extends ListenOptions {
    * connection from elsewhere, or without the header, is closed. Not for a Unix socket with TLS. Default: no header is expected.
    */
   proxyProtocol?: ProxyProtocolOptions | undefined;
+  /**
+   * Serves HTTP/2 as well: by ALPN with `tls`, and without it to clients that begin with it (prior knowledge). Default `false`.
+   */
+  http2?: boolean | undefined;
+  /** How many streams of HTTP/2 a connection may have open at once. Default 100. */
+  maxConcurrentStreams?: number | undefined;
   /** Shows errors in the response: message, stack, source and environ. Default `false`: a bare 500. */
   development?: boolean | undefined;
   /** Called with each error that is reported to `errors`. Default: nothing. */
@@ -94,6 +100,8 @@ const KINDS: Kinds<ServeOptions> = {
   maxConnections: LIMIT,
   tls: { expected: "{ key, cert }", accepts: isObject },
   proxyProtocol: { expected: '{ from: ["10.0.0.0/8"] }', accepts: isObject },
+  http2: BOOLEAN,
+  maxConcurrentStreams: { ...count(1, LONGEST), expected: "a number of streams from 1 up" },
   development: BOOLEAN,
   onError: FUNCTION,
   errors: {
@@ -144,6 +152,8 @@ export function settingsOf(options: ServeOptions): Settings {
     maxConnections: options.maxConnections ?? 0,
     tls,
     proxyProtocol,
+    http2: options.http2 ?? false,
+    maxConcurrentStreams: options.maxConcurrentStreams ?? 100,
     development: options.development ?? false,
     onError: options.onError,
     errors: options.errors ?? process.stderr,

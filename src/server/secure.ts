@@ -17,7 +17,11 @@ export function createAcceptor(
   const options: net.ServerOpts = { allowHalfOpen: true, noDelay: true };
   const { proxyProtocol } = settings;
   const timeout = settings.handshakeTimeout || LONGEST;
-  const secure = identity?.createServer({ ...options, ALPNProtocols: ["http/1.1"], handshakeTimeout: timeout });
+  const secure = identity?.createServer({
+    ...options,
+    ALPNProtocols: settings.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
+    handshakeTimeout: timeout,
+  });
   secure?.on("tlsClientError", (_error, socket) => socket.destroy());
   const admit = identity === undefined ? accept : admitted(identity, accept);
   if (proxyProtocol === undefined) {
@@ -30,6 +34,11 @@ export function createAcceptor(
     { allows, timeout, report },
     secure === undefined ? resumed(admit) : handOver(secure, admit),
   );
+}
+
+/** isHttp2 tells whether HTTP/2 was agreed on in the handshake of a socket (RFC 7301). */
+export function isHttp2(socket: net.Socket): boolean {
+  return (socket as Partial<TLSSocket>).alpnProtocol === "h2";
 }
 
 function admitted(identity: Identity, accept: (socket: net.Socket) => void): (socket: net.Socket) => void {

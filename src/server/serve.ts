@@ -15,7 +15,7 @@ import type { Service } from "./engine/service.ts";
 import { developmentPage } from "./error-page.ts";
 import { listen } from "./listen.ts";
 import { LONGEST, type Place, type ServeOptions, type Settings, settingsOf } from "./options.ts";
-import { createAcceptor, writeLine } from "./secure.ts";
+import { createAcceptor, isHttp2, writeLine } from "./secure.ts";
 import { secureEnvironBuilder } from "./tls/environ.ts";
 import { Identity } from "./tls/identity.ts";
 import type { TlsOptions } from "./tls/options.ts";
@@ -70,6 +70,10 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   const settings = settingsOf(options);
   const limits = limitsOf(settings);
   const identity = identityOf(settings);
+  // Loading what speaks HTTP/2 takes a while.
+  const startSession = settings.http2
+    ? (await import("./http2/session.ts")).sessionStarter(settings.maxConcurrentStreams, limits.parser)
+    : undefined;
   const clock = new Clock(Object.values(limits.connection));
   const sockets = new Set<Socket>();
   const servers: NodeServer[] = [];
@@ -79,7 +83,9 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
     for (const place of settings.places) {
       let service: Service | undefined;
       const server = createAcceptor(settings, identity, (socket) => {
-        if (service !== undefined) new Connection(socket, service);
+        if (service === undefined) return;
+        if (isHttp2(socket)) startSession?.(socket, service);
+        else new Connection(socket, service);
       });
       server.maxConnections = settings.maxConnections || LONGEST;
       server.on("connection", (socket) => {
@@ -100,6 +106,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
         parserLimits: limits.parser,
         clock,
         server,
+        startSession,
         connections: new Set(),
         isClosing: false,
         lingering: undefined,
@@ -209,5 +216,6 @@ export function openRequests(server: Server): string[] {
   const services = servicesOf.get(server) ?? [];
   return services
     .flatMap(({ connections }) => [...connections])
-    .flatMap(({ environ }) => (environ === undefined ? [] : [`${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`]));
+    .flatMap(({ environs }) => environs)
+    .map((environ) => `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`);
 }

@@ -22,6 +22,9 @@ import type { ServedConnection, Service } from "./service.ts";
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
 
+/** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /** How much of an unread request body is read and discarded, in bytes, before the connection is closed instead. */
 const MOST_DISCARDED = 1024 * 1024;
 
@@ -103,8 +106,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     return this.socket.destroyed;
   }
 
-  get environ(): Environ | undefined {
-    return this.#exchange?.environ;
+  get environs(): Environ[] {
+    const environ = this.#exchange?.environ;
+    return environ === undefined ? [] : [environ];
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -185,9 +189,19 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
       case REFUSED:
         // What is wrong with a body that nobody reads is nobody's business.
         if (this.#phase === "discard") this.#close();
-        else this.#refuse(this.#parser.refusal);
+        else if (!this.#isPreface()) this.#refuse(this.#parser.refusal);
         return false;
     }
+  }
+
+  /** Whether it is HTTP/2 that a new connection speaks, as far as that is known; then it is a session's, once that is sure. */
+  #isPreface(): boolean {
+    const { startSession } = this.service;
+    if (startSession === undefined || this.#count > 0) return false;
+    const begun = Buffer.from(this.#parser.rest.subarray(0, PREFACE.length)).toString("latin1");
+    if (!PREFACE.startsWith(begun)) return false;
+    if (begun.length === PREFACE.length) startSession(this.upgrade(), this.service);
+    return true;
   }
 
   /** Waits for more to come. */

@@ -6,6 +6,7 @@ import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
 import { getHeader, headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
+import { isEventStream } from "./event-stream.ts";
 import { ended, headSent } from "./events.ts";
 import { linesOf } from "./head-text.ts";
 import type { Output } from "./output.ts";
@@ -13,7 +14,6 @@ import type { RequestInput } from "./request-input.ts";
 import type { Service } from "./service.ts";
 
 const NO_HEADERS: HeaderList = [];
-const EVENT_STREAM = "text/event-stream";
 
 /** What every head begins with. */
 const HEAD_BEGIN = "HTTP/1.1 ";
@@ -191,19 +191,13 @@ export class ResponseWriter implements Sink {
    * responses are sent to their end.
    */
   serverCloses(): void {
-    if (!this.#isEventStream) return;
+    if (!isEventStream(this.#isSent ? this.#headers : undefined, this.requestHeaders)) return;
     const onClose = this.#onClose;
     this.#onClose = undefined;
     onClose?.();
     this.isLast = true;
     if (this.#isSent) this.end();
     else this.abort();
-  }
-
-  get #isEventStream(): boolean {
-    return this.#isSent
-      ? (getHeader(this.#headers, "Content-Type") ?? "").toLowerCase().startsWith(EVENT_STREAM)
-      : getHeader(this.requestHeaders, "Accept") === EVENT_STREAM;
   }
 
   get requestHeaders(): HeaderList {

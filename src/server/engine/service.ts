@@ -1,6 +1,6 @@
 /** What the connections of a listener have in common. */
 
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { BuildEnviron } from "../../exchange/environ.ts";
 import type { ResponderOptions } from "../../exchange/sink.ts";
 import type { App, Environ } from "../../gateway.ts";
@@ -20,8 +20,8 @@ export interface ConnectionLimits {
 
 /** A connection, as its server sees it. */
 export interface ServedConnection {
-  /** The environ of the exchange that is under way. */
-  readonly environ: Environ | undefined;
+  /** The environs of the exchanges that are under way. */
+  readonly environs: readonly Environ[];
   /** The server closes: an event stream ends. */
   serverCloses(): void;
   /** Does what is due. */
@@ -49,6 +49,8 @@ export interface Service {
   readonly clock: Clock;
   /** The Node server that accepts the connections. */
   readonly server: Server;
+  /** Serves HTTP/2 on a socket from its first byte on; undefined where that is not spoken. */
+  readonly startSession: ((socket: Socket, service: Service) => void) | undefined;
   /** All open connections of the server. */
   readonly connections: Set<ServedConnection>;
   /** Whether the server is closing, so that every response is the last of its connection. */

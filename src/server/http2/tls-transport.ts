@@ -1,0 +1,74 @@
+/** A TLS socket as the transport of a session of HTTP/2. */
+
+import { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+
+type Callback = (error?: Error | null) => void;
+
+/**
+ * TlsTransport stands between a TLS socket and its session. A session that is given the socket itself takes it over, and
+ * nobody else may write to it any more, or the process ends; but the notice that a server closes has to be written beside it.
+ * What the session writes comes as whole frames between `cork` and `uncork`, and goes on as one piece.
+ */
+export class TlsTransport extends Duplex {
+  readonly #socket: TLSSocket;
+  #pieces: Uint8Array[] = [];
+  #callbacks: Callback[] = [];
+  #corks = 0;
+
+  constructor(socket: TLSSocket) {
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+    socket.on("data", (bytes: Buffer) => {
+      if (!this.push(bytes)) socket.pause();
+    });
+    socket.on("end", () => this.push(null));
+    socket.on("close", () => this.destroy());
+    socket.on("drain", () => this.#written());
+    socket.pause();
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override cork(): void {
+    this.#corks++;
+  }
+
+  override uncork(): void {
+    this.#corks--;
+    this.#pass();
+  }
+
+  override write(bytes: Uint8Array, given?: BufferEncoding | Callback, last?: Callback): boolean {
+    const callback = typeof given === "function" ? given : last;
+    this.#pieces.push(bytes);
+    if (callback !== undefined) this.#callbacks.push(callback);
+    this.#pass();
+    return true;
+  }
+
+  #pass(): void {
+    const pieces = this.#pieces;
+    if (this.#corks > 0 || pieces.length === 0) return;
+    this.#pieces = [];
+    const bytes = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+    if (this.#socket.write(bytes)) this.#written();
+  }
+
+  #written(): void {
+    const callbacks = this.#callbacks;
+    this.#callbacks = [];
+    for (const callback of callbacks) callback();
+  }
+
+  override _final(callback: Callback): void {
+    this.#socket.end(() => callback());
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.#socket.destroy();
+    callback(error);
+  }
+}

@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { App } from "../../../src/gateway.ts";
+import { fixture } from "../../support/fixture.ts";
+import type { Report } from "../../support/fixtures/closed-loops.ts";
+import { DATA, END_STREAM, frame, GOAWAY, get, MOST_STREAMS, PING, post } from "../../support/frames.ts";
+import { ask, startHttp2, WAYS } from "../../support/http2-client.ts";
+import { aWhile, eventually, hello } from "../../support/raw-client.ts";
+
+/** How many times the server is replaced. By hand: `TSGI_RELOADS=100`. */
+const RELOADS = Number(process.env.TSGI_RELOADS ?? 3);
+/** How many requests each server answers at least. */
+const REQUESTS = 300;
+const FOREVER = { linger: 60_000, grace: 60_000 };
+
+for (const way of ["plain", "tls"]) {
+  test(`draining: no request is lost while servers of HTTP/2 replace each other under load, ${way}`, async (t) => {
+    let server = await fixture(t, "restarted.ts", [way]);
+    await server.line();
+    const port = await server.ask("listen 0");
+    const clients = await fixture(t, "http2-loops.ts", [port, way]);
+    await clients.line();
+    const report = async (question: "report" | "stop") => JSON.parse(await clients.ask(question)) as Report;
+    const moreRequests = async () => {
+      const { answered } = await report("report");
+      while ((await report("report")).answered < answered + REQUESTS) await sleep(20);
+    };
+    let served = 0;
+    for (let reload = 0; reload < RELOADS; reload++) {
+      const next = await fixture(t, "restarted.ts", [way]);
+      await next.line();
+      await moreRequests();
+      const exited = once(server.child, "exit");
+      const closed = server.ask('close {"grace":60000}');
+      // The next server comes at once, or when the last one is gone.
+      if (reload % 2 === 1) await exited;
+      await next.ask(`listen ${port}`);
+      served += Number(await closed);
+      assert.deepEqual(await exited, [0, null]);
+      server = next;
+    }
+    await moreRequests();
+    const { requests, answered, toldToClose, refused, lost } = await report("stop");
+    served += Number(await server.ask("close {}"));
+    t.diagnostic(
+      `${requests} requests over ${RELOADS} closes: ${requests - answered} lost, ${toldToClose} told to close, ${refused} refused to connect`,
+    );
+    assert.deepEqual(lost, {});
+    assert.equal(answered, requests);
+    assert.equal(served, requests);
+  });
+}
+
+/** The last stream and the error of each GOAWAY. */
+function goaways(payloads: readonly { readonly payload: Buffer }[]): [number, number][] {
+  return payloads.map(({ payload }) => [payload.readUInt32BE(0), payload.readUInt32BE(4)]);
+}
+
+test("draining: GOAWAY comes twice, and what was sent between them is answered", async (t) => {
+  const { server, frames } = await startHttp2(t, hello);
+  const client = await frames();
+  assert.equal(await client.send(get(1)).body(1), "hello");
+  const closing = server.close(FOREVER);
+  await client.until(GOAWAY);
+  const ping = await client.until(PING);
+  assert.equal(await client.send(get(3)).body(3), "hello");
+  assert.deepEqual(goaways(client.of(GOAWAY)), [[MOST_STREAMS, 0]]);
+  client.send(get(5), frame(PING, 1, 0, ping.payload));
+  assert.equal(await client.body(5), "hello");
+  assert.equal(await client.ended(), 0);
+  const [first, ...others] = goaways(client.of(GOAWAY));
+  assert.deepEqual(first, [MOST_STREAMS, 0]);
+  // Node repeats the last one.
+  for (const other of others) assert.deepEqual(other, [5, 0]);
+  assert.ok(others.length > 0);
+  client.socket.destroy();
+  await closing;
+});
+
+test("draining: streams under way finish, also bodies that are still being sent", async (t) => {
+  const { server, frames } = await startHttp2(t, (environ, startResponse) => {
+    startResponse("200 OK", []);
+    return environ["tsgi.input"];
+  });
+  const client = await frames();
+  client.send(post(1), frame(DATA, 0, 1, Buffer.from("a")));
+  await client.until(DATA, 1);
+  const closing = server.close(FOREVER);
+  client.send(frame(PING, 1, 0, (await client.until(PING)).payload));
+  await client.until(GOAWAY, 0, 2);
+  await aWhile();
+  client.send(frame(DATA, END_STREAM, 1, Buffer.from("b")));
+  assert.equal(await client.body(1), "ab");
+  assert.equal(await client.ended(), 0);
+  client.socket.destroy();
+  await closing;
+});
+
+test("draining: a client that does not answer the ping is waited for until the linger time", async (t) => {
+  const { server, frames } = await startHttp2(t, hello);
+  const client = await frames();
+  assert.equal(await client.send(get(1)).body(1), "hello");
+  const closing = server.close({ linger: 50, grace: 60_000 });
+  assert.equal(await client.ended(), 0);
+  client.socket.destroy();
+  await closing;
+});
+
+test("draining: a new connection that says nothing ends after the linger time", async (t) => {
+  const { server, frames } = await startHttp2(t, hello);
+  const [silent, greeting] = [await frames(false), await frames()];
+  await aWhile();
+  await server.close({ linger: 50, grace: 60_000 });
+  await silent.ended();
+  assert.equal(await greeting.ended(), 0);
+});
+
+test("draining: a new connection is answered once while the server lingers", async (t) => {
+  const { server, frames } = await startHttp2(t, hello);
+  const client = await frames();
+  await aWhile();
+  const closing = server.close(FOREVER);
+  await aWhile();
+  assert.equal(await client.send(get(1)).body(1), "hello");
+  client.send(frame(PING, 1, 0, (await client.until(PING)).payload));
+  assert.equal(await client.ended(), 0);
+  client.socket.destroy();
+  await closing;
+});
+
+test("draining: a client that goes on without closing is cut in the end", async (t) => {
+  const { server, frames } = await startHttp2(t, hello);
+  const client = await frames();
+  client.socket.allowHalfOpen = true;
+  await client.send(get(1)).body(1);
+  const closing = server.close({ linger: 0, grace: 60_000 });
+  await client.ended();
+  await closing;
+});
+
+for (const way of WAYS) {
+  test(`draining over ${way}: event streams end, and their clients are told`, async (t) => {
+    let aborted = false;
+    const app: App = async function* (environ, startResponse) {
+      environ["tsgi.exchange"].onAbort?.(() => {
+        aborted = true;
+      });
+      startResponse("200 OK", [["Content-Type", "text/event-stream"]]);
+      yield "data: 1\n\n";
+      await new Promise(() => {});
+    };
+    const { server, connect } = await startHttp2(t, app, {}, way);
+    const session = connect();
+    const stream = session.request({});
+    let received = "";
+    stream.on("data", (chunk) => {
+      received += chunk;
+    });
+    let ended = false;
+    stream.on("end", () => {
+      ended = true;
+    });
+    await eventually(() => received !== "");
+    await server.close(FOREVER);
+    assert.deepEqual([received, ended, aborted], ["data: 1\n\n", true, true]);
+  });
+
+  test(`draining over ${way}: the grace cuts what is left`, async (t) => {
+    let aborted = false;
+    const app: App = async function* (environ, startResponse) {
+      environ["tsgi.exchange"].onAbort?.(() => {
+        aborted = true;
+      });
+      startResponse("200 OK", []);
+      yield "x";
+      await new Promise(() => {});
+    };
+    const { server, connect } = await startHttp2(t, app, {}, way);
+    const answer = ask(connect());
+    await aWhile();
+    await server.close({ linger: 0, grace: 50 });
+    await answer;
+    await eventually(() => aborted);
+  });
+
+  test(`draining over ${way}: an idle session ends at once when its client has heard of it`, async (t) => {
+    const { server, connect } = await startHttp2(t, hello, {}, way);
+    const session = connect();
+    assert.equal((await ask(session)).body, "hello");
+    await server.close(FOREVER);
+    await eventually(() => session.destroyed);
+  });
+}

@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { App } from "../../../src/gateway.ts";
+import {
+  ACK,
+  block,
+  CONTINUATION,
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  type FrameClient,
+  frame,
+  GOAWAY,
+  get,
+  HEADERS,
+  MOST_STREAMS,
+  PING,
+  PREFACE,
+  PRIORITY,
+  PUSH_PROMISE,
+  post,
+  pseudo,
+  RST_STREAM,
+  SETTINGS,
+  settings,
+  uint32,
+  WINDOW_UPDATE,
+} from "../../support/frames.ts";
+import { type Started, startHttp2 } from "../../support/http2-client.ts";
+import { aWhile, eventually, hello } from "../../support/raw-client.ts";
+
+/** A server, and how many requests its app has seen. */
+async function served(t: TestContext): Promise<Started & { seen(): number }> {
+  let seen = 0;
+  const app: App = (environ, startResponse) => {
+    seen++;
+    return hello(environ, startResponse);
+  };
+  return { ...(await startHttp2(t, app)), seen: () => seen };
+}
+
+/** The server serves others. */
+async function isAlive({ frames }: Started): Promise<void> {
+  assert.equal(await (await frames()).send(get(1)).body(1), "hello");
+}
+
+type Lines = readonly (readonly [name: string, value: string])[];
+
+const NOTHING = Buffer.alloc(0);
+const BLOCK = block(pseudo());
+const HEAD = END_HEADERS | END_STREAM;
+const METHOD: Lines = [[":method", "GET"]];
+const SCHEME: Lines = [[":scheme", "http"]];
+const PATH: Lines = [[":path", "/"]];
+const AUTHORITY: Lines = [[":authority", "a"]];
+
+/** A request that is not one. */
+function bad(lines: Lines): Buffer {
+  return frame(HEADERS, HEAD, 1, block(lines));
+}
+
+/** What may end the stream or the connection, as Node's versions differ, but never reaches the app (RFC 9113 §8.1.1). */
+const MALFORMED: Record<string, Buffer> = {
+  "an upper-case name": bad([...pseudo(), ["X-A", "1"]]),
+  "a pseudo-header after a field": bad([...METHOD, ["x", "1"], ...SCHEME, ...PATH, ...AUTHORITY]),
+  "a pseudo-header of responses": bad([...pseudo(), [":status", "200"]]),
+  "an unknown pseudo-header": bad([...pseudo(), [":x", "1"]]),
+  "no method": bad([...SCHEME, ...PATH, ...AUTHORITY]),
+  "no scheme": bad([...METHOD, ...PATH, ...AUTHORITY]),
+  "no path": bad([...METHOD, ...SCHEME, ...AUTHORITY]),
+  "an empty path": bad([...METHOD, ...SCHEME, [":path", ""], ...AUTHORITY]),
+  "two methods": bad([...METHOD, ...pseudo()]),
+  "two paths": bad([...PATH, ...pseudo()]),
+  Connection: bad([...pseudo(), ["connection", "close"]]),
+  "Keep-Alive": bad([...pseudo(), ["keep-alive", "1"]]),
+  "Transfer-Encoding": bad([...pseudo(), ["transfer-encoding", "chunked"]]),
+  Upgrade: bad([...pseudo(), ["upgrade", "x"]]),
+  "TE other than trailers": bad([...pseudo(), ["te", "gzip"]]),
+  "two lengths": bad([...pseudo(), ["content-length", "0"], ["content-length", "0"]]),
+  "a list of lengths": bad([...pseudo(), ["content-length", "0, 0"]]),
+  "a length without a body": bad([...pseudo(), ["content-length", "1"]]),
+  "an extended CONNECT that was not offered": bad([...pseudo("CONNECT"), [":protocol", "websocket"]]),
+};
+
+for (const [what, bytes] of Object.entries(MALFORMED)) {
+  test(`frames: ${what} never reaches the app`, async (t) => {
+    const server = await served(t);
+    const client = await server.frames();
+    client.send(bytes);
+    await eventually(() => client.of(RST_STREAM, 1).length > 0 || client.end !== undefined);
+    for (const { payload } of client.of(RST_STREAM, 1)) assert.equal(payload.readUInt32BE(0), 1);
+    assert.equal(server.seen(), 0);
+    await isAlive(server);
+  });
+}
+
+/** The error that a connection ends with. */
+async function failure(client: FrameClient): Promise<number> {
+  return (await client.until(GOAWAY)).payload.readUInt32BE(4);
+}
+
+/** Errors of the connection (RFC 9113 §5.4.1). */
+const ERRORS: Record<string, Buffer[]> = {
+  "DATA on stream 0": [frame(DATA, 0, 0, Buffer.from("x"))],
+  "DATA on a stream that was never opened": [frame(DATA, 0, 1, Buffer.from("x"))],
+  "DATA padded beyond its end": [post(1), frame(DATA, 8, 1, Buffer.from([5, 0]))],
+  "HEADERS on stream 0": [frame(HEADERS, HEAD, 0, BLOCK)],
+  "HEADERS on an even stream": [frame(HEADERS, HEAD, 2, BLOCK)],
+  "HEADERS padded beyond their end": [frame(HEADERS, HEAD | 8, 1, Buffer.from([200]))],
+  "HEADERS that depend on themselves": [
+    frame(HEADERS, HEAD | 32, 1, Buffer.concat([uint32(1), Buffer.from([0]), BLOCK])),
+    frame(PING, 0, 1, Buffer.alloc(8)),
+  ],
+  "a block that is not HPACK": [frame(HEADERS, HEAD, 1, Buffer.from([0x80]))],
+  "a block that ends amid a line": [frame(HEADERS, HEAD, 1, BLOCK.subarray(0, -1))],
+  "a block whose table grows beyond the limit": [frame(HEADERS, HEAD, 1, Buffer.from([0x3f, 0xe1, 0xff, 0xff, 0x0f]))],
+  "CONTINUATION without HEADERS": [frame(CONTINUATION, END_HEADERS, 1, BLOCK)],
+  "CONTINUATION of another stream": [
+    frame(HEADERS, END_STREAM, 1, BLOCK),
+    frame(CONTINUATION, END_HEADERS, 3, NOTHING),
+  ],
+  "CONTINUATION after END_HEADERS": [get(1), frame(CONTINUATION, END_HEADERS, 1, NOTHING)],
+  "another frame amid a head": [frame(HEADERS, END_STREAM, 1, BLOCK), frame(PING, 0, 0, Buffer.alloc(8))],
+  "PUSH_PROMISE of a client": [frame(PUSH_PROMISE, END_HEADERS, 1, Buffer.concat([uint32(2), BLOCK]))],
+  "PING of another length": [frame(PING, 0, 0, Buffer.alloc(6))],
+  "PING on a stream": [frame(PING, 0, 1, Buffer.alloc(8))],
+  "RST_STREAM on stream 0": [frame(RST_STREAM, 0, 0, uint32(8))],
+  "RST_STREAM on a stream that was never opened": [frame(RST_STREAM, 0, 1, uint32(8))],
+  "RST_STREAM of another length": [post(1), frame(RST_STREAM, 0, 1, Buffer.alloc(3))],
+  "SETTINGS on a stream": [frame(SETTINGS, 0, 1)],
+  "SETTINGS of another length": [frame(SETTINGS, 0, 0, Buffer.alloc(3))],
+  "an acknowledgement of SETTINGS that is not empty": [frame(SETTINGS, ACK, 0, Buffer.alloc(6))],
+  "ENABLE_PUSH of 2": [settings([2, 2])],
+  "an initial window beyond 2^31-1": [settings([4, 2 ** 31])],
+  "a frame size below 2^14": [settings([5, 16_383])],
+  "a frame size beyond 2^24-1": [settings([5, 2 ** 24])],
+  "a frame larger than allowed": [frame(DATA, 0, 1, Buffer.alloc(16_385))],
+  "WINDOW_UPDATE of 0 on the connection": [frame(WINDOW_UPDATE, 0, 0, uint32(0))],
+  "WINDOW_UPDATE beyond 2^31-1 on the connection": [frame(WINDOW_UPDATE, 0, 0, uint32(MOST_STREAMS))],
+  "WINDOW_UPDATE of another length": [frame(WINDOW_UPDATE, 0, 0, Buffer.alloc(3))],
+  "WINDOW_UPDATE on a stream that was never opened": [frame(WINDOW_UPDATE, 0, 1, uint32(1))],
+  "GOAWAY on a stream": [frame(GOAWAY, 0, 1, Buffer.alloc(8))],
+};
+
+for (const [what, pieces] of Object.entries(ERRORS)) {
+  test(`frames: ${what} ends the connection with an error`, async (t) => {
+    const server = await served(t);
+    const client = await server.frames();
+    client.send(...pieces);
+    assert.ok((await failure(client)) > 0);
+    await isAlive(server);
+  });
+}
+
+test("frames: what follows a good preface has to be SETTINGS", async (t) => {
+  const server = await served(t);
+  const client = await server.frames(false);
+  client.send(PREFACE, get(1));
+  assert.ok((await failure(client)) > 0);
+  assert.equal(server.seen(), 0);
+});
+
+/** What a server has to take (RFC 9113 §4.1, §5.1, §6). */
+const TAKEN: Record<string, Buffer[]> = {
+  "a frame of an unknown type": [frame(0x16, 255, 0, Buffer.alloc(9)), get(1)],
+  "an unknown setting": [settings([0xff, 1]), get(1)],
+  "PRIORITY of a stream that is not there": [frame(PRIORITY, 0, 9, Buffer.alloc(5)), get(1)],
+  "a head in pieces": [
+    frame(HEADERS, END_STREAM, 1, BLOCK.subarray(0, 5)),
+    frame(CONTINUATION, 0, 1, BLOCK.subarray(5, 9)),
+    frame(CONTINUATION, END_HEADERS, 1, BLOCK.subarray(9)),
+  ],
+  "a padded head": [frame(HEADERS, HEAD | 8, 1, Buffer.concat([Buffer.from([3]), BLOCK, Buffer.alloc(3)]))],
+  "padded DATA": [post(1), frame(DATA, END_STREAM | 8, 1, Buffer.from([2, 65, 0, 0]))],
+  "TE: trailers": [get(1, ["te", "trailers"])],
+};
+
+for (const [what, pieces] of Object.entries(TAKEN)) {
+  test(`frames: ${what} is taken`, async (t) => {
+    const server = await served(t);
+    const client = await server.frames();
+    assert.equal(await client.send(...pieces).body(1), "hello");
+  });
+}
+
+test("frames: a PING comes back as it was sent", async (t) => {
+  const { frames } = await served(t);
+  const client = await frames();
+  client.send(frame(PING, 0, 0, Buffer.from("12345678")));
+  const { flags, payload } = await client.until(PING);
+  assert.deepEqual([flags, payload.toString()], [ACK, "12345678"]);
+});
+
+test("frames: a window of 0 holds the body back, and a larger one lets it go", async (t) => {
+  const { frames } = await served(t);
+  const client = await frames();
+  client.send(settings([4, 0]), get(1));
+  await client.until(HEADERS, 1);
+  assert.deepEqual(client.of(DATA, 1), []);
+  client.send(settings([4, 2]));
+  assert.equal((await client.until(DATA, 1)).payload.toString(), "he");
+  client.send(settings([4, 0]), frame(WINDOW_UPDATE, 0, 1, uint32(5)));
+  assert.equal(await client.body(1), "hello");
+});
+
+test("frames: a window beyond 2^31-1 resets the stream", async (t) => {
+  const { frames } = await served(t);
+  const client = await frames();
+  client.send(settings([4, 0]), get(1));
+  await client.until(HEADERS, 1);
+  client.send(frame(WINDOW_UPDATE, 0, 1, uint32(MOST_STREAMS)), frame(WINDOW_UPDATE, 0, 1, uint32(MOST_STREAMS)));
+  await eventually(() => client.of(RST_STREAM, 1).length > 0 || client.end !== undefined);
+});
+
+test("frames: DATA after the end of a stream is an error", async (t) => {
+  const { frames } = await served(t);
+  const client: FrameClient = await frames();
+  client.send(settings([4, 0]), get(1));
+  await client.until(HEADERS, 1);
+  client.send(frame(DATA, 0, 1, Buffer.from("x")));
+  assert.ok((await failure(client)) > 0);
+});
+
+test("frames: a stream below one that was opened never reaches the app", async (t) => {
+  const server = await served(t);
+  const client = await server.frames();
+  assert.equal(await client.send(get(5)).body(5), "hello");
+  client.send(get(3));
+  await aWhile();
+  assert.equal(server.seen(), 1);
+});
+
+test("frames: a connection that had an error is closed, and what is under way on it given up", async (t) => {
+  let running = false;
+  let aborted = false;
+  const { frames } = await startHttp2(
+    t,
+    (environ) => {
+      running = true;
+      environ["tsgi.exchange"].onAbort?.(() => {
+        aborted = true;
+      });
+      return new Promise(() => {});
+    },
+    { bodyTimeout: 100 },
+  );
+  const client = await frames();
+  client.send(get(1));
+  await eventually(() => running);
+  client.send(frame(CONTINUATION, END_HEADERS, 1, NOTHING));
+  assert.ok((await failure(client)) > 0);
+  await client.ended();
+  await eventually(() => aborted);
+});
+
+test("frames: an idle connection that had an error is closed", async (t) => {
+  const { frames } = await startHttp2(t, hello, { headersTimeout: 100 });
+  const client = await frames();
+  client.send(frame(PING, 0, 0, Buffer.alloc(6)));
+  assert.ok((await failure(client)) > 0);
+  await client.ended();
+});
+
+test("frames: GOAWAY of a client lets its streams finish", async (t) => {
+  let go = () => {};
+  const { frames } = await startHttp2(t, async (environ, startResponse) => {
+    await new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    return hello(environ, startResponse);
+  });
+  const client = await frames();
+  client.send(get(1), frame(GOAWAY, 0, 0, Buffer.alloc(8)));
+  await client.until(GOAWAY);
+  go();
+  assert.equal(await client.body(1), "hello");
+  assert.equal(await client.ended(), 0);
+});
