@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { type IncomingMessage, request as requestByHttp } from "node:http";
+import { connect } from "node:http2";
 import { request as requestByHttps } from "node:https";
 import { buffer } from "node:stream/consumers";
 import { type Request, requestsOf } from "./requests.ts";
@@ -52,7 +53,10 @@ interface Answer {
   readonly body: Buffer;
 }
 
-async function ask({ scheme }: Scenario, port: number, { method, target, headers, body }: Request): Promise<Answer> {
+async function ask(scenario: Scenario, port: number, asked: Request): Promise<Answer> {
+  if (scenario.http2) return askByHttp2(scenario, port, asked);
+  const { scheme } = scenario;
+  const { method, target, headers, body } = asked;
   const options = { host: "127.0.0.1", port, path: target, method, headers, agent: false };
   // Its certificate is nobody's.
   const sending =
@@ -60,4 +64,13 @@ async function ask({ scheme }: Scenario, port: number, { method, target, headers
   sending.end(body);
   const [response] = (await once(sending, "response")) as [IncomingMessage];
   return { status: response.statusCode, headers: response.headers, body: await buffer(response) };
+}
+
+async function askByHttp2({ scheme }: Scenario, port: number, { method, target }: Request): Promise<Answer> {
+  const session = connect(`${scheme ?? "http"}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  const stream = session.request({ ":method": method, ":path": target });
+  const [headers] = (await once(stream, "response")) as [IncomingMessage["headers"] & { ":status": number }];
+  const body = await buffer(stream);
+  session.close();
+  return { status: headers[":status"], headers, body };
 }

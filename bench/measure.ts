@@ -1,10 +1,13 @@
 /** Measuring: all servers of a scenario at once, loaded in turn, round after round. */
 
 import { checkAnswers } from "./answer.ts";
+import { Http2Load } from "./http2-load.ts";
 import { Load } from "./load.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { TestedServer } from "./server.ts";
 import { median, printTable, quartiles } from "./table.ts";
+
+type Loading = Load | Http2Load;
 
 /** For how long, and how much at a time. */
 export interface Effort {
@@ -28,9 +31,9 @@ interface Sample {
 /** A server of a scenario. */
 interface Entrant {
   readonly server: TestedServer;
-  readonly load: Load;
+  readonly load: Loading;
   /** What other clients send meanwhile. */
-  readonly beside: Load | undefined;
+  readonly beside: Loading | undefined;
   readonly samples: Sample[];
 }
 
@@ -63,8 +66,9 @@ async function entrantOf(scenario: Scenario, server: TestedServer): Promise<Entr
   };
 }
 
-async function loadOf(scenario: Scenario, { name, port }: TestedServer): Promise<Load> {
-  return new Load(scenario, port, await checkAnswers(scenario, name, port));
+async function loadOf(scenario: Scenario, { name, port }: TestedServer): Promise<Loading> {
+  const requests = await checkAnswers(scenario, name, port);
+  return scenario.http2 ? new Http2Load(scenario, port, requests) : new Load(scenario, port, requests);
 }
 
 /** Loads a server until it has worked for a while. */

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly path: string;
   /** Default `"http"`. */
   readonly scheme?: "https";
+  /** Whether it is sent over HTTP/2, eight streams to a connection. */
+  readonly http2?: boolean;
   /**
    * The header lines of each request: those of a browser, `Host` alone, or those of a browser and ten more. With `"newNames"`
    * no request had their names before; with `"newSets"` some had, as there are a hundred, but never these ten. Default
@@ -118,6 +120,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...HELLO_SCENARIO, ...PIPELINED, name: "pipelined-hello" },
   { ...BROWSER, ...PIPELINED, name: "pipelined-browser" },
   { ...BROWSER, name: "https", scheme: "https", servers: ["node https", "tsgi https"] },
+  { ...HELLO_SCENARIO, name: "http2", http2: true, servers: ["node http2", "tsgi http2"] },
+  { ...HELLO_SCENARIO, name: "http2-tls", http2: true, scheme: "https", servers: ["node http2tls", "tsgi http2tls"] },
   NEW_NAMES,
   NEW_SETS,
   NEW_NAMES_TWICE,

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { createServer as createHttp2Server, createSecureServer as createSecureHttp2Server } from "node:http2";
 import { createServer as createSecureServer } from "node:https";
 import { certificate } from "./certificate.js";
 import { CHUNK, CHUNKS, HELLO, pathOf, report, USERS } from "./report.js";
@@ -37,6 +38,8 @@ function answer(request, response) {
 
 const variants = {
   https: () => createSecureServer(certificate(), answer),
+  http2: () => createHttp2Server(answer),
+  http2tls: () => createSecureHttp2Server(certificate(), answer),
   idle: () => createServer({ headersTimeout: 120_000, keepAliveTimeout: 120_000 }, answer),
 };
 const server = variants[process.argv[2]]?.() ?? createServer(answer);

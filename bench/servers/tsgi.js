@@ -64,6 +64,8 @@ const apps = {
 };
 const options = {
   https: () => ({ tls: certificate() }),
+  http2: () => ({ http2: true }),
+  http2tls: () => ({ http2: true, tls: certificate() }),
   // Longer than it takes to open them.
   idle: () => ({ headersTimeout: 120_000, keepAliveTimeout: 120_000 }),
 };

@@ -1,7 +1,6 @@
 /** Apps as Node handlers. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { checkApp } from "../apps.ts";
@@ -14,7 +13,7 @@ import { BOOLEAN, checkOptions, FUNCTION, OBJECT } from "../options.ts";
 import { callOut } from "../promise.ts";
 import { requestInput } from "./to-node/input.ts";
 import { type Next, ResponseSink } from "./to-node/sink.ts";
-import { streamListener } from "./to-node/stream.ts";
+import { type NodeStreamListener, streamListener } from "./to-node/stream.ts";
 import { responseOf, UpgradeSink, whenFree } from "./to-node/upgrade.ts";
 import { upgradeInput } from "./to-node/upgrade-input.ts";
 
@@ -53,12 +52,7 @@ export interface NodeListener {
    * The listener of the `stream` event of an `http2` server, in place of `request`: `server.on("stream", listener.stream)`. It
    * takes two thirds of the CPU time. The app gets the `trailers` of the request too.
    */
-  readonly stream: (
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    flags: number,
-    rawHeaders?: readonly string[],
-  ) => void;
+  readonly stream: NodeStreamListener;
 }
 
 /** What routers of Connect and Express keep of the URL when they take their mount off it. */

@@ -15,6 +15,14 @@ import { StreamWriter } from "../../server/http2/stream-writer.ts";
 /** The flag of a head that no body follows. */
 const END_STREAM = 1;
 
+/** A listener of the `stream` event of an `http2` server. */
+export type NodeStreamListener = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  flags: number,
+  rawHeaders?: readonly string[],
+) => void;
+
 /** What a listener needs to know. */
 export interface StreamEdge {
   readonly app: App;
@@ -24,13 +32,8 @@ export interface StreamEdge {
 }
 
 /** streamListener makes the listener of `stream` events. A stream that the host has answered already is left to it. */
-export function streamListener({ app, builderOf, edge, canonicalOnly }: StreamEdge) {
-  return function onStream(
-    stream: ServerHttp2Stream,
-    _headers: IncomingHttpHeaders,
-    flags: number,
-    raw: readonly string[] = [],
-  ): void {
+export function streamListener({ app, builderOf, edge, canonicalOnly }: StreamEdge): NodeStreamListener {
+  return function onStream(stream, _headers, flags, raw = []) {
     stream.on("error", ignore);
     if (stream.closed || stream.destroyed || stream.headersSent) return;
     const head = readHead(raw, UNLIMITED);

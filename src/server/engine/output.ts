@@ -8,7 +8,7 @@ import type { Chunk } from "../../gateway.ts";
 const MOST_COPIED = 1024;
 
 /** How many bytes may wait for the client before whoever sends more has to wait; Node's own mark is a quarter of it or less. */
-export const HIGH_WATER_MARK = 128 * 1024;
+export const HIGH_WATER_MARK: number = 128 * 1024;
 
 /** How much is gathered before it is sent in any case. */
 const MOST_GATHERED = 64 * 1024;
