@@ -36,16 +36,16 @@ export function createAcceptor(
   );
 }
 
+/** isHttp2 tells whether HTTP/2 was agreed on in the handshake of a socket (RFC 7301). */
+export function isHttp2(socket: net.Socket): boolean {
+  return (socket as Partial<TLSSocket>).alpnProtocol === "h2";
+}
+
 function admitted(identity: Identity, accept: (socket: net.Socket) => void): (socket: net.Socket) => void {
   return (socket) => {
     if (identity.admits(socket as TLSSocket)) accept(socket);
     else socket.destroy();
   };
-}
-
-/** isHttp2 tells whether HTTP/2 was agreed on in the handshake of a socket (RFC 7301). */
-export function isHttp2(socket: net.Socket): boolean {
-  return (socket as Partial<TLSSocket>).alpnProtocol === "h2";
 }
 
 /** A socket that was paused flows to whoever listens; it is taken over at once. */
