@@ -171,6 +171,29 @@ export interface Environ {
   readonly REMOTE_ADDR: string;
   /** The port of the connection's peer, in decimal; `""` on a Unix socket. */
   readonly REMOTE_PORT: string;
+  /** Over TLS, the version of the protocol: `"TLSv1.3"`. This and what follows has the names and forms of Apache's mod_ssl. */
+  readonly SSL_PROTOCOL?: string;
+  /** Over TLS, the cipher suite by OpenSSL's name: `"TLS_AES_256_GCM_SHA384"`. */
+  readonly SSL_CIPHER?: string;
+  /** Over TLS, the host name that the client has asked a certificate of (RFC 6066 §3). */
+  readonly SSL_TLS_SNI?: string;
+  /**
+   * Over TLS, whether the client has shown a certificate: `"NONE"`, `"SUCCESS"`, or `"FAILED:reason"` for one that is not
+   * trusted, of which nothing else is told.
+   */
+  readonly SSL_CLIENT_VERIFY?: "NONE" | "SUCCESS" | `FAILED:${string}`;
+  /** Whose the client's certificate is, as RFC 2253 writes names: `"CN=Ann,O=Example,C=DE"`. */
+  readonly SSL_CLIENT_S_DN?: string;
+  /** Who has issued the client's certificate. */
+  readonly SSL_CLIENT_I_DN?: string;
+  /** The serial number of the client's certificate, in hexadecimal. */
+  readonly SSL_CLIENT_M_SERIAL?: string;
+  /** When the client's certificate becomes valid: `"Nov 21 18:00:00 2026 GMT"`. */
+  readonly SSL_CLIENT_V_START?: string;
+  /** When the client's certificate expires. */
+  readonly SSL_CLIENT_V_END?: string;
+  /** The client's certificate in PEM. */
+  readonly SSL_CLIENT_CERT?: string;
   /** How a middleware has authenticated the client: `"Basic"`, `"Bearer"` (RFC 3875 §4.1.1). */
   readonly AUTH_TYPE?: string;
   /** The user that a middleware has authenticated (RFC 3875 §4.1.11). */

@@ -15,8 +15,12 @@ export type { HeadSent, RequestEnded, RequestFailed, RequestRefused, RequestStar
 export {
   type CloseOptions,
   type ListenOptions,
+  type ProxyProtocolOptions,
   type ServeOptions,
   type Server,
   serve,
+  type TlsCertificate,
+  type TlsCertificates,
   type TlsOptions,
+  type TlsPolicy,
 } from "./server/serve.ts";

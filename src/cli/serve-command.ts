@@ -2,7 +2,7 @@
 
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
-import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
+import { openRequests, type ServeOptions, type Server, serve, type TlsCertificate } from "../server/serve.ts";
 import { addressesOf } from "./addresses.ts";
 import type { Flags } from "./arguments.ts";
 import { openBrowser } from "./browser.ts";
@@ -10,11 +10,14 @@ import { CommandError } from "./command-error.ts";
 import { interfaceHint, looksMistaken } from "./detect-app.ts";
 import { serveOptions } from "./serve-options.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
+import { followTlsFiles, type TlsFiles, tlsFiles } from "./tls-files.ts";
 import { printExchanges } from "./verbose.ts";
 
 /** How an app is served. */
 export interface ServeCommandOptions {
   readonly serve: ServeOptions;
+  /** Where the certificate was read from. */
+  readonly tlsFiles: TlsFiles | undefined;
   readonly verbose: boolean;
   readonly quiet: boolean;
   readonly open: boolean;
@@ -31,7 +34,7 @@ export function serveCommandOptions(flags: Flags): ServeCommandOptions {
   const { verbose = false, quiet = false, open = false } = flags;
   if (verbose && quiet) throw new CommandError("--verbose and --quiet exclude each other; leave one out");
   if (open && flags.unix !== undefined) throw new CommandError("a browser cannot --open a Unix socket; leave one out");
-  return { serve: serveOptions(flags), verbose, quiet, open };
+  return { serve: serveOptions(flags), tlsFiles: tlsFiles(flags), verbose, quiet, open };
 }
 
 /** The options for an app whose interface was guessed: the first error that looks like a wrong guess prints how to name it. */
@@ -58,6 +61,7 @@ export async function serveUntilSignal(app: App, title: string, options: ServeCo
   const lines = [`serving ${title} on ${local}`, ...network.map((address) => `on the network: ${address}`)];
   print(...lines);
   if (open) openBrowser(`${local}/`);
+  followCertificate(server, options, () => print("reloaded the certificate"));
   await closeOnSignal(server, (signal) => print(`closing; ${signal} again ends at once`));
   // What an app still does, in an interval for example, is not to keep the process alive.
   setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
@@ -66,6 +70,20 @@ export async function serveUntilSignal(app: App, title: string, options: ServeCo
   function print(...texts: string[]): void {
     if (!quiet) process.stdout.write(texts.map((text) => `tsgi: ${text}\n`).join(""));
   }
+}
+
+/** Renews the certificate when its files change; where what they hold cannot be used, the old one stays. */
+function followCertificate(server: Server, { serve, tlsFiles }: ServeCommandOptions, onRenewed: () => void): void {
+  if (tlsFiles === undefined) return;
+  followTlsFiles(
+    tlsFiles,
+    serve.tls as TlsCertificate,
+    (certificate) => {
+      server.reloadTls(certificate);
+      onRenewed();
+    },
+    (error) => process.stderr.write(`tsgi: the certificate was not reloaded: ${(error as Error).message}\n`),
+  );
 }
 
 /** Closes the server on the first signal and ends the process on the second; resolves once the server has closed. */

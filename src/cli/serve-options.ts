@@ -1,9 +1,9 @@
 /** The options of `serve` as the command line gives them. */
 
-import { readFileSync } from "node:fs";
 import type { ServeOptions } from "../server/serve.ts";
 import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
+import { readTlsFiles, tlsFiles } from "./tls-files.ts";
 
 const LARGEST_PORT = 65_535;
 
@@ -14,7 +14,8 @@ const LARGEST_PORT = 65_535;
  */
 export function serveOptions(flags: Flags, environment: NodeJS.ProcessEnv = process.env): ServeOptions {
   const { host, port, unix, development } = flags;
-  const tls = tlsOptions(flags);
+  const files = tlsFiles(flags);
+  const tls = files && readTlsFiles(files);
   if (unix !== undefined) {
     if (host === undefined && port === undefined) return { unix, development, tls };
     throw new CommandError("--unix replaces --host and --port; leave those out");
@@ -34,18 +35,4 @@ function parsePort(source: string, port: string | undefined): number | undefined
   if (port === undefined) return undefined;
   if (/^\d{1,5}$/.test(port) && Number(port) <= LARGEST_PORT) return Number(port);
   throw new CommandError(`${source} ${port} is not a port; choose 0 to ${LARGEST_PORT}`);
-}
-
-function tlsOptions({ "tls-key": key, "tls-cert": cert }: Flags): ServeOptions["tls"] {
-  if (key === undefined && cert === undefined) return undefined;
-  if (key === undefined || cert === undefined) throw new CommandError("https needs both --tls-key and --tls-cert");
-  return { key: readPem("--tls-key", key), cert: readPem("--tls-cert", cert) };
-}
-
-function readPem(flag: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new CommandError(`${flag} ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
-  }
 }

@@ -26,6 +26,8 @@ export interface ServerInfo {
    * may be read as one slash, `dispatcher` and `router` answer 400: a guard at `/admin` is not passed by `/site//admin`.
    */
   readonly mergeSlashes?: boolean;
+  /** More that every environ has. Default: nothing. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** The peer of a connection. */
@@ -135,6 +137,7 @@ function constantsOf(info: ServerInfo): Readonly<Record<string, unknown>> {
     "tsgi.exchange": null,
     "tsgi.params": NO_PARAMS,
     "tsgi.state": null,
+    ...info.variables,
   };
 }
 

@@ -2,7 +2,9 @@
 
 import { TsgiError } from "../errors.ts";
 import type { Environ, ErrorStream } from "../gateway.ts";
-import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kind, type Kinds, STRING } from "../options.ts";
+import { BOOLEAN, checkOptions, count, FUNCTION, type Kind, type Kinds } from "../options.ts";
+import { checkProxyProtocol, type ProxyProtocolOptions } from "./proxied.ts";
+import { checkTls, type TlsOptions } from "./tls/options.ts";
 
 /** One place where a server listens. */
 export interface ListenOptions {
@@ -24,7 +26,7 @@ export interface ServeOptions extends ListenOptions {
   backlog?: number | undefined;
   /** How many connections are open at once, for each place; what comes beyond it is closed. Default 0: no limit. */
   maxConnections?: number | undefined;
-  /** Serves https. Default: http. */
+  /** Serves https, with one certificate `{ key, cert }` or several `{ certificates: [{ key, cert }, …] }`. Default: http. */
   tls?: TlsOptions | undefined;
   /**
    * Serves HTTP/2 as well: by ALPN with `tls`, and without it to clients that begin with it (prior knowledge). Default `false`.
@@ -32,13 +34,19 @@ export interface ServeOptions extends ListenOptions {
   http2?: boolean | undefined;
   /** How many streams of HTTP/2 a connection may have open at once. Default 100. */
   maxConcurrentStreams?: number | undefined;
+  /**
+   * Takes connections from proxies that send a header of the PROXY protocol, version 1 or 2, before anything else, TLS
+   * included: `REMOTE_ADDR` and `REMOTE_PORT` are what it says, `SERVER_NAME` and `SERVER_PORT` stay the server's own. A
+   * connection from elsewhere, or without the header, is closed. Not for a Unix socket with TLS. Default: no header is expected.
+   */
+  proxyProtocol?: ProxyProtocolOptions | undefined;
   /** Shows errors in the response: message, stack, source and environ. Default `false`: a bare 500. */
   development?: boolean | undefined;
   /** Called with each error that is reported to `errors`. Default: nothing. */
   onError?: ((error: unknown, environ: Environ) => void) | undefined;
   /** Where error text goes, the environ's `tsgi.errors`. Default: standard error. */
   errors?: ErrorStream | undefined;
-  /** How long a client may take for a TLS handshake; after it, the connection is closed. Default 10 s. */
+  /** How long a client may take for a TLS handshake, and a proxy for its header; then the connection is closed. Default 10 s. */
   handshakeTimeout?: number | undefined;
   /** How long a client may take to send the head of a request; 408 after it. Default 15 s. */
   headersTimeout?: number | undefined;
@@ -65,19 +73,14 @@ export interface ServeOptions extends ListenOptions {
   multiprocess?: boolean | undefined;
 }
 
-/** What `serve` needs for https. */
-export interface TlsOptions {
-  /** The private key in PEM. */
-  key: string | Uint8Array;
-  /** The certificate that belongs to the key, with its chain, in PEM. */
-  cert: string | Uint8Array;
-}
-
 /** The largest number that Node's timers and its parser take. */
 export const LONGEST: number = 2 ** 31 - 1;
 
 const LIMIT: Kind = { ...count(0, LONGEST), expected: `a whole number up to ${LONGEST}, 0 for no limit` };
-const PEM: Kind = either(STRING, { expected: "bytes", accepts: (value) => value instanceof Uint8Array });
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 const LISTEN_KINDS: Kinds<ListenOptions> = {
   // An empty host would be every interface, where a variable was not set.
@@ -95,7 +98,8 @@ const KINDS: Kinds<ServeOptions> = {
   listen: { expected: "a list of places", accepts: (value) => Array.isArray(value) && value.length > 0 },
   backlog: { ...count(1, 65_535), expected: "1 to 65535 connections" },
   maxConnections: LIMIT,
-  tls: { expected: "{ key, cert }", accepts: (value) => typeof value === "object" && value !== null },
+  tls: { expected: "{ key, cert }", accepts: isObject },
+  proxyProtocol: { expected: '{ from: ["10.0.0.0/8"] }', accepts: isObject },
   http2: BOOLEAN,
   maxConcurrentStreams: { ...count(1, LONGEST), expected: "a number of streams from 1 up" },
   development: BOOLEAN,
@@ -117,8 +121,6 @@ const KINDS: Kinds<ServeOptions> = {
   multiprocess: BOOLEAN,
 };
 
-const TLS_KINDS: Kinds<TlsOptions> = { key: PEM, cert: PEM };
-
 /** A place with its defaults. */
 export interface Place {
   readonly host: string;
@@ -128,7 +130,7 @@ export interface Place {
 }
 
 /** The options that have no default. */
-type Optional = "tls" | "onError";
+type Optional = "tls" | "proxyProtocol" | "onError";
 
 /** Options with their defaults. */
 export type Settings = {
@@ -140,15 +142,18 @@ export type Settings = {
 /** settingsOf checks the options and adds the defaults. Throws `TSGI_BAD_OPTION`. */
 export function settingsOf(options: ServeOptions): Settings {
   checkOptions("serve", options, KINDS);
-  const { tls } = options;
+  const { tls, proxyProtocol } = options;
   if (tls !== undefined) checkTls(tls);
+  const places = placesOf(options);
+  if (proxyProtocol !== undefined) checkProxyProtocol(proxyProtocol, places, tls !== undefined);
   return {
-    places: placesOf(options),
+    places,
     backlog: options.backlog ?? 511,
     maxConnections: options.maxConnections ?? 0,
     tls,
     http2: options.http2 ?? false,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 100,
+    proxyProtocol,
     development: options.development ?? false,
     onError: options.onError,
     errors: options.errors ?? process.stderr,
@@ -186,14 +191,4 @@ function placeOf({ host, port, unix, fd }: ListenOptions, owner: string): Place 
     throw new TsgiError("TSGI_BAD_OPTION", `${owner} was given unix and fd`, { hint: "Give one of them." });
   }
   return { host: host ?? "127.0.0.1", port: port ?? 8000, unix, fd };
-}
-
-function checkTls(tls: TlsOptions): void {
-  checkOptions("tls", tls, TLS_KINDS);
-  for (const name of ["key", "cert"] as const) {
-    if (tls[name] !== undefined) continue;
-    throw new TsgiError("TSGI_BAD_OPTION", `tls has no ${name}`, {
-      hint: "Give { key, cert }: the contents of a PEM private key and of its certificate.",
-    });
-  }
 }

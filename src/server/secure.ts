@@ -1,38 +1,65 @@
-/** The Node servers that accept connections: plain ones, and those of TLS. */
+/** The Node servers that accept connections: plain ones, those of TLS, and those behind a proxy that speaks the PROXY protocol. */
 
 import * as net from "node:net";
-import * as tls from "node:tls";
-import { TsgiError } from "../errors.ts";
-import { LONGEST, type Settings, type TlsOptions } from "./options.ts";
+import type { TLSSocket } from "node:tls";
+import { callOut } from "../promise.ts";
+import { networksOf } from "./networks.ts";
+import { LONGEST, type Settings } from "./options.ts";
+import { createProxiedServer, handOver } from "./proxied.ts";
+import type { Identity } from "./tls/identity.ts";
 
-/** createAcceptor makes a server that gives each connection, once its handshake is made, to `accept`. Throws `TSGI_BAD_TLS`. */
-export function createAcceptor(settings: Settings, accept: (socket: net.Socket) => void): net.Server {
+/** createAcceptor makes a server that gives each connection, once its handshake is made, to `accept`. */
+export function createAcceptor(
+  settings: Settings,
+  identity: Identity | undefined,
+  accept: (socket: net.Socket) => void,
+): net.Server {
   const options: net.ServerOpts = { allowHalfOpen: true, noDelay: true };
-  if (settings.tls === undefined) return net.createServer(options, accept);
-  const server = createSecureServer(options, settings.tls, settings);
-  server.on("secureConnection", accept);
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
-  return server;
+  const { proxyProtocol } = settings;
+  const timeout = settings.handshakeTimeout || LONGEST;
+  const secure = identity?.createServer({
+    ...options,
+    ALPNProtocols: settings.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
+    handshakeTimeout: timeout,
+  });
+  secure?.on("tlsClientError", (_error, socket) => socket.destroy());
+  const admit = identity === undefined ? accept : admitted(identity, accept);
+  if (proxyProtocol === undefined) {
+    return secure === undefined ? net.createServer(options, admit) : secure.on("secureConnection", admit);
+  }
+  const allows = networksOf("proxyProtocol", proxyProtocol.from);
+  const report = (problem: string) => writeLine(settings, problem);
+  return createProxiedServer(
+    options,
+    { allows, timeout, report },
+    secure === undefined ? resumed(admit) : handOver(secure, admit),
+  );
 }
 
 /** isHttp2 tells whether HTTP/2 was agreed on in the handshake of a socket (RFC 7301). */
 export function isHttp2(socket: net.Socket): boolean {
-  return (socket as Partial<tls.TLSSocket>).alpnProtocol === "h2";
+  return (socket as Partial<TLSSocket>).alpnProtocol === "h2";
 }
 
-function createSecureServer(options: net.ServerOpts, { key, cert }: TlsOptions, settings: Settings): tls.Server {
-  try {
-    return tls.createServer({
-      ...options,
-      key: key as Buffer,
-      cert: cert as Buffer,
-      ALPNProtocols: settings.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
-      handshakeTimeout: settings.handshakeTimeout || LONGEST,
-    });
-  } catch (cause) {
-    throw new TsgiError("TSGI_BAD_TLS", `the key or the certificate cannot be used: ${(cause as Error).message}`, {
-      hint: "Pass the contents of a PEM private key and of the certificate that belongs to it.",
-      cause,
-    });
-  }
+function admitted(identity: Identity, accept: (socket: net.Socket) => void): (socket: net.Socket) => void {
+  return (socket) => {
+    if (identity.admits(socket as TLSSocket)) accept(socket);
+    else socket.destroy();
+  };
+}
+
+/** A socket that was paused flows to whoever listens; it is taken over at once. */
+function resumed(accept: (socket: net.Socket) => void): (socket: net.Socket) => void {
+  return (socket) => {
+    socket.resume();
+    accept(socket);
+  };
+}
+
+/** writeLine writes a message of the server to its errors. */
+export function writeLine({ errors }: Pick<Settings, "errors">, message: string): void {
+  callOut(
+    () => errors.write(`tsgi: ${message}\n`),
+    () => {},
+  );
 }

@@ -6,7 +6,6 @@ import { environBuilder } from "../exchange/environ.ts";
 import type { ErrorPage, ResponderOptions } from "../exchange/sink.ts";
 import type { App, Environ, StatusLine } from "../gateway.ts";
 import { checkOptions, count } from "../options.ts";
-import { callOut } from "../promise.ts";
 import { type CloseOptions, drain } from "./drain.ts";
 import { Clock } from "./engine/clock.ts";
 import { Connection } from "./engine/connection.ts";
@@ -16,10 +15,16 @@ import type { Service } from "./engine/service.ts";
 import { developmentPage } from "./error-page.ts";
 import { listen } from "./listen.ts";
 import { LONGEST, type Place, type ServeOptions, type Settings, settingsOf } from "./options.ts";
-import { createAcceptor, isHttp2 } from "./secure.ts";
+import { createAcceptor, isHttp2, writeLine } from "./secure.ts";
+import { secureEnvironBuilder } from "./tls/environ.ts";
+import { Identity } from "./tls/identity.ts";
+import type { TlsOptions } from "./tls/options.ts";
+import { badTls } from "./tls/pem.ts";
 
 export type { CloseOptions } from "./drain.ts";
-export type { ListenOptions, ServeOptions, TlsOptions } from "./options.ts";
+export type { ListenOptions, ServeOptions } from "./options.ts";
+export type { ProxyProtocolOptions } from "./proxied.ts";
+export type { TlsCertificate, TlsCertificates, TlsOptions, TlsPolicy } from "./tls/options.ts";
 
 /** A server that listens. */
 export interface Server {
@@ -39,6 +44,12 @@ export interface Server {
    * connection is closed. A second call gives the same promise.
    */
   close(options?: CloseOptions): Promise<void>;
+  /**
+   * Renews certificates, and ticket keys where they are given: connections that are open go on, the next handshake has the new
+   * ones. What else is not given stays as it is; `clientCertificates` cannot change. Throws `TSGI_BAD_TLS` or
+   * `TSGI_BAD_OPTION` for what cannot be used; then nothing changes.
+   */
+  reloadTls(tls: TlsOptions): void;
 }
 
 const servicesOf = new WeakMap<Server, readonly Service[]>();
@@ -58,6 +69,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   checkApp(app, "serve");
   const settings = settingsOf(options);
   const limits = limitsOf(settings);
+  const identity = identityOf(settings);
   // Loading what speaks HTTP/2 takes a while.
   const startSession = settings.http2
     ? (await import("./http2/session.ts")).sessionStarter(settings.maxConcurrentStreams, limits.parser)
@@ -70,7 +82,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   try {
     for (const place of settings.places) {
       let service: Service | undefined;
-      const server = createAcceptor(settings, (socket) => {
+      const server = createAcceptor(settings, identity, (socket) => {
         if (service === undefined) return;
         if (isHttp2(socket)) startSession?.(socket, service);
         else new Connection(socket, service);
@@ -119,6 +131,10 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
       closing ??= drain({ servers, services, sockets }, closeOptions);
       return closing;
     },
+    reloadTls(tls) {
+      if (identity === undefined) throw badTls("this server has no TLS", "Give tls to serve.");
+      identity.renew(tls);
+    },
   };
   servicesOf.set(served, services);
   return served;
@@ -142,14 +158,14 @@ function limitsOf(settings: Settings): { connection: Service["limits"]; parser: 
   };
 }
 
+function identityOf(settings: Settings): Identity | undefined {
+  const { tls } = settings;
+  return tls === undefined ? undefined : new Identity(tls, (warning) => writeLine(settings, warning));
+}
+
 /** A connection could not be accepted, for want of descriptors. */
-function reportAcceptErrors(server: NodeServer, { errors }: Settings): void {
-  server.on("error", (error) => {
-    callOut(
-      () => errors.write(`tsgi: ${error.message}\n`),
-      () => {},
-    );
-  });
+function reportAcceptErrors(server: NodeServer, settings: Settings): void {
+  server.on("error", (error) => writeLine(settings, error.message));
 }
 
 function responderOptions({ onError, development }: Settings): ResponderOptions {
@@ -178,7 +194,8 @@ function addressOf(server: NodeServer, { host, fd }: Place): Address {
 function builderFor(address: Address, { tls, errors, multiprocess, mergeSlashes }: Settings): Service["buildEnviron"] {
   const scheme = tls === undefined ? "http" : "https";
   const port = "socket" in address ? (scheme === "https" ? "443" : "80") : String(address.port);
-  return environBuilder({
+  const buildersOf = tls === undefined ? environBuilder : secureEnvironBuilder;
+  return buildersOf({
     name: "socket" in address ? "localhost" : address.name,
     port,
     scheme,

@@ -44,7 +44,9 @@ export function variablesOf(
   };
   for (const key in environ) {
     const value = environ[key as keyof Environ];
-    if (typeof value === "string" && (isHeader(key) || FROM_MIDDLEWARE.has(key))) variables[key] = decodeUtf8(value);
+    if (typeof value !== "string") continue;
+    if (isHeader(key) || FROM_MIDDLEWARE.has(key)) variables[key] = decodeUtf8(value);
+    else if (key.startsWith("SSL_")) variables[key] = value;
   }
   return Object.assign(variables, typeof extra === "function" ? checkVariables(extra(environ)) : extra);
 }

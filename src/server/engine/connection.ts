@@ -1,11 +1,14 @@
 /** One connection: its socket, its exchanges one after the other, and how it ends. */
 
 import type { Socket } from "node:net";
+
 import { clientGone, type TsgiError } from "../../errors.ts";
-import { type Peer, plainAddress } from "../../exchange/environ.ts";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { Environ, StatusLine } from "../../gateway.ts";
+import { peerOf } from "../peer.ts";
+import type { SecurePeer } from "../tls/environ.ts";
+
 import type { Timed } from "./clock.ts";
 import { refused, started } from "./events.ts";
 import { Output } from "./output.ts";
@@ -45,9 +48,10 @@ type Phase =
   | "linger";
 
 /** Connection reads the requests of one socket, one at a time, and runs the app for each. */
-export class Connection implements Peer, BodySource, ResponseConnection, ServedConnection, Timed {
+export class Connection implements SecurePeer, BodySource, ResponseConnection, ServedConnection, Timed {
   readonly address: string;
   readonly port: string;
+  readonly variables: SecurePeer["variables"];
   readonly socket: Socket;
   readonly service: Service;
   readonly output: Output;
@@ -81,8 +85,10 @@ export class Connection implements Peer, BodySource, ResponseConnection, ServedC
   constructor(socket: Socket, service: Service) {
     this.socket = socket;
     this.service = service;
-    this.address = plainAddress(socket.remoteAddress);
-    this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
+    const { address, port, variables } = peerOf(socket);
+    this.address = address;
+    this.port = port;
+    this.variables = variables;
     this.output = new Output(socket);
     this.#probe = new Probe(this.output);
     this.#parser = new RequestParser(service.parserLimits);

@@ -8,7 +8,6 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { type Peer, plainAddress } from "../../exchange/environ.ts";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { Environ, StatusLine } from "../../gateway.ts";
@@ -16,6 +15,8 @@ import type { Timed } from "../engine/clock.ts";
 import { refused, started } from "../engine/events.ts";
 import type { ServedConnection, Service } from "../engine/service.ts";
 import type { ParserLimits } from "../engine/steps.ts";
+import { peerOf } from "../peer.ts";
+import type { SecurePeer } from "../tls/environ.ts";
 import { CLOSING_NOTICE } from "./closing-notice.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { headOfLines, refuseStream } from "./refuse-stream.ts";
@@ -51,9 +52,10 @@ export function sessionStarter(streams: number, limits: ParserLimits): (socket: 
 }
 
 /** Session runs the app for each stream of one connection. */
-export class Session implements Peer, ServedConnection, StreamOwner, Timed {
+export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed {
   readonly address: string;
   readonly port: string;
+  readonly variables: SecurePeer["variables"];
   readonly tells = true;
   readonly #socket: Socket;
   readonly #service: Service;
@@ -71,8 +73,10 @@ export class Session implements Peer, ServedConnection, StreamOwner, Timed {
     this.#socket = socket;
     this.#service = service;
     this.#options = options;
-    this.address = plainAddress(socket.remoteAddress);
-    this.port = socket.remotePort === undefined ? "" : String(socket.remotePort);
+    const { address, port, variables } = peerOf(socket);
+    this.address = address;
+    this.port = port;
+    this.variables = variables;
     this.#since = service.clock.now;
     this.#streams = new StreamList(service);
     this.#heartbeat = new Heartbeat(service.clock);

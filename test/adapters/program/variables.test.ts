@@ -36,6 +36,13 @@ const PLAIN = {
 
 for (const [what, changes, length, extra, expected] of [
   ["a plain request", {}, undefined, {}, {}],
+  [
+    "a client certificate",
+    { SSL_CLIENT_VERIFY: "SUCCESS", SSL_CLIENT_S_DN: "CN=Ünï 多" },
+    undefined,
+    {},
+    { SSL_CLIENT_VERIFY: "SUCCESS", SSL_CLIENT_S_DN: "CN=Ünï 多" },
+  ],
   ["a length", {}, "5", {}, { CONTENT_LENGTH: "5" }],
   ["a length of the client is not the program's", { CONTENT_LENGTH: "7" }, undefined, {}, {}],
   ["https", { "tsgi.url_scheme": "https" }, undefined, {}, { REQUEST_SCHEME: "https", HTTPS: "on" }],

@@ -33,7 +33,7 @@ const told: App = (environ, startResponse) => {
   const strings = Object.entries(environ).filter(([, value]) => typeof value === "string");
   startResponse("200 OK", []);
   return JSON.stringify({
-    ...Object.fromEntries(strings.filter(([key]) => !/^(?:SERVER_PORT|REMOTE_PORT)$/.test(key))),
+    ...Object.fromEntries(strings.filter(([key]) => !/^(?:SERVER_PORT|REMOTE_PORT|SSL_CIPHER)$/.test(key))),
     sent: environ["tsgi.exchange"].headers,
   });
 };
@@ -58,6 +58,7 @@ for (const way of WAYS) {
       SERVER_PROTOCOL: "HTTP/2.0",
       REMOTE_ADDR: "127.0.0.1",
       "tsgi.url_scheme": way === "ALPN" ? "https" : "http",
+      ...(way === "ALPN" ? { SSL_PROTOCOL: "TLSv1.3", SSL_CLIENT_VERIFY: "NONE" } : {}),
       HTTP_HOST: "example.com",
       HTTP_COOKIE: "a=1; b=2",
       HTTP_X_TWO: "1, 2",
