@@ -21,6 +21,7 @@ import { CLOSING_NOTICE } from "./closing-notice.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { headOfLines, refuseStream } from "./refuse-stream.ts";
 import { readHead } from "./request-head.ts";
+import { sessionOptions } from "./session-options.ts";
 import { StreamList } from "./stream-list.ts";
 import { type StreamOwner, StreamWriter } from "./stream-writer.ts";
 import { TlsTransport } from "./tls-transport.ts";
@@ -30,15 +31,6 @@ const END_STREAM = 1;
 
 /** How long a client may take to hear that its connection ends, and to end it, in milliseconds. */
 const LINGER = 2000;
-
-/** What a header line costs in a header list besides its bytes (RFC 9113 §6.5.2). */
-const LINE_COST = 32;
-
-/** What nghttp2 holds at least of a head: what is larger than a request may be is answered up to there, and reset beyond it. */
-const LEAST_HEADER_LIST = 65_536;
-
-/** How many pseudo-headers a request has at most. */
-const PSEUDO_HEADERS = 5;
 
 /** What a session is doing. */
 type Phase =
@@ -56,18 +48,6 @@ export function sessionStarter(streams: number, limits: ParserLimits): (socket: 
   const options = sessionOptions(streams, limits);
   return (socket, service) => {
     new Session(socket, service, options);
-  };
-}
-
-function sessionOptions(streams: number, { headSize, lines }: ParserLimits): ServerOptions {
-  const most = 2 ** 31 - 1;
-  const accepted = Math.min(most, headSize + LINE_COST * (lines + PSEUDO_HEADERS));
-  return {
-    maxHeaderListPairs: Math.min(most, 2 * (lines + PSEUDO_HEADERS)),
-    settings: {
-      maxConcurrentStreams: streams,
-      maxHeaderListSize: Math.max(LEAST_HEADER_LIST, Math.min(most, 2 * accepted)),
-    },
   };
 }
 

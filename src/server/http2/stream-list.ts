@@ -4,6 +4,8 @@ import type { ServerHttp2Session } from "node:http2";
 import type { Service } from "../engine/service.ts";
 import type { StreamWriter } from "./stream-writer.ts";
 
+const NO_ERROR = 0;
+
 /** StreamList knows the streams of one session; it cuts bodies and responses that make no progress. */
 export class StreamList {
   readonly #service: Service;
@@ -43,8 +45,8 @@ export class StreamList {
   check(session: ServerHttp2Session): void {
     if (this.#writers.length === 0 || session.destroyed) return;
     for (const writer of [...this.#writers]) {
-      // Node does not close a stream whose client has reset it amid its last write.
-      if (writer.stream.closed && writer.isOver) writer.stream.destroy();
+      // Node does not close a stream whose client has reset it amid its last write; one that we close waits for its response.
+      if (writer.stream.closed && writer.stream.rstCode !== NO_ERROR && writer.isOver) writer.stream.destroy();
       else this.#checkBody(writer);
     }
     this.#checkResponses(session);

@@ -299,3 +299,20 @@ test("requests: a length that does not hold never looks whole", async (t) => {
   assert.deepEqual(errors, ["TSGI_CLIENT_GONE", "TSGI_CLIENT_GONE"]);
   assert.deepEqual(log, []);
 });
+
+test("requests: a body that is not waited for takes nothing from a response that is read slowly", async (t) => {
+  const { frames } = await startHttp2(
+    t,
+    (_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return "hello";
+    },
+    { bodyTimeout: 1000, keepAliveTimeout: 40 },
+  );
+  const client = await frames();
+  client.send(settings([4, 0]), post(1, ["expect", "100-continue"]));
+  await aWhile();
+  await aWhile();
+  client.send(settings([4, 65_535]));
+  assert.equal(await client.body(1), "hello");
+});
