@@ -138,7 +138,7 @@ for (const [host, open] of Object.entries(HOSTS)) {
         const names = Object.keys(cases);
         const seen = await Promise.all(
           names.map((name) =>
-            Promise.race([ask(port, `/${encodeURI(name)}/`, leaving), sleep(END * 5).then(() => "hangs")]),
+            Promise.race([ask(port, `/${encodeURI(name)}/`, leaving), sleep(END * 20).then(() => "hangs")]),
           ),
         );
         await sleep(END);
