@@ -15,6 +15,11 @@ import { StreamBody } from "./stream-body.ts";
 const INTERNAL_ERROR = 2;
 const NO_HEADERS: HeaderList = [];
 const ENDED = { endStream: true } as const;
+/**
+ * A body whose length is not known is ended apart from its last bytes: on Node 24, to close a stream for an error ends it first,
+ * which would let it look whole.
+ */
+const OPEN_ENDED = { waitForTrailers: true };
 
 /** What the streams of a session share. */
 export interface StreamOwner {
@@ -35,6 +40,8 @@ export class StreamWriter implements Sink {
   environ: Environ | undefined;
   #headers: HeaderList = NO_HEADERS;
   #isSent = false;
+  /** Whether the response ends amid its body. */
+  #isCut = false;
   #isOver = false;
   #isCorked = false;
   #isWatched = false;
@@ -65,7 +72,8 @@ export class StreamWriter implements Sink {
   writeHead(status: Status, headers: HeaderList, length: number): void {
     if (this.closed) return;
     const fields = responseFields(status.code, headers, length);
-    this.stream.respond(fields, length === 0 ? ENDED : undefined);
+    this.stream.respond(fields, length === 0 ? ENDED : length < 0 ? OPEN_ENDED : undefined);
+    if (length < 0) this.stream.once("wantTrailers", () => this.#endWhole());
     this.#isSent = true;
     this.#headers = headers;
     if (this.#owner.tells && headSent.hasSubscribers) {
@@ -127,8 +135,15 @@ export class StreamWriter implements Sink {
     this.body?.discard();
   }
 
+  /** All of the body was sent; one that was cut must not look whole. */
+  #endWhole(): void {
+    const { stream } = this;
+    if (!this.#isCut && !stream.closed && !stream.destroyed) stream.sendTrailers({});
+  }
+
   abort(): void {
     const { stream } = this;
+    this.#isCut = true;
     this.#finish(false);
     if (!stream.closed && !stream.destroyed) stream.close(INTERNAL_ERROR);
   }
