@@ -16,30 +16,8 @@ import type { ServeOptions } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
 import { certificate } from "../support/certificate.ts";
 import { aWhile, eventually, HELLO, hello, RawClient, start, wire } from "../support/raw-client.ts";
+import { ASK, SWITCHED, shout, shouting } from "../support/shout.ts";
 import { allOwned } from "../support/unowned.ts";
-
-const SWITCHED = wire(`HTTP/1.1 101 Switching Protocols
-Connection: Upgrade
-Upgrade: shout
-
-`);
-
-const ASK = ["Connection: Upgrade", "Upgrade: shout"] as const;
-
-/** Takes the connection over, and gives back in upper case what comes. */
-function shout(environ: Environ): Duplex {
-  const socket = environ["tsgi.exchange"].upgrade?.() as Duplex;
-  socket.write(SWITCHED);
-  socket.on("data", (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()));
-  socket.on("end", () => socket.end());
-  return socket;
-}
-
-/** Takes an upgrade where there is one, else says hello. */
-const shouting: App = (environ, startResponse) => {
-  if (environ["tsgi.exchange"].upgrade === undefined) return hello(environ, startResponse);
-  shout(environ);
-};
 
 /** A client of an app, through lint, and what the app's server has reported. */
 async function client(

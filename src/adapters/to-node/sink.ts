@@ -8,7 +8,6 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import type { Socket } from "node:net";
 import { TsgiError } from "../../errors.ts";
 import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
@@ -17,6 +16,7 @@ import { isBeyondAscii } from "../../http/field-rules.ts";
 import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
 import { callOut } from "../../promise.ts";
+import { reset } from "../../server/engine/output.ts";
 import { mergeHeaders } from "./merge-headers.ts";
 
 /** What a host calls to let its next handler answer, or to tell of an error. */
@@ -262,14 +262,5 @@ export class ResponseSink implements Sink {
 
   get server(): object | undefined {
     return (this.#request.socket as { server?: object }).server;
-  }
-}
-
-function reset(socket: Socket): void {
-  try {
-    socket.resetAndDestroy();
-  } catch {
-    // Only plain TCP can be reset; TLS tells a lost connection from its end by itself.
-    socket.destroy();
   }
 }

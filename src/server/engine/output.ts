@@ -127,3 +127,13 @@ export class Output {
     this.#makeRoom = undefined;
   }
 }
+
+/** Resets a connection: its client then knows that what came is not all. */
+export function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Only plain TCP can be reset; TLS itself tells a lost connection from a closed one.
+    socket.destroy();
+  }
+}

@@ -22,7 +22,12 @@ export function headOf(head: {
   readonly lines: readonly string[];
 }): Buffer {
   const { method, target, protocol, lines } = head;
-  let text = `${method} ${target} ${protocol}\r\n`;
+  return headOfLines(lines, `${method} ${target} ${protocol}\r\n`);
+}
+
+/** Header lines, names and values in turn, after what comes before them. */
+export function headOfLines(lines: readonly string[], begin = ""): Buffer {
+  let text = begin;
   for (let index = 0; index < lines.length; index += 2) text += `${lines[index]}: ${lines[index + 1]}\r\n`;
   return Buffer.from(`${text}\r\n`, "latin1");
 }

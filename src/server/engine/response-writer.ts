@@ -9,7 +9,7 @@ import type { Status } from "../../http/status.ts";
 import { isEventStream } from "./event-stream.ts";
 import { ended, headSent } from "./events.ts";
 import { linesOf } from "./head-text.ts";
-import type { Output } from "./output.ts";
+import { type Output, reset } from "./output.ts";
 import type { RequestInput } from "./request-input.ts";
 import type { Service } from "./service.ts";
 
@@ -234,14 +234,5 @@ export class ResponseWriter implements Sink {
       if (ended.hasSubscribers) ended.publish({ environ: this.environ as Environ, isComplete: true });
       return this.#connection.upgrade();
     };
-  }
-}
-
-function reset(socket: Socket): void {
-  try {
-    socket.resetAndDestroy();
-  } catch {
-    // Only plain TCP can be reset; TLS itself tells a lost connection from a closed one.
-    socket.destroy();
   }
 }

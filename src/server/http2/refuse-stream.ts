@@ -14,10 +14,3 @@ export function refuseStream(stream: ServerHttp2Stream, status: StatusLine): voi
   });
   if (!stream.writableEnded) stream.end(body);
 }
-
-/** Header lines, names and values in turn, as text. */
-export function headOfLines(lines: readonly string[]): Buffer {
-  let text = "";
-  for (let index = 0; index < lines.length; index += 2) text += `${lines[index]}: ${lines[index + 1]}\r\n`;
-  return Buffer.from(`${text}\r\n`, "latin1");
-}

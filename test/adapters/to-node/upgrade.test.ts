@@ -11,27 +11,13 @@ import { lint } from "../../../middleware/lint.ts";
 import { transform } from "../../../middleware/transform.ts";
 import { type ToNodeOptions, toNode } from "../../../src/adapters/to-node.ts";
 import { readBytes } from "../../../src/body/input.ts";
-import type { App, Environ } from "../../../src/gateway.ts";
+import type { App } from "../../../src/gateway.ts";
 import { certificate } from "../../support/certificate.ts";
 import { aWhile, eventually, hello, RawClient, wire } from "../../support/raw-client.ts";
+import { ASK, SWITCHED, shout, shouting } from "../../support/shout.ts";
 import { allOwned } from "../../support/unowned.ts";
 
-const SWITCHED = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n";
-const ASK = ["Connection: Upgrade", "Upgrade: shout"] as const;
 const LAST_HELLO = wire("HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 5\nConnection: close\n\nhello");
-
-function shout(environ: Environ): Duplex {
-  const socket = environ["tsgi.exchange"].upgrade?.() as Duplex;
-  socket.write(SWITCHED);
-  socket.on("data", (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()));
-  socket.on("end", () => socket.end());
-  return socket;
-}
-
-const shouting: App = (environ, startResponse) => {
-  if (environ["tsgi.exchange"].upgrade === undefined) return hello(environ, startResponse);
-  shout(environ);
-};
 
 /** A client of a Node server with an app as its two listeners, and what was reported. */
 async function served(
