@@ -38,8 +38,9 @@ async function open(path: string): Promise<Page> {
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("requestfailed", (request) => {
-    // The clock's stream is cut by leaving the page.
-    if (!request.url().endsWith("/events")) complaints.push(request.url());
+    // What leaving the page cuts, the clock's stream or its icon, is the browser's own doing; a server that fails has another text.
+    const reason = request.failure()?.errorText;
+    if (reason !== "net::ERR_ABORTED") complaints.push(`${request.url()}: ${reason}`);
   });
   await page.goto(site.url + path);
   return page;
