@@ -41,8 +41,6 @@ export class StreamWriter implements Sink {
   readonly #head: RequestHead;
   /** The body of the request, if it has one. */
   body: StreamBody | undefined;
-  /** Whether the client may still send. */
-  readonly #isOpen: boolean;
   /** Whether an app has taken the stream over, with its limits. */
   isTaken = false;
   /** Set before the app runs. */
@@ -65,13 +63,12 @@ export class StreamWriter implements Sink {
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
 
-  /** `isOpen` tells whether the head was not the end of the request. */
-  constructor(owner: StreamOwner, stream: ServerHttp2Stream, head: RequestHead, isOpen: boolean) {
+  /** `goesOn` tells whether the head was not the end of the request. */
+  constructor(owner: StreamOwner, stream: ServerHttp2Stream, head: RequestHead, goesOn: boolean) {
     this.#owner = owner;
     this.stream = stream;
     this.#head = head;
-    this.#isOpen = isOpen;
-    const hasBody = isOpen && !head.isTunnel;
+    const hasBody = goesOn && !head.isTunnel;
     this.body = hasBody ? new StreamBody(stream, head.expectsContinue) : undefined;
     if (hasBody) this.#watch();
   }
@@ -158,7 +155,7 @@ export class StreamWriter implements Sink {
   }
 
   #discardRest(): void {
-    if (this.#head.isTunnel && this.#isOpen && !this.stream.destroyed) this.body ??= new StreamBody(this.stream, false);
+    if (this.#isTunnel) this.body ??= new StreamBody(this.stream, false);
     this.body?.discard();
   }
 
@@ -259,8 +256,12 @@ export class StreamWriter implements Sink {
   }
 
   get upgrade(): (() => object) | undefined {
-    const canTunnel = this.#head.isTunnel && this.#isOpen && !this.#isSent && !this.closed;
-    return canTunnel ? () => this.#takeOver() : undefined;
+    return this.#isTunnel && !this.#isSent && !this.closed ? () => this.#takeOver() : undefined;
+  }
+
+  /** Whether the client waits for a tunnel, and has not ended its side of it. */
+  get #isTunnel(): boolean {
+    return this.#head.isTunnel && !this.stream.destroyed && this.stream.state.remoteClose !== 1;
   }
 
   #takeOver(): Tunnel {
