@@ -270,7 +270,10 @@ export class StreamWriter implements Sink {
     this.#watch();
     this.isTaken = true;
     this.environ = undefined;
-    return new Tunnel(this.stream, (error) => reportError(environ as Environ, error));
+    return new Tunnel(this.stream, {
+      headFailed: (error) => reportError(environ as Environ, error),
+      refused: () => this.#discardRest(),
+    });
   }
 
   inform(status: StatusLine, headers: HeaderList): void {

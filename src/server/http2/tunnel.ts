@@ -14,6 +14,14 @@ const SWITCHING = 101;
 
 type Callback = (error?: Error | null) => void;
 
+/** Who is told what becomes of a head. */
+export interface TunnelOwner {
+  /** What was written is not a head. */
+  headFailed(error: unknown): void;
+  /** The client was refused, and nobody wants what it still sends. */
+  refused(): void;
+}
+
 /**
  * Tunnel is written to and read from as a socket whose client has asked for an upgrade by HTTP/1.1: the app writes a head, with
  * the status 101 and then its bytes, or with another one and a body. The client gets that of HTTP/2: 200 for a 101, without what
@@ -23,8 +31,8 @@ export class Tunnel extends Duplex {
   readonly #stream: ServerHttp2Stream;
   /** Undefined once the head has been written. */
   #reader: HeadReader | undefined = new HeadReader();
-  /** Takes what is wrong with the head. */
-  #onError: ((error: unknown) => void) | undefined;
+  /** Undefined once there is a tunnel. */
+  #owner: TunnelOwner | undefined;
   /** How much of a body that refuses the client is still to come; -1 where its end tells, and of a tunnel. */
   #left = -1;
   #isReading = false;
@@ -34,10 +42,10 @@ export class Tunnel extends Duplex {
   /** As a socket counts. */
   bytesRead = 0;
 
-  constructor(stream: ServerHttp2Stream, onError: (error: unknown) => void) {
+  constructor(stream: ServerHttp2Stream, owner: TunnelOwner) {
     super({ allowHalfOpen: true });
     this.#stream = stream;
-    this.#onError = onError;
+    this.#owner = owner;
     stream.once("end", () => {
       this.#hasEnded = true;
       if (!this.destroyed) this.push(null);
@@ -74,7 +82,7 @@ export class Tunnel extends Duplex {
         this._write(taken.rest, "utf8", callback);
       }
     } catch (error) {
-      this.#onError?.(error);
+      this.#owner?.headFailed(error);
       callback(error as Error);
     }
   }
@@ -89,8 +97,8 @@ export class Tunnel extends Duplex {
       return;
     }
     this.#reader = undefined;
-    this.#onError = undefined;
-    if (code !== SWITCHING) this.#left = length;
+    if (code === SWITCHING) this.#owner = undefined;
+    else this.#left = length;
     // Any 2xx would say that the tunnel is there (RFC 9110 §9.3.6).
     if (code >= 200 && code < 300) {
       this.#left = 0;
@@ -129,9 +137,10 @@ export class Tunnel extends Duplex {
   /** The end of a connection that was cut is a reset (RFC 8441 §5). */
   override _destroy(error: Error | null, callback: Callback): void {
     const stream = this.#stream;
-    const isWhole = stream.writableEnded && (this.#hasEnded || this.#left === 0);
-    if (!stream.closed && !stream.destroyed && !(isWhole && this.#hasEnded)) {
-      stream.close(this.#reader !== undefined || this.#left > 0 ? INTERNAL_ERROR : isWhole ? NO_ERROR : CANCEL);
+    const isRefused = this.#owner !== undefined && stream.writableEnded;
+    if (isRefused) this.#owner?.refused();
+    else if (!stream.closed && !stream.destroyed && !(stream.writableEnded && this.#hasEnded)) {
+      stream.close(this.#reader !== undefined || this.#left > 0 ? INTERNAL_ERROR : CANCEL);
     }
     callback(error);
   }

@@ -118,6 +118,8 @@ for (const [what, written, body] of [
         connection.destroy();
       }),
     );
+    await eventually(() => client.hasEnded);
+    client.stream.end();
     await client.closed();
     assert.deepEqual([client.status, client.received, client.hasEnded, client.reset], [403, body, true, 0]);
     assert.equal(client.headers.connection, undefined);
@@ -228,6 +230,8 @@ test("tunnels: a 2xx of an app that knows no tunnels is a 501, and its body is c
     t,
     taking((connection) => connection.end("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage")),
   );
+  await client.answered();
+  client.stream.end();
   await client.closed();
   assert.deepEqual([client.status, client.received], [501, "501 Not Implemented\n"]);
 });
