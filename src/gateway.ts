@@ -11,8 +11,9 @@
  * The rules of a response, in the order in which they matter:
  *
  * 1. `startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`. It
- *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header. There is no header named
- *    `Status`, and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
+ *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Upgrade` in a 426.
+ *    A server sends that over HTTP/1.1 alone, with `Connection: upgrade` (RFC 9110 §15.5.22). There is no header named `Status`,
+ *    and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
  * 2. An app calls `startResponse` before its first chunk. Nothing is sent before the first non-empty chunk, the first
  *    `write` or the end of the body, so an app may call it as late as that (a generator does, in its first step).
  * 3. A second call without `error` throws. With `error` it replaces what was recorded as long as nothing has been sent,

@@ -4,6 +4,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
+import { withoutUpgrade } from "../../http/field-rules.ts";
 import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
 import { isEventStream } from "../engine/event-stream.ts";
@@ -83,7 +84,7 @@ export class StreamWriter implements Sink {
       this.#refuseTunnel();
       return;
     }
-    const fields = responseFields(status.code, headers, length);
+    const fields = responseFields(status.code, withoutUpgrade(status.code, headers), length);
     this.stream.respond(fields, length === 0 ? ENDED : length < 0 ? OPEN_ENDED : undefined);
     if (length < 0) this.stream.once("wantTrailers", () => this.#endWhole());
     this.#isSent = true;
