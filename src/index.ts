@@ -12,6 +12,7 @@ export {
   type UpgradeListener,
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
+export { type Duration, defineConfig, type Size, type TsgiConfig } from "./config.ts";
 export * from "./fetch.ts";
 export type { HeadSent, RequestEnded, RequestFailed, RequestRefused, RequestStarted } from "./server/engine/events.ts";
 export {
