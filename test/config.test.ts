@@ -139,7 +139,9 @@ test("config: what the first source says of where to listen replaces what others
     { fd: 3 },
     { host: "a", port: 1 },
   ]);
-  assert.deepEqual(resolved({ bind: "a:1" }, { environment: { PORT: "2" } }).origins.port.from, "default");
+  const { origins } = resolved({ bind: "a:1" }, { environment: { PORT: "2" } });
+  assert.deepEqual(origins.port, { from: "replaced", name: "bind" });
+  assert.deepEqual(origins.unix, { from: "default", name: "" });
 });
 
 test("config: a passphrase in a file replaces one of the environment", () => {

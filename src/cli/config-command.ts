@@ -2,16 +2,15 @@
 
 import { escapeControls } from "../escape.ts";
 import { SETTING_NAMES, type SettingName, settingOf } from "./configuration/settings.ts";
-import type { Resolved } from "./configuration/sources.ts";
+import type { Origin, Resolved } from "./configuration/sources.ts";
 
 const MASK = "********";
 
 /** settingsText gives a line for each setting: its name, its value, and where that comes from. */
 export function settingsText({ values, origins }: Resolved): string {
   const rows = SETTING_NAMES.map((name) => {
-    const { from, name: source } = origins[name];
-    const origin = from === "environment" ? `$${source}` : from === "default" ? from : source;
-    return [name, escapeControls(valueText(name, values[name])), escapeControls(origin)] as const;
+    const value = isReplaced(origins[name]) ? "-" : valueText(name, values[name]);
+    return [name, escapeControls(value), escapeControls(originText(origins[name]))] as const;
   });
   const [first, second] = ([0, 1] as const).map((column) => Math.max(...rows.map((row) => row[column].length)) + 2);
   return rows
@@ -22,13 +21,22 @@ export function settingsText({ values, origins }: Resolved): string {
 /** settingsJson gives the same for programs: durations are milliseconds, sizes bytes, and what is not set is null. */
 export function settingsJson({ values, origins }: Resolved): string {
   const settings = SETTING_NAMES.map((name) => {
-    const value = values[name] ?? null;
+    const value = isReplaced(origins[name]) ? null : (values[name] ?? null);
     return [name, { value: value !== null && settingOf(name).isSecret ? MASK : value, ...originOf(origins[name]) }];
   });
   return `${JSON.stringify(Object.fromEntries(settings), undefined, 2)}\n`;
 }
 
-function originOf({ from, name }: Resolved["origins"][SettingName]): object {
+function isReplaced({ from }: Origin): boolean {
+  return from === "replaced";
+}
+
+function originText({ from, name }: Origin): string {
+  if (from === "replaced") return `replaced by ${name}`;
+  return from === "environment" ? `$${name}` : name || from;
+}
+
+function originOf({ from, name }: Origin): object {
   return from === "default" ? { from } : { from, name };
 }
 

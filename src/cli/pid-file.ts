@@ -71,7 +71,7 @@ function write(file: string, account: Account | undefined): void {
   const unfinished = `${file}.${process.pid}`;
   writeFileSync(unfinished, `${process.pid}\n`, { flag: "wx", mode: 0o644 });
   try {
-    if (account?.uid !== undefined) chownSync(unfinished, account.uid, account.gid);
+    if (account !== undefined) chownSync(unfinished, account.uid ?? -1, account.gid);
     linkSync(unfinished, file);
   } finally {
     unlinkSync(unfinished);

@@ -1,9 +1,10 @@
 /** Serves an app in this process until a signal ends it. */
 
+import { chownSync } from "node:fs";
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { openRequests, type ServeOptions, type Server, serve, type TlsOptions } from "../server/serve.ts";
-import { become, findAccount } from "./accounts.ts";
+import { type Account, become, findAccount } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
@@ -34,7 +35,7 @@ export async function serveCommand(configuration: Configuration): Promise<number
   const account = findAccount(configuration.process);
   if (umask !== undefined) process.umask(umask);
   if (pidFile !== undefined) holdPidFile(pidFile, account);
-  const { server, loaded } = await start(configuration, tls, account === undefined ? undefined : () => become(account));
+  const { server, loaded } = await start(configuration, tls, account);
   reportStrayErrors(process.stderr, () => openRequests(server));
   const [[local, ...network], ...others] = server.urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
   print(
@@ -72,21 +73,22 @@ interface Started {
 async function start(
   configuration: Configuration,
   tls: LoadedTls | undefined,
-  changeUser: (() => void) | undefined,
+  account: Account | undefined,
 ): Promise<Started> {
   const { verbose } = configuration;
   let loaded: Source | undefined;
   const options = { ...serveOptions(configuration, tls), onError: hintOnce(() => loaded) };
   const traced = (app: App) => (configuration.serve.development || verbose ? traceRequests(app) : app);
   if (verbose) printExchanges(process.stdout);
-  if (changeUser === undefined) {
+  if (account === undefined) {
     loaded = await load(configuration);
     return { server: await startServer(traced(loaded.app), options), loaded };
   }
   const late = lateApp();
   const server = await startServer(traced(late.app), options);
   try {
-    changeUser();
+    giveSockets(configuration.places, account);
+    become(account);
     loaded = await load(configuration);
   } catch (error) {
     await server.close({ linger: 0, grace: 0 });
@@ -94,6 +96,11 @@ async function start(
   }
   late.resolve(loaded.app);
   return { server, loaded };
+}
+
+/** Those who may connect as the user that the process becomes may connect to its sockets. */
+function giveSockets(places: Configuration["places"], { uid = -1, gid }: Account): void {
+  for (const { unix } of places) if (unix !== undefined) chownSync(unix, uid, gid);
 }
 
 async function load({ source }: Configuration): Promise<Source> {

@@ -102,12 +102,13 @@ export function followTls(
   let seen = loaded.look;
   let read = loaded.look;
   let held = loaded.options;
+  let isDenied = false;
   setInterval(() => void look(), interval).unref();
 
   async function look(): Promise<void> {
-    // One that is missing is about to be replaced.
-    const stats = await Promise.all(namesOf(files).map((file) => stat(file, { bigint: true }).catch(() => undefined)));
-    const found = describe(stats);
+    const found = describe(
+      await Promise.all(namesOf(files).map((file) => stat(file, { bigint: true }).catch(missing))),
+    );
     const isStill = found === seen;
     seen = found;
     if (!isStill || found === undefined || found === read) return;
@@ -120,6 +121,13 @@ export function followTls(
     } catch (error) {
       onError(error);
     }
+  }
+
+  /** A file that is not there is about to be replaced; one that this user may not see stays as it was. */
+  function missing(error: NodeJS.ErrnoException): undefined {
+    if (error.code !== "EACCES" || isDenied) return;
+    isDenied = true;
+    onError(error);
   }
 }
 

@@ -24,10 +24,10 @@ export interface Sources {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** From where a value has come. */
+/** From where a value has come; a setting that another one replaces has none. */
 export interface Origin {
-  readonly from: "flag" | "file" | "environment" | "default";
-  /** `"--port"`, `"the argument"`, `"tsgi.config.ts"`, `"PORT"`; `""` for a default. */
+  readonly from: "flag" | "file" | "environment" | "default" | "replaced";
+  /** `"--port"`, `"the argument"`, `"tsgi.config.ts"`, `"PORT"`; `""` for a default; the setting that replaces it. */
   readonly name: string;
 }
 
@@ -48,13 +48,10 @@ const ALTERNATIVES: readonly (readonly (readonly SettingName[])[])[] = [
 /** resolveSettings reads all settings. Throws a `CommandError` for a value that is wrong and for a key that is unknown. */
 export function resolveSettings({ flags, file, environment }: Sources): Resolved {
   const levels = [fromFlags(flags), fromFile(file), fromEnvironment(environment)];
-  for (const alternatives of ALTERNATIVES) leaveOne(levels, alternatives);
+  const replaced = new Map(ALTERNATIVES.flatMap((alternatives) => leaveOne(levels, alternatives)));
   const found = SETTING_NAMES.map((name) => {
     const given = levels.find((level) => level.has(name))?.get(name);
-    return [
-      name,
-      given ?? { value: settingOf(name).default, origin: { from: "default", name: "" } as Origin },
-    ] as const;
+    return [name, given ?? initial(name, replaced.get(name))] as const;
   });
   return {
     values: Object.fromEntries(found.map(([name, { value }]) => [name, value])) as unknown as Values,
@@ -62,12 +59,22 @@ export function resolveSettings({ flags, file, environment }: Sources): Resolved
   };
 }
 
+function initial(name: SettingName, replacing: SettingName | undefined): { value: unknown; origin: Origin } {
+  const { default: value } = settingOf(name);
+  const isReplaced = replacing !== undefined && value !== undefined;
+  return { value, origin: isReplaced ? { from: "replaced", name: replacing } : { from: "default", name: "" } };
+}
+
 /** What messages call a setting that comes from a source. */
 function called(name: SettingName, { from, name: source }: Origin): string {
   return from === "file" ? `${source}: ${name}` : source;
 }
 
-function leaveOne(levels: readonly Given[], alternatives: readonly (readonly SettingName[])[]): void {
+/** Gives the settings that are replaced, each with what replaces it. */
+function leaveOne(
+  levels: readonly Given[],
+  alternatives: readonly (readonly SettingName[])[],
+): (readonly [SettingName, SettingName])[] {
   let chosen: readonly SettingName[] | undefined;
   for (const level of levels) {
     const given = alternatives.filter((names) => names.some((name) => level.has(name)));
@@ -76,6 +83,9 @@ function leaveOne(levels: readonly Given[], alternatives: readonly (readonly Set
     chosen ??= first;
     for (const names of given) if (names !== chosen) for (const name of names) level.delete(name);
   }
+  const [replacing] = chosen ?? [];
+  const others = alternatives.filter((names) => names !== chosen).flat();
+  return replacing === undefined ? [] : others.map((name) => [name, replacing] as const);
 }
 
 function excluded(level: Given, [name]: readonly SettingName[], others: readonly SettingName[]): CommandError {
