@@ -4,18 +4,16 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./session.ts";
 
-/** Files that wait most of their time: for limits to pass, for what must not happen, for children. They load no processor. */
+/** Files that wait most of their time, for what must not happen and for children: together they load less than one processor. */
 const WAITING = [
   "adapters/cgi",
   "adapters/from-node/departures",
-  "adapters/from-node/lifecycle",
   "exchange/on-upgrade",
   "middleware/static-files/file-system",
   "server/close",
   "server/departures",
   "server/http2/frames",
   "server/http2/limits",
-  "server/limits",
   "server/pipelining",
   "server/requests",
   "server/serve",
@@ -39,7 +37,7 @@ export function batchesOf(files: readonly string[]): Batch[] {
   const isBusy = (file: string) => !WAITING.includes(file) && file !== OTHER_VERSIONS;
   return [
     { files: files.filter(isBusy), atOnce: 2 },
-    { files: files.filter((file) => WAITING.includes(file)), atOnce: 6 },
+    { files: files.filter((file) => WAITING.includes(file)), atOnce: 4 },
     { files: files.filter((file) => file === OTHER_VERSIONS), atOnce: 1 },
   ].filter((batch) => batch.files.length > 0);
 }
