@@ -13,7 +13,6 @@ const WAITING = [
   "server/close",
   "server/departures",
   "server/http2/frames",
-  "server/http2/limits",
   "server/pipelining",
   "server/requests",
   "server/serve",

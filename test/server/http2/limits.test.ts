@@ -223,6 +223,7 @@ for (const [what, lines] of [
     };
     const { frames } = await startHttp2(t, app, { bodyTimeout: 100 });
     const client = await frames();
+    client.answersPings = true;
     client.send(...lines, get(1));
     await client.until(RST_STREAM, 1);
     await eventually(() => aborted);
