@@ -2,6 +2,7 @@
 
 export type { AppWith, RouteApp, RouteParams } from "../src/routing/params.ts";
 export { cascade } from "./cascade.ts";
+export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
 export { cors } from "./cors.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
+import { compress } from "../../middleware/compress.ts";
 import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
@@ -19,6 +20,7 @@ import { toFetch } from "../../src/adapters/to-fetch.ts";
 import { toNode } from "../../src/adapters/to-node.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
+import { thereAndBack } from "../support/codings.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
@@ -43,6 +45,10 @@ const isRefusal = ({ status, ending }: Expected): boolean => ending !== "error" 
 /** The error of an inner host is a response of its own for the layers around it. */
 const answered = (inner: Expected): Expected =>
   inner.ending === "error" ? { ...inner, body: "500 Internal Server Error\n", ending: "whole" } : inner;
+
+/** What reads all of a body before it sends anything fails before its head. */
+const readWhole = (inner: Expected): Expected =>
+  inner.ending === "cut" ? { ...inner, status: 500, body: "", ending: "error" } : inner;
 
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
@@ -89,6 +95,11 @@ const LAYERS: readonly Layer[] = [
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
+  ...["gzip", "br", "deflate"].map((coding) => ({
+    name: `compress there and back by ${coding}`,
+    wrap: (app: App) => thereAndBack(compress(app, { threshold: coding === "br" ? 0 : 20 }), coding),
+    expected: readWhole,
+  })),
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",
