@@ -10,10 +10,12 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
+import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
+import { range } from "../../middleware/range.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -271,6 +273,7 @@ const layers: Record<string, (app: App) => App> = {
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
+  "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),

@@ -8,9 +8,11 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
+import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { range } from "../../middleware/range.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -95,6 +97,8 @@ const LAYERS: readonly Layer[] = [
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
+  { name: "conditional", wrap: (app) => conditional(app), expected: same },
+  { name: "range", wrap: (app) => range(app), expected: same },
   ...["gzip", "br", "deflate"].map((coding) => ({
     name: `compress there and back by ${coding}`,
     wrap: (app: App) => thereAndBack(compress(app, { threshold: coding === "br" ? 0 : 20 }), coding),
