@@ -5,6 +5,7 @@ export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
 export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";
 export { cors } from "./cors.ts";
+export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";

@@ -12,6 +12,9 @@ export type Stop = "enough" | "pause" | "end";
 /** How long bytes may be held back in wait for more, in milliseconds. */
 const HOLD = 10;
 
+/** The same where the body gives chunks without a pause: it keeps the process busy, and little else is sent meanwhile. */
+const HOLD_IF_BUSY = 100;
+
 export interface AheadOptions {
   /** The length that the body declares, or -1. A longer one is cut there. */
   readonly declared: number;
@@ -123,7 +126,7 @@ export class Ahead {
       this.#since = performance.now();
       return false;
     }
-    return performance.now() - this.#since >= HOLD;
+    return performance.now() - this.#since >= HOLD_IF_BUSY;
   }
 
   #step(): Chunk | undefined | typeof PAUSE | Promise<Chunk | undefined | typeof PAUSE> {
@@ -166,11 +169,14 @@ export class Ahead {
       this.#wake = () => settle(true);
       if (!this.#isHolding) return;
       const { isLive, worthSending } = this.#options;
-      if (isLive || (!this.#hasPassedOn && this.#size >= worthSending)) {
+      // A process that was busy hears of what has come meanwhile before this turn.
+      const pauseNextTurn = (): void => {
         const turn = setImmediate(settle, false);
         stop = () => clearImmediate(turn);
-      } else {
-        const timer = setTimeout(settle, HOLD - (performance.now() - this.#since), false);
+      };
+      if (isLive || (!this.#hasPassedOn && this.#size >= worthSending)) pauseNextTurn();
+      else {
+        const timer = setTimeout(pauseNextTurn, HOLD - (performance.now() - this.#since));
         stop = () => clearTimeout(timer);
       }
     });

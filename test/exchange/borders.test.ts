@@ -12,6 +12,7 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
+import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
@@ -273,6 +274,7 @@ const layers: Record<string, (app: App) => App> = {
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
+  decompress: (app) => decompress(app),
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>

@@ -1,11 +1,13 @@
 /** Bodies that are encoded, as tests read them. */
 
+import { createHook } from "node:async_hooks";
 import * as zlib from "node:zlib";
 import { transform } from "../../middleware/transform.ts";
 import { readBody } from "../../src/body/reader.ts";
 import type { App } from "../../src/gateway.ts";
 import { getHeader, removeHeaders } from "../../src/http/headers.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
+import { eventually } from "./raw-client.ts";
 
 /** What `node:zlib` has had since Node 22.15, and its types for older ones do not have. */
 const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync?: (bytes: Uint8Array) => Buffer };
@@ -57,4 +59,29 @@ export function thereAndBack(app: App, coding: string): App {
   });
   // With the client's own header, transform would ask again for a body that is not encoded.
   return (environ, startResponse) => decoding({ ...environ, HTTP_ACCEPT_ENCODING: undefined }, startResponse);
+}
+
+/** Runs a test body, and waits until every codec that it has opened is freed. */
+export async function countingCodecs<T>(run: () => Promise<T>): Promise<{ opened: number; closed: number; result: T }> {
+  const counts = { opened: 0, closed: 0 };
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type !== "ZLIB") return;
+      counts.opened++;
+      const { close } = resource as { close(): void };
+      Object.assign(resource, {
+        close(this: object) {
+          counts.closed++;
+          close.call(this);
+        },
+      });
+    },
+  }).enable();
+  try {
+    const result = await run();
+    await eventually(() => counts.closed === counts.opened);
+    return { ...counts, result };
+  } finally {
+    hook.disable();
+  }
 }

@@ -10,6 +10,7 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
+import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { range } from "../../middleware/range.ts";
@@ -97,6 +98,7 @@ const LAYERS: readonly Layer[] = [
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
+  { name: "decompress", wrap: (app) => decompress(app), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
   ...["gzip", "br", "deflate"].map((coding) => ({
