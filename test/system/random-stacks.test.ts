@@ -7,10 +7,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
+import { compress } from "../../middleware/compress.ts";
+import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
+import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
+import { range } from "../../middleware/range.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -20,6 +24,7 @@ import { toFetch } from "../../src/adapters/to-fetch.ts";
 import { toNode } from "../../src/adapters/to-node.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
+import { thereAndBack } from "../support/codings.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
@@ -44,6 +49,10 @@ const isRefusal = ({ status, ending }: Expected): boolean => ending !== "error" 
 /** The error of an inner host is a response of its own for the layers around it. */
 const answered = (inner: Expected): Expected =>
   inner.ending === "error" ? { ...inner, body: "500 Internal Server Error\n", ending: "whole" } : inner;
+
+/** What reads all of a body before it sends anything fails before its head. */
+const readWhole = (inner: Expected): Expected =>
+  inner.ending === "cut" ? { ...inner, status: 500, body: "", ending: "error" } : inner;
 
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
@@ -91,6 +100,14 @@ const LAYERS: readonly Layer[] = [
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
   { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
+  { name: "decompress", wrap: (app) => decompress(app), expected: same },
+  { name: "conditional", wrap: (app) => conditional(app), expected: same },
+  { name: "range", wrap: (app) => range(app), expected: same },
+  ...["gzip", "br", "deflate"].map((coding) => ({
+    name: `compress there and back by ${coding}`,
+    wrap: (app: App) => thereAndBack(compress(app, { threshold: coding === "br" ? 0 : 20 }), coding),
+    expected: readWhole,
+  })),
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",
