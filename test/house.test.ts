@@ -51,8 +51,9 @@ test("house: middleware imports neither servers nor adapters", () => {
   }
 });
 
-test("house: only servers, adapters, the command, what serves files and the streams of tests touch node: modules", () => {
-  const allowed = /^src\/(?:server|adapters|cli)(?:\/|\.ts$)|^src\/testing\/|^middleware\/static-files(?:\.ts|\/)/;
+test("house: only servers, adapters, the command, what serves files or proxies, and the streams of tests touch node: modules", () => {
+  const allowed =
+    /^src\/(?:server|adapters|cli)(?:\/|\.ts$)|^src\/testing\/|^middleware\/(?:static-files|proxy)(?:\.ts|\/)/;
   for (const [file, targets] of imports) {
     if (targets.some((target) => target.startsWith("node:"))) assert.match(file, allowed);
   }

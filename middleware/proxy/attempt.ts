@@ -27,7 +27,8 @@ export function startAttempt(
   listener: AttemptListener,
   isNew = false,
 ): Attempt {
-  const needsNode = request.expectsContinue || request.path === "*" || pool.sendsContinue;
+  const { expectsContinue, upgrade, path } = request;
+  const needsNode = expectsContinue || upgrade !== undefined || path === "*" || pool.sendsContinue;
   return needsNode
     ? new NodeAttempt(pool, request, limits, listener)
     : new UndiciAttempt(pool, request, isNew, limits, listener);

@@ -1,6 +1,6 @@
 /**
  * An attempt by `node:http`, each on a connection of its own: for what undici does not do. That is a client that waits for
- * `100 Continue`, a target that sends one without being asked, and `OPTIONS *`.
+ * `100 Continue`, a target that sends one without being asked, `OPTIONS *`, and other protocols.
  */
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
@@ -32,6 +32,7 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
   #upload: Upload | undefined;
   #continueTimer: NodeJS.Timeout | undefined;
   #isUploading = false;
+  #isSwitched = false;
 
   constructor(pool: Pool, request: UpstreamRequest, limits: AttemptLimits, listener: AttemptListener) {
     this.#pool = pool;
@@ -58,10 +59,11 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
   }
 
   #send(socket: Socket): void {
-    const { method, path, query, body, expectsContinue } = this.#request;
+    const { method, path, query, body, expectsContinue, upgrade } = this.#request;
     const { target, options } = this.#pool;
     const headers = headersFor(this.#request, target.authority);
-    headers.push("connection", "close");
+    if (upgrade === undefined) headers.push("connection", "close");
+    else headers.push("connection", "Upgrade", "upgrade", upgrade);
     const isChunked = body !== undefined && body.length === undefined;
     // Without it the body of a GET or DELETE would go out without a length.
     if (isChunked) headers.push("transfer-encoding", "chunked");
@@ -86,7 +88,7 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
     outgoing.on("information", ({ statusCode, rawHeaders }) => {
       if (statusCode !== 100) this.#reception.inform(statusCode, rawHeaders);
     });
-    outgoing.on("upgrade", () => this.#failed(new Error("the target has switched protocols unasked"), "malformed"));
+    outgoing.on("upgrade", ({ rawHeaders }, _socket, head) => this.#switch(socket, rawHeaders, head));
     outgoing.on("error", (error) => this.#failed(error, reasonOf(error)));
     outgoing.on("close", () => this.#failed(new Error("the connection was closed"), "reset"));
     if (body === undefined) outgoing.end();
@@ -123,6 +125,19 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
 
   onPiece(): void {
     this.#reception.awaitHead();
+  }
+
+  #switch(socket: Socket, lines: readonly string[], head: Uint8Array): void {
+    if (this.#request.upgrade === undefined) {
+      this.#failed(new Error("the target has switched protocols unasked"), "malformed");
+      return;
+    }
+    this.#isSwitched = true;
+    socket.on("close", () => {
+      this.#reception.end();
+      this.#release();
+    });
+    if (!this.#reception.switch({ lines, socket, head })) this.#release();
   }
 
   #begin(incoming: IncomingMessage): void {
@@ -165,7 +180,7 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
   }
 
   #failed(error: unknown, reason: Reason, isUnsent = false): void {
-    if (this.#isReleased) return;
+    if (this.#isReleased || this.#isSwitched) return;
     const { hasFailed, error: uploadError } = this.#upload ?? {};
     const isUpload = hasFailed === true && uploadError === error;
     this.#reception.fail(

@@ -1,5 +1,6 @@
 /** What becomes of one attempt to get a response of a target: an answer, or a failure that says how far it has come. */
 
+import type { Socket } from "node:net";
 import type { Body } from "../../src/gateway.ts";
 
 /** How far an attempt had come when it failed. */
@@ -41,6 +42,17 @@ export interface Answer {
   readonly lines: readonly string[];
   /** Bytes: a list where they are all there, else a stream that is closed once. */
   readonly body: Body;
+  /** Whether nothing of the body has come yet, so that its head should not wait for it. */
+  readonly isQuiet: boolean;
+}
+
+/** A target that has switched protocols. Code that does not go on with it destroys the socket. */
+export interface Switched {
+  /** The header lines of the 101, names and values in turn. */
+  readonly lines: readonly string[];
+  readonly socket: Socket;
+  /** What has come after the head. */
+  readonly head: Uint8Array;
 }
 
 /** An attempt without a response. */
@@ -68,6 +80,8 @@ export interface AttemptListener {
   onOver(ending: Ending): void;
   /** Called with each informational response (RFC 9110 §15.2) except 100 and 101. */
   onInformation?(status: number, lines: readonly string[]): void;
+  /** Called instead of `onOutcome` where the target has switched protocols as asked; `onOver` follows when the socket is closed. */
+  onSwitch?(switched: Switched): void;
 }
 
 /** A failure of some phase. */

@@ -1,6 +1,14 @@
 /** One attempt as its listener sees it, whichever transport carries it: the time limits, the head, the body, the end. */
 
-import { type AttemptListener, type Ending, type Failure, failure, type Phase, type Reason } from "./outcome.ts";
+import {
+  type AttemptListener,
+  type Ending,
+  type Failure,
+  failure,
+  type Phase,
+  type Reason,
+  type Switched,
+} from "./outcome.ts";
 import { cutResponse, ResponseBody } from "./response-body.ts";
 
 /** How long a target may take, in milliseconds; 0 for any time. */
@@ -135,6 +143,16 @@ export class Reception {
     }
   }
 
+  /** The target has switched protocols. Tells whether there is still somebody who waits for it. */
+  switch(switched: Switched): boolean {
+    if (this.#isOver || this.#isSettling || this.#listener.onSwitch === undefined) return false;
+    this.excuse();
+    this.#isSettling = true;
+    this.#isSettled = true;
+    this.#listener.onSwitch(switched);
+    return true;
+  }
+
   #drop(): void {
     if (this.#isOver) return;
     this.#finish("dropped");
@@ -162,7 +180,8 @@ export class Reception {
     }
     const body = this.#body as ResponseBody;
     const { status, reason, lines } = this.#head as Head;
-    this.#listener.onOutcome({ isAnswer: true, status, reason, lines, body: body.whole ?? body.asBody });
+    const { whole, asBody, isQuiet } = body;
+    this.#listener.onOutcome({ isAnswer: true, status, reason, lines, body: whole ?? asBody, isQuiet });
     if (this.#isOver) this.#listener.onOver(this.#ending);
   }
 }

@@ -45,6 +45,11 @@ export class ResponseBody {
     return this.#isEnded ? this.#pieces : undefined;
   }
 
+  /** Whether nothing has come that could be read. */
+  get isQuiet(): boolean {
+    return this.#held === 0 && !this.#isEnded;
+  }
+
   /** As what an app returns. */
   get asBody(): Body {
     return this as unknown as AsyncIterable<Uint8Array>;

@@ -17,6 +17,8 @@ export interface UpstreamRequest {
   readonly body: RequestBody | undefined;
   /** Whether the client sends its body only when the target asks for it. */
   readonly expectsContinue: boolean;
+  /** The protocol to switch to; undefined for none. */
+  readonly upgrade: string | undefined;
 }
 
 /** An attempt under way. */
