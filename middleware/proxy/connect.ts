@@ -24,10 +24,15 @@ export class ConnectError extends Error {
   readonly failure: Failure;
 
   constructor(phase: Phase, isTimeout: boolean, cause: unknown) {
-    super(`cannot connect: ${isTimeout ? "timeout" : String(cause)}`, { cause });
+    super(isTimeout ? "took too long" : cause instanceof Error ? messageOf(cause) : String(cause), { cause });
     const reason = isTimeout ? "timeout" : phase === "tls" ? "untrusted" : "unreachable";
     this.failure = failure(phase, reason, this, { isUnsent: true });
   }
+}
+
+/** Of several addresses, each has an error of its own. */
+function messageOf(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
 }
 
 /** As much as undici has read at once too. */

@@ -166,6 +166,10 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
     this.cancel();
   }
 
+  get isBroken(): boolean {
+    return this.#incoming?.destroyed === true;
+  }
+
   pause(): void {
     this.#incoming?.pause();
   }

@@ -21,6 +21,8 @@ export interface AttemptLimits {
 
 /** What carries the attempt. */
 export interface Carrier {
+  /** Whether the connection was given up already, of which the reason is still to come. */
+  readonly isBroken: boolean;
   pause(): void;
   resume(): void;
   /** Ends the request: nobody is interested any more. */
@@ -130,6 +132,7 @@ export class Reception {
     if (this.#isOver) return;
     this.#finish("whole");
     this.#body?.end();
+    if (!this.#isSettled) this.#settleSoon();
   }
 
   /** There is no response, or no more of it. */
@@ -173,6 +176,11 @@ export class Reception {
   }
 
   #settle(): void {
+    if (!this.#isOver && this.#carrier.isBroken && this.#body?.whole === undefined) {
+      // What has come with the head is malformed: nothing of it need be sent.
+      this.#isSettling = false;
+      return;
+    }
     this.#isSettled = true;
     if (this.#failure !== undefined) {
       this.#listener.onOutcome(this.#failure);

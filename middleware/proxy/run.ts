@@ -1,7 +1,8 @@
 /** One exchange with a target, from the client's request to the end of its response. */
 
 import { closeBody } from "../../src/body/reader.ts";
-import { clientGone, codeOf, isClientGone, TsgiError } from "../../src/errors.ts";
+import { clientGone, codeOf, isClientGone } from "../../src/errors.ts";
+import { escapeControls } from "../../src/escape.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import type { Body, Environ, StartResponse, StatusLine } from "../../src/gateway.ts";
 import { getHeader, headerPairs } from "../../src/http/headers.ts";
@@ -181,9 +182,14 @@ export class Run implements AttemptListener {
     }
   }
 
+  /** A line in the log, as of files and programs: it is not the app that has failed. */
   #report({ phase, reason, error }: Failure): void {
-    const where = this.#current?.target.url ?? "";
-    const code = reason === "timeout" ? "TSGI_GATEWAY_TIMEOUT" : "TSGI_BAD_GATEWAY";
-    reportError(this.#environ, new TsgiError(code, `${where}: ${reason} (${phase})`, { cause: error }));
+    const { REQUEST_METHOD, REQUEST_URI, "tsgi.errors": errors } = this.#environ;
+    const why = error instanceof Error ? error.message : String(error);
+    const line = `${REQUEST_METHOD} ${REQUEST_URI}: ${this.#current?.target.url}: ${reason} (${phase}): ${why}`;
+    callOut(
+      () => errors.write(`${escapeControls(line)}\n`),
+      () => {},
+    );
   }
 }

@@ -66,6 +66,10 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     this.cancel(ABORTED);
   }
 
+  get isBroken(): boolean {
+    return this.#connection?.socket?.destroyed === true;
+  }
+
   pause(): void {
     this.#controller?.pause();
   }

@@ -508,7 +508,7 @@ test("proxy: the head is sent on before the body comes, and every event by itsel
   await client.get("/").until("text/event-stream");
   const [socket] = target.open;
   for (const event of ["one", "two"]) {
-    if (socket !== undefined) sendTo(socket, `5\n${event}\n\n\n`);
+    if (socket !== undefined) socket.write(`5\r\n${event}\n\n\r\n`);
     await client.until(`${event}\n\n`);
   }
 });
