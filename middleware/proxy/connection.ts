@@ -40,7 +40,8 @@ export class Connection {
       allowH2: false,
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout,
+      // Undici has no 0; those connections are not kept.
+      keepAliveTimeout: Math.max(1, keepAliveTimeout),
       keepAliveTimeoutThreshold: HEAD_START,
       maxHeaderSize: maxHeadSize,
       connect: (_options: unknown, callback: (error: Error | null, socket: Socket | null) => void) => {

@@ -116,11 +116,13 @@ function sizeOf(lines: readonly string[]): number {
   return size;
 }
 
-/** RFC 9112 §6.3: a request has a body if it says so. */
+/** Methods of requests that have a body only where they say so (RFC 9112 §6.3): with others, a host may not tell. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 function hasBody(environ: Environ): boolean {
   if (environ["tsgi.input"] === NO_INPUT || environ.CONTENT_LENGTH === "0") return false;
   if (environ.CONTENT_LENGTH !== undefined || environ.HTTP_TRANSFER_ENCODING !== undefined) return true;
-  return !environ.SERVER_PROTOCOL.startsWith("HTTP/1.");
+  return !environ.SERVER_PROTOCOL.startsWith("HTTP/1.") || !BODILESS.has(environ.REQUEST_METHOD);
 }
 
 function withBody(request: UpstreamRequest, environ: Environ): UpstreamRequest | App | Promise<UpstreamRequest | App> {

@@ -86,7 +86,7 @@ export class Upload implements AsyncIterableIterator<Uint8Array> {
     const { length } = this.#body;
     this.#sent += step.value?.length ?? 0;
     if (length !== undefined && (step.done ? this.#sent < length : this.#sent > length)) {
-      this.#failed(new Error(`the request body is not as long as its Content-Length of ${length}`));
+      this.#failed(badLength(length));
       return;
     }
     const waiter = this.#take();
@@ -129,10 +129,14 @@ async function readAll(input: AsyncIterable<Uint8Array>, length: number): Promis
   const whole = new Uint8Array(length);
   let at = 0;
   for await (const piece of input) {
-    if (at + piece.length > length) break;
+    if (at + piece.length > length) throw badLength(length);
     whole.set(piece, at);
     at += piece.length;
-    if (at === length) return whole;
   }
-  throw new Error(`the request body is not as long as its Content-Length of ${length}`);
+  if (at < length) throw badLength(length);
+  return whole;
+}
+
+function badLength(length: number): Error {
+  return new Error(`the request body is not as long as its Content-Length of ${length}`);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { lint } from "../../middleware/lint.ts";
 import { type ProxyOptions, proxy } from "../../middleware/proxy.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
+import { toFetch } from "../../src/adapters/to-fetch.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
@@ -25,6 +27,14 @@ async function proxied(
 ): Promise<{ target: RawTarget; app: App }> {
   const target = await rawTarget(t, answer);
   return { target, app: proxy(target.url + base, { via: "p", ...options }) };
+}
+
+/** A server of Node that sends request bodies back; gives its URL. */
+async function echo(t: TestContext, onConnection = () => {}): Promise<string> {
+  const server = createServer((incoming, response) => incoming.pipe(response)).on("connection", onConnection);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** The request line and the lines that a target has got, without those that every request has. */
@@ -676,6 +686,52 @@ test("proxy: works behind fromNode's and the other way round", async (t) => {
   const response = await request(app, "/m/x", { method: "POST", body });
   assert.equal(response.headers.get("X-Got"), "/m");
   assert.equal(await response.text(), body);
+});
+
+test("proxy: a client's connection is kept after a request with a body", async (t) => {
+  let connections = 0;
+  const url = await echo(t, () => connections++);
+  const app = proxy(url);
+  const { connect } = await start(t, app);
+  const client = await connect();
+  for (let index = 0; index < 3; index++) {
+    client.clear();
+    await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").until("hello");
+  }
+  client.clear();
+  await client
+    .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    .until("hello");
+  assert.equal(client.end, undefined);
+  assert.equal(connections, 1);
+});
+
+test("proxy: connections are not kept where that is asked for", async (t) => {
+  const { target, app } = await proxied(t, HI, { keepAliveTimeout: 0 });
+  for (let index = 0; index < 2; index++) assert.equal(await (await request(app, "/")).text(), "hi");
+  assert.equal(target.connections, 2);
+  await target.untilLeft();
+});
+
+test("proxy: works under toFetch, for bodies that do not tell their length", async (t) => {
+  const handler = toFetch(proxy(await echo(t)));
+  const body = new Blob(["hello"]).stream();
+  const init = { method: "POST", body, duplex: "half" };
+  assert.equal(await (await handler(new Request("http://a/", init as RequestInit))).text(), "hello");
+  assert.equal(await (await handler(new Request("http://a/"))).text(), "");
+});
+
+test("proxy: works for clients of HTTP/2", async (t) => {
+  const { app, target } = await proxied(t, HI);
+  const { server } = await start(t, app, { http2: true });
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  t.after(() => session.destroy());
+  const stream = session.request({ ":path": "/x", cookie: ["a=1", "b=2"], te: "trailers" });
+  let body = "";
+  for await (const part of stream) body += part;
+  assert.equal(body, "hi");
+  assert.deepEqual(linesOf(target.heads[0]), ["GET /x HTTP/1.1", "cookie: a=1; b=2"]);
+  assert.match(target.heads[0] as string, /^Via: 2\.0 p\r$/m);
 });
 
 test("proxy: targets and options are checked", () => {
