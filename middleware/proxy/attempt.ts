@@ -8,7 +8,7 @@
  *   onOutcome(outcome) {}, // an Answer, or a Failure with phase, reason, isUnsent and isStale
  *   onOver(ending) {}, // after an Answer: "whole", "cut" or "dropped"; the target has no more to do for it
  * });
- * attempt.abort(); // at any time; an outcome follows if there was none
+ * attempt.abort(error); // at any time; an outcome follows if there was none
  * ```
  */
 

@@ -160,9 +160,9 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
     this.#reception.begin({ status: statusCode, reason: statusMessage, lines: rawHeaders }, isAll);
   }
 
-  abort(): void {
+  abort(error: Error): void {
     if (this.#reception.isOver) return;
-    this.#reception.fail(failure("head", "aborted", ABORTED, { isUnsent: this.#outgoing === undefined }));
+    this.#reception.fail(failure("head", "aborted", error, { isUnsent: this.#outgoing === undefined }));
     this.cancel();
   }
 

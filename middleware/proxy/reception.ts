@@ -139,7 +139,8 @@ export class Reception {
   fail(failed: Failure): void {
     if (this.#isOver) return;
     this.#finish("cut");
-    if (this.#isSettled || this.#body?.whole !== undefined) this.#body?.fail(cutResponse(failed.error));
+    if (this.#isSettled || this.#body?.whole !== undefined)
+      this.#body?.fail(failed.reason === "aborted" ? failed.error : cutResponse(failed.error));
     else {
       this.#failure = failed;
       this.#settleSoon();

@@ -1,7 +1,7 @@
 /** One exchange with a target, from the client's request to the end of its response. */
 
 import { closeBody } from "../../src/body/reader.ts";
-import { clientGone, codeOf, isClientGone } from "../../src/errors.ts";
+import { clientGone, codeOf, isClientGone, TsgiError } from "../../src/errors.ts";
 import { escapeControls } from "../../src/escape.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import type { Body, Environ, StartResponse, StatusLine } from "../../src/gateway.ts";
@@ -42,6 +42,8 @@ const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** What `startResponse` refuses a response of a target for. */
 const MALFORMED: ReadonlySet<string> = new Set(["TSGI_BAD_HEADER", "TSGI_BAD_STATUS", "TSGI_HOP_BY_HOP"]);
 
+const LATE = new TsgiError("TSGI_GATEWAY_TIMEOUT", "the exchange with the target has passed its deadline");
+
 /** Run makes attempts until one has an outcome that counts, and gives it to the client. */
 export class Run implements AttemptListener {
   /** What the app returns. */
@@ -78,7 +80,7 @@ export class Run implements AttemptListener {
     });
     if (options.deadline > 0) this.#deadline = setTimeout(() => this.#tooLate(), options.deadline);
     this.#next(undefined);
-    environ["tsgi.exchange"].onAbort?.(() => this.#current?.attempt.abort());
+    environ["tsgi.exchange"].onAbort?.(() => this.#current?.attempt.abort(clientGone()));
   }
 
   #next(last: Failure | undefined): void {
@@ -89,7 +91,7 @@ export class Run implements AttemptListener {
 
   #tooLate(): void {
     this.#isLate = true;
-    this.#current?.attempt.abort();
+    this.#current?.attempt.abort(LATE);
   }
 
   onOutcome(outcome: Outcome): void {
@@ -160,7 +162,7 @@ export class Run implements AttemptListener {
   }
 
   #aborted(): void {
-    if (this.#isLate) this.#refuse(failure("head", "timeout", new Error("the deadline has passed")));
+    if (this.#isLate) this.#refuse(failure("head", "timeout", LATE));
     else {
       clearTimeout(this.#deadline);
       this.#reject(clientGone());

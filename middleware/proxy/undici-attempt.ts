@@ -60,9 +60,9 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     );
   }
 
-  abort(): void {
+  abort(error: Error): void {
     if (this.#reception.isOver) return;
-    this.#reception.fail(failure("head", "aborted", ABORTED, { isUnsent: this.#controller === undefined }));
+    this.#reception.fail(failure("head", "aborted", error, { isUnsent: this.#controller === undefined }));
     this.cancel(ABORTED);
   }
 

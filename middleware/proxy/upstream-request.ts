@@ -23,8 +23,8 @@ export interface UpstreamRequest {
 
 /** An attempt under way. */
 export interface Attempt {
-  /** Ends it. Where it has no outcome yet that becomes a failure, `aborted`; of a response the rest does not come. */
-  abort(): void;
+  /** Ends it. Where it has no outcome yet that becomes a failure, `aborted`; of a response the rest fails with the error. */
+  abort(error: Error): void;
 }
 
 /** The header lines of a request, with those that depend on the target, names and values in turn. */

@@ -323,6 +323,17 @@ test("proxy: a client that leaves is noticed over a socket, and is not an error"
   assert.deepEqual(log, []);
 });
 
+test("proxy: a client that leaves amid the body is not an error", async (t) => {
+  const { target, connect, log } = await served(t, CHUNKED);
+  const clients = await Promise.all(Array.from({ length: 20 }, connect));
+  for (const client of clients) {
+    await client.get("/").until("hello");
+    client.socket.destroy();
+  }
+  await target.untilLeft();
+  assert.deepEqual(log, []);
+});
+
 test("proxy: a client that leaves amid its upload is not an error, and its connection is not used again", async (t) => {
   const { target, connect, log } = await served(t, () => {});
   const client = await connect();
