@@ -13,7 +13,7 @@
  */
 
 import { NodeAttempt } from "./node-attempt.ts";
-import type { AttemptListener } from "./outcome.ts";
+import { type AttemptListener, failure } from "./outcome.ts";
 import type { Pool } from "./pool.ts";
 import type { AttemptLimits } from "./reception.ts";
 import { UndiciAttempt } from "./undici-attempt.ts";
@@ -27,7 +27,12 @@ export function startAttempt(
   listener: AttemptListener,
   isNew = false,
 ): Attempt {
-  const { expectsContinue, upgrade, path } = request;
+  const { expectsContinue, upgrade, path, body } = request;
+  if (pool.connecting.isHttp10 && body !== undefined && body.length === undefined) {
+    const error = new Error("the target speaks HTTP/1.0, and the body has no length");
+    queueMicrotask(() => listener.onOutcome(failure("head", "unsized", error, { isUnsent: true })));
+    return { abort() {} };
+  }
   const needsNode = expectsContinue || upgrade !== undefined || path === "*" || pool.sendsContinue;
   return needsNode
     ? new NodeAttempt(pool, request, limits, listener)

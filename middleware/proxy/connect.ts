@@ -17,6 +17,8 @@ export interface Connecting {
   readonly tls: TlsOptions;
   /** The TLS session of the last connection, which shortens the next handshake. */
   session: Buffer | undefined;
+  /** Whether the target has answered in HTTP/1.0, so that it cannot be sent chunks (RFC 9112 §6.1). */
+  isHttp10: boolean;
 }
 
 /** The error of a connection that could not be opened. */

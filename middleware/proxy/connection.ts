@@ -51,6 +51,7 @@ export class Connection {
         this.socket = connect(connecting, callback).on("error", () => {
           this.hasFailed = true;
         });
+        if (!connecting.isHttp10) watchVersion(this.socket, connecting);
       },
     });
     this.client.on("disconnect", onClose);
@@ -71,4 +72,17 @@ export class Connection {
     // What is still connecting is undici's only when it is done.
     this.socket?.destroy();
   }
+}
+
+/** Looks at the first bytes that undici reads: it does not tell the version of a response. */
+function watchVersion(socket: Socket, connecting: Connecting): void {
+  const { read } = socket;
+  socket.read = (size) => {
+    const bytes = read.call(socket, size) as Buffer | null;
+    if (bytes !== null) {
+      socket.read = read;
+      if (bytes.toString("latin1", 0, 8) === "HTTP/1.0") connecting.isHttp10 = true;
+    }
+    return bytes;
+  };
 }

@@ -18,6 +18,7 @@ export type Phase = "queue" | "resolve" | "connect" | "tls" | "head" | "body";
  * - `continue`: the target has sent a `100 Continue` that nobody asked for, which only the other transport takes.
  * - `upload`: the request body could not be read. Not the target's fault.
  * - `invalid`: the request cannot be sent. Not the target's fault.
+ * - `unsized`: the target speaks HTTP/1.0, which has no bodies without a length. Not the target's fault.
  * - `aborted`: nobody waits for it any more. Not the target's fault.
  */
 export type Reason =
@@ -29,6 +30,7 @@ export type Reason =
   | "reset"
   | "timeout"
   | "unreachable"
+  | "unsized"
   | "untrusted"
   | "upload";
 
@@ -90,11 +92,11 @@ export function failure(phase: Phase, reason: Reason, error: unknown, how: Parti
 }
 
 /** Whether a failure is one of the target, and not of the client or of this process. */
-export function isTargetFailure({ reason, isStale }: Failure): boolean {
-  return !isStale && !NOT_THE_TARGET.has(reason);
+export function isTargetFailure({ phase, reason, isStale }: Failure): boolean {
+  return phase !== "queue" && !isStale && !NOT_THE_TARGET.has(reason);
 }
 
-const NOT_THE_TARGET: ReadonlySet<Reason> = new Set(["aborted", "continue", "full", "invalid", "upload"]);
+const NOT_THE_TARGET: ReadonlySet<Reason> = new Set(["aborted", "continue", "full", "invalid", "unsized", "upload"]);
 
 /** Methods of requests that may be sent twice (RFC 9110 §9.2.2). DELETE and PUT are too, but few apps hold to it. */
 const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);

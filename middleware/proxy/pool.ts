@@ -58,7 +58,7 @@ export class Pool {
     this.target = target;
     this.options = options;
     const { connectTimeout, keepAliveTimeout, maxHeadSize, tls } = options;
-    this.connecting = { target, connectTimeout, tls, session: undefined };
+    this.connecting = { target, connectTimeout, tls, session: undefined, isHttp10: false };
     const { Client } = loadUndici(owner);
     this.#settings = { Client, connecting: this.connecting, keepAliveTimeout, maxHeadSize };
   }

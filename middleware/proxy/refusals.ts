@@ -17,6 +17,7 @@ export const TOO_LARGE: App = refusal("431 Request Header Fields Too Large");
 /** Of CONNECT. */
 export const NOT_IMPLEMENTED: App = refusal("501 Not Implemented");
 export const LOOP: App = refusal("508 Loop Detected");
+const UNSIZED = refusal("411 Length Required");
 const BAD_GATEWAY = refusal("502 Bad Gateway");
 const UNAVAILABLE = refusal("503 Service Unavailable", [["Retry-After", "1"]]);
 const TIMEOUT = refusal("504 Gateway Timeout");
@@ -30,6 +31,7 @@ export const OPTIONS_HERE: App = (_environ, startResponse) => {
 /** The answer to a request that the target has not answered. */
 export function refusalOf({ phase, reason }: Failure): App {
   if (reason === "invalid" || reason === "upload") return BAD_REQUEST;
+  if (reason === "unsized") return UNSIZED;
   if (phase === "queue") return UNAVAILABLE;
   return reason === "timeout" ? TIMEOUT : BAD_GATEWAY;
 }

@@ -15,6 +15,7 @@ import {
   type Ending,
   type Failure,
   failure,
+  isTargetFailure,
   type Outcome,
   type Switched,
 } from "./outcome.ts";
@@ -30,9 +31,10 @@ export interface Strategy {
   attempt(last: Failure | undefined, listener: AttemptListener): Started | undefined;
 }
 
-/** An attempt that was started, and where. */
+/** An attempt that was started. A strategy that makes several at once gives one that stands for them. */
 export interface Started {
   readonly attempt: Attempt;
+  /** Where the outcome comes from: looked at when it is there. */
   readonly target: Target;
 }
 
@@ -176,7 +178,7 @@ export class Run implements AttemptListener {
       this.#reject(error);
       return;
     }
-    if (reason !== "invalid" && reason !== "upload" && reason !== "full") this.#report(failed);
+    if (isTargetFailure(failed) || failed.isStale || reason === "continue") this.#report(failed);
     try {
       this.#resolve(refusalOf(failed)(this.#environ, this.#startResponse));
     } catch (refusalError) {

@@ -337,6 +337,17 @@ test("proxy: a body is framed in one way, whatever the method", async (t) => {
   assert.deepEqual(await framed("GET"), [""].filter(Boolean).concat([""]));
 });
 
+test("proxy: a target that speaks HTTP/1.0 is not sent chunks", async (t) => {
+  const { target, app } = await proxied(t, HI.replace("1.1", "1.0"));
+  async function* stream() {
+    yield "hello";
+  }
+  assert.equal(await (await request(app, "/")).text(), "hi");
+  assert.equal((await request(app, "/", { method: "PUT", body: stream() })).status, 411);
+  assert.equal(await (await request(app, "/", { method: "PUT", body: "hello" })).text(), "hi");
+  assert.doesNotMatch(target.received, /chunked/);
+});
+
 test("proxy: what cannot be sent on is a 400, too many headers a 431", async (t) => {
   const { target, app } = await proxied(t, HI, { maxRequestHead: 2000 });
   const status = async (environ: object, headers = {}) =>
