@@ -1,5 +1,6 @@
 /** The options that `proxy` and `balancer` have in common. */
 
+import { isHostField } from "../../src/http/url.ts";
 import { BOOLEAN, count, either, type Kind, type Kinds, listOf, OBJECT, oneOf, STRING } from "../../src/options.ts";
 import type { TlsOptions } from "./connect.ts";
 import type { Trust } from "./forwarded.ts";
@@ -83,7 +84,10 @@ const DURATION: Kind = count(0, LONGEST);
 
 /** What each may be. */
 export const UPSTREAM_OPTIONS: Kinds<UpstreamOptions> = {
-  host: STRING,
+  host: {
+    expected: '"upstream", "preserve" or a host',
+    accepts: (value) => typeof value === "string" && value !== "" && isHostField(value),
+  },
   trust: either(BOOLEAN, listOf(STRING)),
   forwarded: BOOLEAN,
   via: either(BOOLEAN, {

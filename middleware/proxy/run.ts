@@ -61,6 +61,7 @@ export class Run implements AttemptListener {
   #current: Started | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #isLate = false;
+  #isGone = false;
 
   constructor(
     environ: Environ,
@@ -82,13 +83,18 @@ export class Run implements AttemptListener {
     });
     if (options.deadline > 0) this.#deadline = setTimeout(() => this.#tooLate(), options.deadline);
     this.#next(undefined);
-    environ["tsgi.exchange"].onAbort?.(() => this.#current?.attempt.abort(clientGone()));
+    environ["tsgi.exchange"].onAbort?.(() => this.#left());
   }
 
   #next(last: Failure | undefined): void {
     const started = this.#strategy.attempt(last, this);
     if (started !== undefined) this.#current = started;
     else this.#refuse(last as Failure);
+  }
+
+  #left(): void {
+    this.#isGone = true;
+    this.#current?.attempt.abort(clientGone());
   }
 
   #tooLate(): void {
@@ -98,7 +104,7 @@ export class Run implements AttemptListener {
 
   onOutcome(outcome: Outcome): void {
     if (outcome.isAnswer) this.#answer(outcome);
-    else if (outcome.reason === "aborted") this.#aborted();
+    else if (outcome.reason === "aborted" || this.#isGone || this.#isLate) this.#aborted();
     else this.#next(outcome);
   }
 

@@ -760,7 +760,15 @@ test("proxy: targets and options are checked", () => {
     assert.throws(() => proxy(target as string), { code: "TSGI_BAD_TARGET" }, String(target));
   }
   assert.throws(() => proxy("http://a", { headTimeOut: 5 } as never), { code: "TSGI_BAD_OPTION" });
-  assert.throws(() => proxy("http://a", { trust: ["nobody"] }), { code: "TSGI_BAD_OPTION" });
+  for (const options of [
+    { trust: ["nobody"] },
+    { trust: ["10.0.0.0/33"] },
+    { host: "a b" },
+    { via: "a b" },
+    { connections: 0 },
+  ]) {
+    assert.throws(() => proxy("http://a", options), { code: "TSGI_BAD_OPTION" }, JSON.stringify(options));
+  }
 });
 
 test("proxy: passes lint as an app", async (t) => {

@@ -3,6 +3,10 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { settingsOf } from "../../../middleware/proxy/options.ts";
+import { type AttemptListener, failure } from "../../../middleware/proxy/outcome.ts";
+import { Run, type Strategy } from "../../../middleware/proxy/run.ts";
+import { targetOf } from "../../../middleware/proxy/target.ts";
 import { type ProxyOptions, proxy } from "../../../middleware/proxy.ts";
 import type { App } from "../../../src/gateway.ts";
 import { type RequestOptions, request } from "../../../src/testing.ts";
@@ -342,6 +346,24 @@ test("proxy: a client that leaves amid its upload is not an error, and its conne
   client.socket.destroy();
   await target.untilLeft();
   assert.deepEqual(log, []);
+});
+
+test("proxy: nothing is sent again for a client that has left meanwhile", async () => {
+  const listeners: AttemptListener[] = [];
+  let leave = () => {};
+  const strategy: Strategy = {
+    attempt: (_last, listener) => {
+      listeners.push(listener);
+      return { attempt: { abort() {} }, target: targetOf("http://a", "test") };
+    },
+  };
+  const exchange = { onAbort: (callback: () => void) => (leave = callback) };
+  const environ = { "tsgi.exchange": exchange } as never;
+  const { body } = new Run(environ, () => assert.fail("answered"), {} as never, settingsOf({}).returning, "", strategy);
+  leave();
+  listeners[0]?.onOutcome(failure("head", "reset", new Error("boom"), { isStale: true }));
+  await assert.rejects(async () => body, { code: "TSGI_CLIENT_GONE" });
+  assert.equal(listeners.length, 1);
 });
 
 test("proxy: a client that leaves while it waits is never sent on", async (t) => {
