@@ -16,6 +16,7 @@ import { Forwarding } from "./proxy/forwarding.ts";
 import { settingsOf, UPSTREAM_OPTIONS, type UpstreamOptions } from "./proxy/options.ts";
 import { type AttemptListener, type Failure, mayRepeat } from "./proxy/outcome.ts";
 import { Pool } from "./proxy/pool.ts";
+import type { AttemptLimits } from "./proxy/reception.ts";
 import { Run, type Started, type Strategy } from "./proxy/run.ts";
 import { targetOf } from "./proxy/target.ts";
 import type { UpstreamRequest } from "./proxy/upstream-request.ts";
@@ -38,6 +39,8 @@ export interface ProxyOptions extends UpstreamOptions {}
  * - 502 where it cannot be reached, or does not answer in HTTP, 504 where it takes too long.
  * - 503 with `Retry-After` where too many requests are under way.
  * - 400, 431 to a request that cannot be sent on; 405 to TRACE, 501 to CONNECT; 508 to one that has come by here before.
+ *
+ * Trailers are not passed on, and targets are spoken to in HTTP/1.1.
  *
  * GET, HEAD and OPTIONS are repeated once where the target has closed a connection that was kept; other methods never, once
  * anything of them was sent.
@@ -69,10 +72,10 @@ export function proxy(target: string, options: ProxyOptions = {}): App {
 class OneTarget implements Strategy {
   readonly #pool: Pool;
   readonly #request: UpstreamRequest;
-  readonly #limits: Parameters<typeof startAttempt>[2];
+  readonly #limits: AttemptLimits;
   #hasRepeated = false;
 
-  constructor(pool: Pool, request: UpstreamRequest, limits: Parameters<typeof startAttempt>[2]) {
+  constructor(pool: Pool, request: UpstreamRequest, limits: AttemptLimits) {
     this.#pool = pool;
     this.#request = request;
     this.#limits = limits;

@@ -30,7 +30,7 @@ const kinds = new BoundedMap<string, number>(1000);
 export function returnedHeaders(lines: readonly string[], how: Return): [name: string, value: string][] {
   const headers: [string, string][] = [];
   const dropped = droppedBy(lines);
-  const isMoved = how.mapsPaths && (how.environ.SCRIPT_NAME !== how.target.base || how.target.base !== "");
+  const isMoved = how.mapsPaths && how.environ.SCRIPT_NAME !== how.target.base;
   for (let index = 0; index < lines.length; index += 2) {
     const name = lines[index] as string;
     let value = lines[index + 1] as string;

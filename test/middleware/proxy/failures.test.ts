@@ -205,6 +205,17 @@ test("proxy: what a target sends after its response reaches nobody", async (t) =
   assert.equal(target.heads.length, 5);
 });
 
+test("proxy: what a target sends while nobody asks reaches nobody", async (t) => {
+  const { target, app } = await proxied(t, (socket) => {
+    sendTo(socket, HI);
+    setTimeout(() => sendTo(socket, "HTTP/1.1 200 OK\nContent-Length: 6\n\nPOISON"), 5);
+  });
+  for (let index = 0; index < 3; index++) {
+    assert.equal(await (await request(app, "/")).text(), "hi");
+    await target.untilLeft();
+  }
+});
+
 const CHUNKED = "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n";
 const COUNTED = "HTTP/1.1 200 OK\nContent-Length: 9\n\nhello";
 const CUTS: Readonly<Record<string, [begun: string, end: (socket: Socket) => unknown]>> = {
