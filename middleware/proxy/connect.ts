@@ -83,12 +83,12 @@ function plainSocket({ hostname, port, socketPath }: Target): Socket {
 function secureSocket(connecting: Connecting): Socket {
   const { target, tls, session } = connecting;
   const socket = connectTls({
-    host: target.hostname,
-    port: target.port,
     servername: serverName(target),
-    ALPNProtocols: ["http/1.1"],
     ...(session === undefined ? {} : { session }),
     ...tls,
+    host: target.hostname,
+    port: target.port,
+    ALPNProtocols: ["http/1.1"],
   });
   socket.on("session", (fresh) => {
     connecting.session = fresh;

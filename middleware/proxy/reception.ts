@@ -9,7 +9,7 @@ import {
   type Reason,
   type Switched,
 } from "./outcome.ts";
-import { cutResponse, ResponseBody } from "./response-body.ts";
+import { type BodySource, cutResponse, ResponseBody } from "./response-body.ts";
 
 /** How long a target may take, in milliseconds; 0 for any time. */
 export interface AttemptLimits {
@@ -39,7 +39,7 @@ interface Head {
 }
 
 /** Reception turns what a transport gets into one outcome, a body and an end. */
-export class Reception {
+export class Reception implements BodySource {
   readonly #limits: AttemptLimits;
   readonly #listener: AttemptListener;
   readonly #carrier: Carrier;
@@ -110,15 +110,7 @@ export class Reception {
       return;
     }
     this.#head = head;
-    this.#body = new ResponseBody(
-      {
-        pause: () => this.#carrier.pause(),
-        resume: () => this.#carrier.resume(),
-        drop: () => this.#drop(),
-        stalled: () => this.#tooLate("body"),
-      },
-      isEventStream(head.lines) ? 0 : this.#limits.bodyTimeout,
-    );
+    this.#body = new ResponseBody(this, isEventStream(head.lines) ? 0 : this.#limits.bodyTimeout);
     if (isAll) this.#body.end();
     this.#settleSoon();
   }
@@ -140,7 +132,7 @@ export class Reception {
     if (this.#isOver) return;
     this.#finish("cut");
     if (this.#isSettled || this.#body?.whole !== undefined)
-      this.#body?.fail(failed.reason === "aborted" ? failed.error : cutResponse(failed.error));
+      this.#body?.fail(isOfClient(failed) ? failed.error : cutResponse(failed.error));
     else {
       this.#failure = failed;
       this.#settleSoon();
@@ -157,7 +149,19 @@ export class Reception {
     return true;
   }
 
-  #drop(): void {
+  pause(): void {
+    this.#carrier.pause();
+  }
+
+  resume(): void {
+    this.#carrier.resume();
+  }
+
+  stalled(): void {
+    this.#tooLate("body");
+  }
+
+  drop(): void {
     if (this.#isOver) return;
     this.#finish("dropped");
     this.#carrier.cancel(new Error("the response is not read any more"));
@@ -193,6 +197,11 @@ export class Reception {
     this.#listener.onOutcome({ isAnswer: true, status, reason, lines, body: whole ?? asBody, isQuiet });
     if (this.#isOver) this.#listener.onOver(this.#ending);
   }
+}
+
+/** Whether it is not the target that has failed, but who waits for it. */
+function isOfClient({ reason }: Failure): boolean {
+  return reason === "aborted" || reason === "upload";
 }
 
 /** An event stream may be quiet for hours. */

@@ -349,6 +349,18 @@ test("proxy: a client that leaves amid the body is not an error", async (t) => {
   assert.deepEqual(log, []);
 });
 
+test("proxy: a client that leaves amid its upload, after the target has begun to answer, is not an error", async (t) => {
+  const { target, connect, log } = await served(t, CHUNKED);
+  const clients = await Promise.all(Array.from({ length: 20 }, connect));
+  for (const client of clients) {
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").send("x".repeat(20_000));
+    await client.until("hello");
+    client.socket.resetAndDestroy();
+  }
+  await target.untilLeft();
+  assert.deepEqual(log, []);
+});
+
 test("proxy: a client that leaves amid its upload is not an error, and its connection is not used again", async (t) => {
   const { target, connect, log } = await served(t, () => {});
   const client = await connect();
