@@ -100,7 +100,7 @@ function fromFlags(flags: Sources["flags"]): Given {
   const given: Given = new Map();
   for (const [name, raw] of flags) {
     // What names the app has no flag.
-    const flag = settingOf(name).flag === undefined ? "the argument" : `--${flagOf(name)}`;
+    const flag = settingOf(name).flag === undefined ? "the argument" : `--${raw === false ? "no-" : ""}${flagOf(name)}`;
     const value = typeof raw === "boolean" ? raw : readTexts(name, typeof raw === "string" ? [raw] : raw, flag);
     given.set(name, { value, origin: { from: "flag", name: flag } });
   }
