@@ -26,12 +26,14 @@ writeFileSync(
   `const ids = () => [process.getuid(), process.getgid(), ...process.getgroups()].join(" ");
 const loadedBy = ids();
 export const app = async (environ, startResponse) => {
+  if (environ.PATH_INFO === "/error") throw new Error("in the app");
   if (environ.PATH_INFO === "/never") await new Promise(() => {});
   if (environ.PATH_INFO === "/upload") for await (const _ of environ["tsgi.input"]);
   startResponse("200 OK", [["Content-Type", "application/json"]]);
   const { REMOTE_ADDR, PATH_INFO, SERVER_PROTOCOL, SSL_CLIENT_S_DN: client } = environ;
   return JSON.stringify({ REMOTE_ADDR, PATH_INFO, SERVER_PROTOCOL, client, ids: ids(), loadedBy });
 };
+export const make = () => app;
 `,
 );
 
@@ -57,6 +59,18 @@ async function closed({ child }: Running, signal: NodeJS.Signals = "SIGTERM"): P
 
 function raw(to: { port: number } | { path: string }): Promise<RawClient> {
   return RawClient.open(connect({ host: "127.0.0.1", ...to }));
+}
+
+/** The first client of a Unix socket that is about to be there. */
+async function rawOnce(path: string): Promise<RawClient> {
+  for (let tries = 0; tries < 5000; tries++) {
+    try {
+      return await raw({ path });
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+  throw new Error(`nobody listens at ${path}`);
 }
 
 const portOf = ({ url }: Running) => Number(new URL(url).port);
@@ -124,6 +138,11 @@ tsgi: also on http://[::1]:PORT
 
 test("settings: limits of a config file", async () => {
   const config: TsgiConfig = {
+    app: "site.mjs:make",
+    factory: true,
+    interface: "tsgi",
+    host: "localhost",
+    port: 0,
     headersTimeout: "400ms",
     requestTimeout: 700,
     bodyTimeout: "1h",
@@ -136,7 +155,7 @@ test("settings: limits of a config file", async () => {
     mergeSlashes: false,
     http2: true,
   };
-  const command = await running("site.mjs", "--port", "0", "--config", file("limits.json", JSON.stringify(config)));
+  const command = await running("--config", file("limits.json", JSON.stringify(config)));
   const port = portOf(command);
   const open = () => raw({ port });
   const heads = [
@@ -171,8 +190,7 @@ test("settings: static takes them too: proxies, a limit of connections, stalled 
   const flags =
     "--proxy-protocol 192.0.2.0/24,127.0.0.0/8 --max-connections 2 --quiet --backlog 9 --max-header-size 2K";
   const command = started("static", ".", "--bind", `unix:${socket}`, "--bind", "127.0.0.1:0", ...flags.split(" "));
-  await until(() => existsSync(socket));
-  const [first, second] = [await raw({ path: socket }), await raw({ path: socket })];
+  const [first, second] = [await rawOnce(socket), await raw({ path: socket })];
   const header = "PROXY TCP4 192.0.2.7 198.51.100.1 55798 443\r\n";
   for (const client of [first, second])
     assert.match(await client.send(header).get("/site.mjs").until("loadedBy"), /200/);
@@ -275,6 +293,10 @@ test("settings: what a config file says of TLS", async () => {
     tlsMinVersion: "TLSv1.3",
     tlsCiphers: "TLS_CHACHA20_POLY1305_SHA256",
     handshakeTimeout: "500ms",
+    bodyTimeout: "300ms",
+    requestTimeout: 0,
+    development: true,
+    verbose: true,
   };
   const environment = { TSGI_TLS_PASSPHRASE: "open" };
   const command = await new Command(scratch, environment).running(
@@ -288,6 +310,12 @@ test("settings: what a config file says of TLS", async () => {
   assert.match(await answered(port, {}), /^HTTP\/1\.1 200 OK/);
   assert.equal(await answered(port, { maxVersion: "TLSv1.2" }), "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
   assert.equal(await (await raw({ port })).all(), "");
+  const stalled = new RawClient(await secured(port, {}));
+  stalled.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na");
+  assert.match(await stalled.all(), /^HTTP\/1\.1 408 /);
+  const failed = new RawClient(await secured(port, {})).get("/error", "Connection: close");
+  assert.match(await failed.all(), /Error: in the app/);
+  await until(() => command.printed().includes("< GET /error HTTP/1.1"));
   assert.equal(await closed(command), 0);
 });
 
@@ -312,6 +340,13 @@ test("settings: files of TLS that cannot be used", async () => {
   );
 });
 
+/** The answer of a command that has just begun to listen. */
+async function early(command: Running, path: string): Promise<{ command: Running; answer: string }> {
+  const answer = await (await rawOnce(path)).get("/", "Connection: close").all();
+  await until(() => command.printed().includes("serving"));
+  return { command, answer };
+}
+
 const isRoot = process.geteuid?.() === 0;
 
 test("settings: a user and a group", { skip: !isRoot && "needs root" }, async () => {
@@ -319,23 +354,28 @@ test("settings: a user and a group", { skip: !isRoot && "needs root" }, async ()
   mkdirSync(folder);
   const [socket, pidFile] = [join(folder, "socket"), join(folder, "pid")];
   const places = ["--unix", socket, "--pid-file", pidFile];
+  file("slow.mjs", 'await new Promise((resolve) => setTimeout(resolve, 300));\nexport * from "./site.mjs";\n');
+  mkdirSync(join(scratch, "keys"));
+  const { key, cert } = selfSigned({ names: ["first.example"] });
+  const tls = ["--tls-key", file("keys/key.pem", key), "--tls-cert", file("keys/cert.pem", cert)];
   const group = Number(execFileSync("id", ["-g", "nobody"], { encoding: "utf8" }));
   const [own, other, nobody, noGroup, groupless] = await Promise.all([
-    running("site.mjs", "--user", "nobody", ...places),
-    running("site.mjs", "--port", "0", "--user", "12345", "--group", "54321"),
+    early(started("slow.mjs", "--user", "nobody", ...places), socket),
+    running("site.mjs", "--port", "0", "--user", "12345", "--group", "54321", ...tls),
     ended("site.mjs", "--user", "nobody-there"),
     ended("site.mjs", "--user", "nobody", "--group", "nobody-there"),
     ended("site.mjs", "--user", "12345"),
   ]);
   const uid = Number(execFileSync("id", ["-u", "nobody"], { encoding: "utf8" }));
   const ids = `${uid} ${group} ${group}`;
-  const client = await raw({ path: socket });
-  assert.match(await client.get("/").until("}"), new RegExp(`"ids":"${ids}","loadedBy":"${ids}"`));
-  client.socket.destroy();
-  const numbers = await (await fetch(other.url)).json();
-  assert.equal((numbers as { loadedBy: string }).loadedBy, "12345 54321 54321");
+  assert.match(own.answer, new RegExp(`"ids":"${ids}","loadedBy":"${ids}"`));
+  assert.match(await answered(portOf(other), {}), /"loadedBy":"12345 54321 54321"/);
+  chmodSync(join(scratch, "keys"), 0o700);
+  await until(() =>
+    other.printed().includes("tsgi: the certificate was not reloaded: EACCES: permission denied, stat"),
+  );
   assert.deepEqual([statSync(socket).uid, statSync(pidFile).uid], [uid, uid]);
-  assert.deepEqual(await Promise.all([closed(own), closed(other)]), [0, 0]);
+  assert.deepEqual(await Promise.all([closed(own.command), closed(other)]), [0, 0]);
   // The folder is not that user's.
   assert.equal(readFileSync(pidFile, "utf8"), "");
   assert.deepEqual(
