@@ -11,16 +11,17 @@ import { loadApp, loadOptions } from "./cli/load-app.ts";
 import { precompress, precompressOptions } from "./cli/precompress.ts";
 import { readConfiguration, readSettings, targetOf } from "./cli/read-configuration.ts";
 import { serveCommand } from "./cli/serve-command.ts";
+import { superviseCommand } from "./cli/supervise-command.ts";
 import { USAGE } from "./cli/usage.ts";
 
 async function main(args: string[]): Promise<number> {
   const parsed = parseArguments(args);
   if (parsed.flags.help) return print(USAGE);
   if (parsed.flags.version) return print(`${version()}\n`);
-  return run(parsed);
+  return run(parsed, args);
 }
 
-async function run(parsed: Arguments): Promise<number> {
+async function run(parsed: Arguments, args: readonly string[]): Promise<number> {
   const { action, folder, paths, settings, flags } = parsed;
   if (action === "precompress") {
     return precompress(folder, precompressOptions(flags.only, settings.get("quiet") === true));
@@ -31,8 +32,7 @@ async function run(parsed: Arguments): Promise<number> {
   }
   if (action === "config") return printSettings(parsed);
   const configuration = await readConfiguration(parsed);
-  if (configuration.isSupervised) throw new CommandError("workers need a supervisor, which there is not yet", 1);
-  return serveCommand(configuration);
+  return configuration.isSupervised ? superviseCommand(configuration, args) : serveCommand(configuration);
 }
 
 /** Settings that do not go together are refused, as they are where they are used. */

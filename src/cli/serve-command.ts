@@ -1,21 +1,19 @@
 /** Serves an app in this process until a signal ends it. */
 
 import { chownSync } from "node:fs";
-import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
-import { openRequests, type ServeOptions, type Server, serve, type TlsOptions } from "../server/serve.ts";
+import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
 import { type Account, become, findAccount } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
-import { CommandError } from "./command-error.ts";
+import { followCertificates } from "./certificates.ts";
 import type { Configuration } from "./configuration/configuration.ts";
-import { interfaceHint, looksMistaken } from "./detect-app.ts";
-import { type LoadedApp, loadApp } from "./load-app.ts";
+import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
 import { serveOptions } from "./serve-options.ts";
-import { staticApp } from "./static.ts";
+import { hintOnce, loadSource, type Source } from "./source.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
-import { followTls, type LoadedTls, loadTls } from "./tls-files.ts";
+import { type LoadedTls, loadTls } from "./tls-files.ts";
 import { printExchanges } from "./verbose.ts";
 
 /** Exit codes of a process that a signal ended. */
@@ -58,9 +56,6 @@ export async function serveCommand(configuration: Configuration): Promise<number
   }
 }
 
-/** What is served, and its name. */
-type Source = Pick<LoadedApp, "app" | "name" | "title" | "isGuessed">;
-
 interface Started {
   readonly server: Server;
   readonly loaded: Source;
@@ -81,7 +76,7 @@ async function start(
   const traced = (app: App) => (configuration.serve.development || verbose ? traceRequests(app) : app);
   if (verbose) printExchanges(process.stdout);
   if (account === undefined) {
-    loaded = await load(configuration);
+    loaded = await loadSource(configuration);
     return { server: await startServer(traced(loaded.app), options), loaded };
   }
   const late = lateApp();
@@ -89,7 +84,7 @@ async function start(
   try {
     giveSockets(configuration.places, account);
     become(account);
-    loaded = await load(configuration);
+    loaded = await loadSource(configuration);
   } catch (error) {
     await server.close({ linger: 0, grace: 0 });
     throw error;
@@ -101,12 +96,6 @@ async function start(
 /** Those who may connect as the user that the process becomes may connect to its sockets. */
 function giveSockets(places: Configuration["places"], { uid = -1, gid }: Account): void {
   for (const { unix } of places) if (unix !== undefined) chownSync(unix, uid, gid);
-}
-
-async function load({ source }: Configuration): Promise<Source> {
-  if (source.kind === "module") return loadApp(source.target, source.load);
-  const { folder, options } = source;
-  return { app: staticApp(folder, options), name: folder, title: folder, isGuessed: false };
 }
 
 /** An app whose requests wait until it is there. */
@@ -125,31 +114,6 @@ function lateApp(): { readonly app: App; resolve(app: App): void } {
       resolve(app);
     },
   };
-}
-
-/** The first error that looks as if the interface of the app was guessed wrongly prints how to name it. */
-function hintOnce(loaded: () => Source | undefined): (error: unknown) => void {
-  let isSaid = false;
-  return (error) => {
-    const { isGuessed = false, name = "" } = loaded() ?? {};
-    if (isSaid || !isGuessed || !looksMistaken(error)) return;
-    isSaid = true;
-    process.stderr.write(interfaceHint(name));
-  };
-}
-
-/** Renews certificates when their files change; where what they hold cannot be used, the old ones stay. */
-function followCertificates(server: Server, { tls }: Configuration, loaded: LoadedTls, onRenewed: () => void): void {
-  if (tls === undefined) return;
-  followTls(
-    tls,
-    loaded,
-    (options: TlsOptions) => {
-      server.reloadTls(options);
-      onRenewed();
-    },
-    (error) => process.stderr.write(`tsgi: the certificate was not reloaded: ${(error as Error).message}\n`),
-  );
 }
 
 /** Closes the server on the first signal and ends the process on the second; resolves once the server has closed. */
@@ -171,12 +135,6 @@ async function startServer(app: App, options: ServeOptions): Promise<Server> {
   try {
     return await serve(app, options);
   } catch (error) {
-    if (!(error instanceof TsgiError)) throw error;
-    const isMistake = error.code === "TSGI_BAD_OPTION" || error.code === "TSGI_BAD_TLS";
-    const advice =
-      error.code === "TSGI_PORT_IN_USE" && options.listen?.[0]?.port !== undefined
-        ? "; for example --port 0 picks a free one"
-        : "";
-    throw new CommandError(error.message.replace(/\.$/, "") + advice, isMistake ? 2 : 1);
+    throw listeningError(error);
   }
 }

@@ -52,8 +52,14 @@ function listenOn(server: Server, address: Where): Promise<void> {
   });
 }
 
+/** clearSocketPath makes room for a Unix socket. Rejects with `TSGI_PORT_IN_USE` where a server is alive there, or another file is. */
+export async function clearSocketPath(unix: string): Promise<void> {
+  const isFree = (await lstat(unix).catch(() => undefined)) === undefined;
+  if (!isFree) await removeDeadSocket(unix);
+}
+
 /** A socket is made at once, with the permissions that the umask leaves; were they changed after it, others could connect before. */
-async function withMode<Value>(mode: number | undefined, make: () => Promise<Value>): Promise<Value> {
+export function withMode<Value>(mode: number | undefined, make: () => Value): Value {
   if (mode === undefined) return make();
   const before = process.umask(0o777 & ~mode);
   try {
@@ -64,7 +70,7 @@ async function withMode<Value>(mode: number | undefined, make: () => Promise<Val
 }
 
 /** Removes the socket of a server that has died. Throws `TSGI_PORT_IN_USE` for one that is alive, and for any other file. */
-async function removeDeadSocket(unix: string, cause: Error): Promise<void> {
+async function removeDeadSocket(unix: string, cause?: Error): Promise<void> {
   const file = await lstat(unix).catch(() => undefined);
   if (file !== undefined && !file.isSocket()) {
     throw new TsgiError("TSGI_PORT_IN_USE", `${unix} exists and is not a socket`, {
@@ -92,7 +98,8 @@ function isAlive(unix: string): Promise<boolean> {
   });
 }
 
-function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
+/** What a failure to listen on a port is reported as. */
+export function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   switch (cause.code) {
     case "EADDRINUSE":
       return new TsgiError("TSGI_PORT_IN_USE", `${where} is in use`, {
@@ -112,8 +119,8 @@ function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   }
 }
 
-/** Node reports a missing folder as EACCES, so the folder is looked at. */
-async function socketError(cause: Error, unix: string): Promise<TsgiError> {
+/** What a failure to listen on a Unix socket is reported as. Node reports a missing folder as EACCES, so that is looked at. */
+export async function socketError(cause: Error, unix: string): Promise<TsgiError> {
   const folder = dirname(resolve(unix));
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined || !found.isDirectory()) {

@@ -66,7 +66,7 @@ export interface Configuration {
   readonly serve: PlainServeOptions;
   /** The files of TLS, not what they hold; undefined for http. */
   readonly tls: TlsFiles | undefined;
-  readonly close: Required<CloseOptions>;
+  readonly close: { readonly [Name in keyof CloseOptions]-?: number };
   readonly process: ProcessSettings;
   readonly supervisor: SupervisorSettings;
   /** Whether something was set that only a supervisor does. */
