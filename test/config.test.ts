@@ -251,6 +251,7 @@ test("config: a wrong value of each setting is refused, and says what to give", 
 
 test("config: a value that is wrong in the environment is refused", () => {
   for (const [environment, message] of [
+    [{ PORT: "1\n2" }, "PORT in the environment: 1\\x0a2 is not a port; choose 0 to 65535"],
     [{ PORT: "http" }, "PORT in the environment: http is not a port; choose 0 to 65535"],
     [
       { WEB_CONCURRENCY: "0" },

@@ -1,5 +1,6 @@
 /** Where settings come from: flags, before the config file, before the environment, before defaults. */
 
+import { escapeControls } from "../../escape.ts";
 import { nearestTo, showOption } from "../../options.ts";
 import { CommandError } from "../command-error.ts";
 import { mover } from "./reader.ts";
@@ -113,11 +114,8 @@ function readTexts(name: SettingName, texts: readonly string[], source: string):
   const values = texts.map((text) => {
     const value = reader.fromText(text);
     if (value !== undefined) return value;
-    throw new CommandError(
-      text === ""
-        ? `${source} is empty; ${reader.advice}`
-        : `${source} ${text} is not ${reader.what}; ${reader.advice}`,
-    );
+    const wrong = text === "" ? "is empty" : `${escapeControls(text)} is not ${reader.what}`;
+    throw new CommandError(`${source} ${wrong}; ${reader.advice}`);
   });
   return reader.isList ? values.flat() : values.at(-1);
 }
