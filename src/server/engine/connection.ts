@@ -380,7 +380,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     exchange?.input?.collect();
     exchange?.connectionClosed();
     exchange?.input?.fail(clientGone());
-    this.output.release();
+    this.output.closed();
   };
 
   checkTime(): void {

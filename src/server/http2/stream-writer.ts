@@ -46,6 +46,7 @@ export class StreamWriter implements Sink {
   #isCorked = false;
   #isWatched = false;
   #onClose: (() => void) | undefined;
+  #onSent: ((isSent: boolean, unsent: number) => void) | undefined;
   /** Where the session has it among its streams. */
   place = -1;
   /** When it began, and when its body came nearer. */
@@ -167,6 +168,14 @@ export class StreamWriter implements Sink {
     }
   }
 
+  onSent(callback: (isSent: boolean, unsent: number) => void): void {
+    this.#onSent = callback;
+  }
+
+  get unsent(): number {
+    return this.stream.writableLength;
+  }
+
   /** Without it a client that leaves is noticed when the stream closes. */
   #watch(): void {
     if (this.#isWatched) return;
@@ -198,6 +207,9 @@ export class StreamWriter implements Sink {
     }
     this.body?.clientLeft();
     this.#release();
+    const onSent = this.#onSent;
+    this.#onSent = undefined;
+    onSent?.(this.stream.rstCode === 0 && !this.stream.aborted, this.unsent);
   }
 
   /**
