@@ -44,9 +44,9 @@ export function enterRoute(inner: Environ, pattern: string): void {
   exchange[ROUTE] = pattern;
 }
 
-/** The environ that was noted last, or the one given. */
+/** The environ that was noted last, or the one given, which may be incomplete: errors are reported for those too. */
 export function innermostOf(environ: Environ): Environ {
-  return (environ["tsgi.exchange"] as Partial<Traced>)[INNERMOST] ?? environ;
+  return (environ["tsgi.exchange"] as Partial<Traced> | undefined)?.[INNERMOST] ?? environ;
 }
 
 /** The patterns of the mounts and the route that lead to the innermost app: `/users/:id`; empty where there are none. */

@@ -3,6 +3,7 @@
 import { describeError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { callOut } from "../promise.ts";
+import { innermostOf } from "./innermost.ts";
 
 /**
  * reportError reports an error as the server reports its own: through `exchange.report` if the server has it, else to
@@ -22,9 +23,15 @@ export function reportError(environ: Environ, error: unknown): void {
 export function writeError(environ: Environ, error: unknown, what?: string): void {
   callOut(
     () => {
-      const where = what ?? `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`;
+      const where = what ?? requestOf(environ);
       return environ["tsgi.errors"].write(`${where}: ${describeError(error)}\n`);
     },
     () => {},
   );
+}
+
+/** The line of a request, with the id that a layer has given it. */
+function requestOf(environ: Environ): string {
+  const id = innermostOf(environ)["request.id"];
+  return `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}${typeof id === "string" ? ` [${id}]` : ""}`;
 }
