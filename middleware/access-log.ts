@@ -91,7 +91,7 @@ export function accessLog(app: App, options: AccessLogOptions = {}): AccessLog {
         if (end === lastEnd) return;
         lastEnd = end;
         const duration = performance.now() - begun;
-        write(new ExchangeEntry(environ, end, Date.now() - duration, duration));
+        write(new ExchangeEntry(environ, end, destination.time - duration, duration));
       });
     }
     return app(environ, startResponse);

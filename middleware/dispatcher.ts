@@ -112,7 +112,7 @@ export function dispatcher<Key extends string>(
       ...environ,
       SCRIPT_NAME: environ.SCRIPT_NAME + path.slice(0, length),
       PATH_INFO: path.slice(length),
-      "tsgi.route": outer === undefined ? mount.route : outer + mount.route,
+      "tsgi.route": outer ? outer + mount.route : mount.route,
     };
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
     return mount.app(enter(inner), startResponse);

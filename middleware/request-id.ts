@@ -8,18 +8,19 @@
 
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import { enter, traceInnermost } from "../src/exchange/innermost.ts";
+import { enter } from "../src/exchange/innermost.ts";
 import type { App, Environ } from "../src/gateway.ts";
 import { isHopByHop, TOKEN } from "../src/http/field-rules.ts";
 import { hasHeader, setHeader } from "../src/http/headers.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION, type Kind } from "../src/options.ts";
+import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
 
 /** Options of `requestId`. */
 export interface RequestIdOptions {
   /** The header that carries it, in requests that are trusted and in responses. Default `"X-Request-Id"`. */
   header?: string | undefined;
-  /** Makes an id. Default `crypto.randomUUID`. */
+  /** Makes an id. Default: 32 random hexadecimal digits. */
   generate?: (() => string) | undefined;
   /**
    * Whether the id of a request that has one is taken: `true` behind a proxy that sets it, or a function that decides. Default
@@ -37,9 +38,10 @@ const NAME: Kind = {
 };
 
 /**
- * requestId gives each request of `app` an id: `request.id` of the environ, also in place of the request's header, a header of
- * the response, and part of error reports and of lines of `accessLog`. The id of a request is taken if it is trusted and has 1
- * to 128 letters, digits and `_.:+/=@-`; else one is made. Where a layer around has given one already, that stays.
+ * requestId gives each request of `app` an id: `environ["tsgi.state"]["request.id"]`, a header of the response, and part of
+ * error reports and of lines of `accessLog`. The id that a request has is taken if it is trusted and has 1 to 128 letters, digits
+ * and `_.:+/=@-`; else one is made, which the environ then has in place of that header. Where a layer around has given one
+ * already, that stays.
  *
  * Throws `TSGI_BAD_OPTION`, also for an id of `generate` that is not well-formed.
  */
@@ -47,16 +49,18 @@ export function requestId(app: App, options: RequestIdOptions = {}): App {
   checkApp(app, "requestId");
   checkOptions("requestId", options, { header: NAME, generate: FUNCTION, trust: either(BOOLEAN, FUNCTION) });
   const { header = "X-Request-Id", trust = false } = options;
-  const generate = options.generate === undefined ? () => crypto.randomUUID() : checked(options.generate);
+  const generate = options.generate === undefined ? () => randomId(16) : checked(options.generate);
   const trusts = typeof trust === "function" ? trust : () => trust;
   const key = `HTTP_${header.toUpperCase().replaceAll("-", "_")}` as const;
 
   const outer: App = function requestId(environ, startResponse) {
-    if (environ["request.id"] !== undefined) return app(environ, startResponse);
+    const state = environ["tsgi.state"];
+    if (state["request.id"] !== undefined) return app(environ, startResponse);
     const sent = environ[key] as string | undefined;
-    const id = sent !== undefined && WELL_FORMED.test(sent) && trusts(environ) ? sent : generate();
-    traceInnermost(environ);
-    const inner = enter({ ...environ, [key]: id, "request.id": id });
+    const isTaken = sent !== undefined && WELL_FORMED.test(sent) && trusts(environ);
+    const id = isTaken ? sent : generate();
+    state["request.id"] = id;
+    const inner = sent === undefined || isTaken ? environ : enter({ ...environ, [key]: id });
     return app(inner, (status, headers, error) =>
       startResponse(
         status,

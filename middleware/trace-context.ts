@@ -9,17 +9,13 @@
  */
 
 import { checkApp } from "../src/apps.ts";
+import type { MutableEnviron } from "../src/exchange/environ.ts";
 import { enter, traceInnermost } from "../src/exchange/innermost.ts";
 import type { App, Environ } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION } from "../src/options.ts";
+import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
-import {
-  checkTraceState,
-  formatTraceParent,
-  parseTraceParent,
-  randomId,
-  type TraceParent,
-} from "./trace-context/fields.ts";
+import { checkTraceState, formatTraceParent, parseTraceParent, type TraceParent } from "./trace-context/fields.ts";
 import { loadSpans, type Started } from "./trace-context/spans.ts";
 
 /** Options of `traceContext`. */
@@ -42,8 +38,8 @@ const RANDOM = 0b10;
 
 /**
  * traceContext reads `traceparent` and `tracestate` as W3C Trace Context has them, and gives the request a span id of its own,
- * in a new trace where there is none or a malformed one. The environ has `trace.id`, `trace.span_id` and, to be sent along with
- * requests that the app makes, `trace.parent` and `trace.state`; the headers of the environ are those as well.
+ * in a new trace where there is none or a malformed one. `environ["tsgi.state"]` has `trace.id`, `trace.span_id` and, to be sent
+ * along with requests that the app makes, `trace.parent` and `trace.state`; in the environ these replace the headers of the client.
  *
  * Where spans are made, they have the names and attributes of OpenTelemetry's conventions for HTTP servers, and end when the
  * response was sent, cut or given up. The context of the span is active while the app runs and while its body is read. A 5xx
@@ -65,9 +61,9 @@ export function traceContext(app: App, options: TraceContextOptions = {}): App {
     const state = parent === undefined ? "" : checkTraceState(environ.HTTP_TRACESTATE);
     const started = exchange.onEnd && spans?.start(environ, parent, state);
     const own = ownOf(parent, started);
-    traceInnermost(environ);
-    const inner = enter(placed(environ, own, state));
+    const inner = placed(environ, own, state);
     if (spans === undefined || started === undefined) return app(inner, startResponse);
+    traceInnermost(inner);
     exchange.onEnd?.((end) => spans.end(started.span, environ, end));
     return spans.run(app, inner, startResponse, started.context);
   };
@@ -84,16 +80,17 @@ function ownOf(parent: TraceParent | undefined, started: Started | undefined): T
   return { ...parent, parentId: randomId(8) };
 }
 
-function placed(environ: Environ, own: TraceParent, state: string): Environ {
-  const traceparent = formatTraceParent(own);
-  const inner = {
-    ...environ,
-    HTTP_TRACEPARENT: traceparent,
-    "trace.id": own.traceId,
-    "trace.span_id": own.parentId,
-    "trace.parent": traceparent,
-    "trace.state": state,
-  };
-  if (environ.HTTP_TRACESTATE === undefined) return inner;
-  return { ...inner, HTTP_TRACESTATE: state === "" ? undefined : state };
+/** Writes down where a request stands. */
+function placed(environ: Environ, own: TraceParent, traceState: string): Environ {
+  const parent = formatTraceParent(own);
+  const state = environ["tsgi.state"];
+  state["trace.id"] = own.traceId;
+  state["trace.span_id"] = own.parentId;
+  state["trace.parent"] = parent;
+  state["trace.state"] = traceState;
+  const { HTTP_TRACEPARENT, HTTP_TRACESTATE } = environ;
+  if (HTTP_TRACEPARENT === undefined && HTTP_TRACESTATE === undefined) return environ;
+  const inner: MutableEnviron = { ...environ, HTTP_TRACEPARENT: parent };
+  if (HTTP_TRACESTATE !== undefined) inner.HTTP_TRACESTATE = traceState === "" ? undefined : traceState;
+  return enter(inner);
 }

@@ -260,7 +260,7 @@ export interface Environ {
   readonly "tsgi.exchange": Exchange;
   /** Parameters of the mount and route patterns matched so far. */
   readonly "tsgi.params": Params;
-  /** The patterns of the mounts matched so far: `"/users/:user/blog"`. Absent outside of a mount. */
+  /** The patterns of the mounts matched so far: `"/users/:user/blog"`; `""` outside of a mount. */
   readonly "tsgi.route"?: string;
   /** One object shared by every layer of the request; copies of the environ keep it. */
   readonly "tsgi.state": Record<string, unknown>;

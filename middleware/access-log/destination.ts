@@ -36,6 +36,8 @@ export class Destination {
   #isStuck = false;
   #hasFailed = false;
   #lost = 0;
+  /** The time of this turn, once it was asked for. */
+  #time = 0;
 
   /** `onError` is told once of each series of failures, and how many lines were lost by it. */
   constructor(writer: LogWriter, onError: (error: unknown) => void) {
@@ -45,6 +47,12 @@ export class Destination {
         () => onError(error),
         () => {},
       );
+  }
+
+  /** The time of this turn, in milliseconds since 1970; only lines that are added make another turn of it. */
+  get time(): number {
+    if (this.#time === 0 || !this.#isScheduled) this.#time = Date.now();
+    return this.#time;
   }
 
   /** Adds a line, without its end. It is lost where too much waits already. */
@@ -68,6 +76,7 @@ export class Destination {
 
   readonly #due = (): void => {
     this.#isScheduled = false;
+    this.#time = 0;
     this.flush();
   };
 

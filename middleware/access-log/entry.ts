@@ -118,11 +118,11 @@ export class ExchangeEntry implements AccessLogEntry {
   }
 
   get requestId(): string {
-    return textOf(this.environ["request.id"]);
+    return textOf(this.environ["tsgi.state"]["request.id"]);
   }
 
   get traceId(): string {
-    return textOf(this.environ["trace.id"]);
+    return textOf(this.environ["tsgi.state"]["trace.id"]);
   }
 
   get error(): unknown {

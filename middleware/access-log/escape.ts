@@ -29,6 +29,7 @@ export function shown(text: string): string {
 
 /** Text in JSON, without what a terminal obeys. */
 export function jsonOf(text: string): string {
+  if (!IN_QUOTES.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(IN_JSON, (char) => `\\u${hex(char, 4)}`);
 }
 

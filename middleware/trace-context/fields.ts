@@ -66,23 +66,3 @@ function withoutWhitespace(member: string): string {
 function isWhitespace(char: string | undefined): boolean {
   return char === " " || char === "\t";
 }
-
-const POOL = new Uint8Array(2048);
-let used = POOL.length;
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
-/** A random id of so many bytes, in hexadecimal; never all zeros. */
-export function randomId(length: 8 | 16): string {
-  if (used + length > POOL.length) {
-    crypto.getRandomValues(POOL);
-    used = 0;
-  }
-  let id = "";
-  let some = 0;
-  for (let index = 0; index < length; index++) {
-    const byte = POOL[used++] as number;
-    some |= byte;
-    id += HEX[byte];
-  }
-  return some === 0 ? randomId(length) : id;
-}

@@ -5,21 +5,18 @@
 
 import type { Environ } from "../gateway.ts";
 
-/** The environ that was noted last. */
-export const INNERMOST: unique symbol = Symbol("tsgi.innermost");
-/** The route that was noted after it. */
-export const ROUTE: unique symbol = Symbol("tsgi.route");
-
 /** An exchange that can note them. */
 export interface Traced {
-  [INNERMOST]: Environ | undefined;
-  [ROUTE]: string | undefined;
+  /** The environ that was noted last. */
+  innermost: Environ | undefined;
+  /** The route that was noted after it. */
+  innermostRoute: string | undefined;
 }
 
 /** Has the copies of this environ be noted by `enter`. */
 export function traceInnermost(environ: Environ): void {
   const exchange = environ["tsgi.exchange"] as Partial<Traced>;
-  if (exchange[INNERMOST] === undefined) exchange[INNERMOST] = environ;
+  if (exchange.innermost === undefined) exchange.innermost = environ;
 }
 
 /**
@@ -29,9 +26,9 @@ export function traceInnermost(environ: Environ): void {
  */
 export function enter<Inner extends Environ>(inner: Inner): Inner {
   const exchange = inner["tsgi.exchange"] as Partial<Traced>;
-  if (exchange[INNERMOST] !== undefined) {
-    exchange[INNERMOST] = inner;
-    exchange[ROUTE] = undefined;
+  if (exchange.innermost !== undefined) {
+    exchange.innermost = inner;
+    exchange.innermostRoute = undefined;
   }
   return inner;
 }
@@ -39,19 +36,19 @@ export function enter<Inner extends Environ>(inner: Inner): Inner {
 /** Notes the pattern by which the whole path below the mount was routed. */
 export function enterRoute(inner: Environ, pattern: string): void {
   const exchange = inner["tsgi.exchange"] as Partial<Traced>;
-  if (exchange[INNERMOST] === undefined) return;
+  if (exchange.innermost === undefined) return;
   enter(inner);
-  exchange[ROUTE] = pattern;
+  exchange.innermostRoute = pattern;
 }
 
-/** The environ that was noted last, or the one given, which may be incomplete: errors are reported for those too. */
+/** The environ that was noted last, or the one given. */
 export function innermostOf(environ: Environ): Environ {
-  return (environ["tsgi.exchange"] as Partial<Traced> | undefined)?.[INNERMOST] ?? environ;
+  return (environ["tsgi.exchange"] as Partial<Traced>).innermost ?? environ;
 }
 
 /** The patterns of the mounts and the route that lead to the innermost app: `/users/:id`; empty where there are none. */
 export function routeOf(environ: Environ): string {
   const mounts = innermostOf(environ)["tsgi.route"] ?? "";
-  const route = (environ["tsgi.exchange"] as Partial<Traced>)[ROUTE];
+  const route = (environ["tsgi.exchange"] as Partial<Traced>).innermostRoute;
   return route === undefined ? mounts : mounts + route;
 }

@@ -3,7 +3,6 @@
 import { describeError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { callOut } from "../promise.ts";
-import { innermostOf } from "./innermost.ts";
 
 /**
  * reportError reports an error as the server reports its own: through `exchange.report` if the server has it, else to
@@ -32,6 +31,7 @@ export function writeError(environ: Environ, error: unknown, what?: string): voi
 
 /** The line of a request, with the id that a layer has given it. */
 function requestOf(environ: Environ): string {
-  const id = innermostOf(environ)["request.id"];
+  // An error is reported of environs too that are not complete.
+  const id = (environ["tsgi.state"] as Environ["tsgi.state"] | undefined)?.["request.id"];
   return `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}${typeof id === "string" ? ` [${id}]` : ""}`;
 }

@@ -33,7 +33,7 @@ import {
   SWITCHING_STATUS,
   startedTwice,
 } from "./failures.ts";
-import { INNERMOST, ROUTE, type Traced } from "./innermost.ts";
+import type { Traced } from "./innermost.ts";
 import { Reporter, reporterOf } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
@@ -76,8 +76,8 @@ export class Responder implements Exchange, Traced {
   /** What is to be told of the end, if somebody wants to know. */
   #ending: Ending | undefined;
   /** What was noted of the layers within. */
-  [INNERMOST]: Environ | undefined = undefined;
-  [ROUTE]: string | undefined = undefined;
+  innermost: Environ | undefined = undefined;
+  innermostRoute: string | undefined = undefined;
 
   constructor(sink: Sink, options: ResponderOptions) {
     this.#sink = sink;

@@ -96,11 +96,12 @@ async function placeOf(headers: Record<string, string>, options?: Parameters<typ
   };
   await (await request(traceContext(app, options), "/", { headers })).text();
   const environ = found as Environ;
+  const state = environ["tsgi.state"];
   return {
-    id: environ["trace.id"] as string,
-    span: environ["trace.span_id"] as string,
-    parent: environ["trace.parent"] as string,
-    state: environ["trace.state"],
+    id: state["trace.id"] as string,
+    span: state["trace.span_id"] as string,
+    parent: state["trace.parent"] as string,
+    state: state["trace.state"],
     headers: [environ.HTTP_TRACEPARENT, environ.HTTP_TRACESTATE],
   };
 }
@@ -127,7 +128,7 @@ test("traceContext: a new trace where there is none, and where none is believed;
     assert.notEqual(place.id, TRACE);
     assert.equal(place.parent, `00-${place.id}-${place.span}-02`);
     assert.equal(place.state, "");
-    assert.deepEqual(place.headers, [place.parent, undefined]);
+    assert.deepEqual(place.headers, ["traceparent" in headers ? place.parent : undefined, undefined]);
   }
 });
 
@@ -250,7 +251,7 @@ test("traceContext: requests at once have contexts of their own, and the environ
   const app: App = async (environ, startResponse) => {
     await new Promise((resolve) => setTimeout(resolve, Number(environ.QUERY_STRING)));
     startResponse("200 OK", []);
-    return `${trace.getActiveSpan()?.spanContext().spanId} ${environ["trace.span_id"]}`;
+    return `${trace.getActiveSpan()?.spanContext().spanId} ${environ["tsgi.state"]["trace.span_id"]}`;
   };
   const traced = traceContext(app);
   const bodies = await Promise.all([3, 1, 2].map(async (ms) => (await request(traced, `/?${ms}`)).text()));
