@@ -15,7 +15,7 @@ import { callOut } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { Destination } from "./access-log/destination.ts";
 import { type AccessLogEntry, ExchangeEntry } from "./access-log/entry.ts";
-import { type AccessLogFormat, colouredDev, FORMATS, type FormatName } from "./access-log/formats.ts";
+import { type AccessLogFormat, colouredShort, FORMATS, type FormatName } from "./access-log/formats.ts";
 import { LogFile } from "./access-log/log-file.ts";
 import { LogStream, type LogTarget } from "./access-log/log-stream.ts";
 
@@ -27,11 +27,11 @@ export type { LogTarget } from "./access-log/log-stream.ts";
 export interface AccessLogOptions {
   /**
    * How a line is written. `"common"` and `"combined"` are the formats of Apache and nginx, which tools for logs parse; `"json"`
-   * is an object a line, with duration, outcome, mount and ids as well; `"dev"` is short, and coloured on a terminal. A function
+   * is an object a line, with duration, outcome, mount and ids as well; `"short"` is short, and coloured on a terminal. A function
    * is given an entry and returns a line, or undefined for none; it escapes what came from the client. Default `"combined"`, or
-   * `"dev"` where `to` is a terminal.
+   * `"short"` where `to` is a terminal.
    */
-  format?: "common" | "combined" | "json" | "dev" | AccessLogFormat | undefined;
+  format?: "common" | "combined" | "json" | "short" | AccessLogFormat | undefined;
   /**
    * Where lines go: the path of a file, which is appended to; a stream of Node; or an object with `write(text)`, which gets the
    * lines of one turn of the event loop at once. Default `process.stdout`.
@@ -68,7 +68,7 @@ const TARGET: Kind = {
 export function accessLog(app: App, options: AccessLogOptions = {}): AccessLog {
   checkApp(app, "accessLog");
   checkOptions("accessLog", options, {
-    format: either(oneOf("common", "combined", "json", "dev"), FUNCTION),
+    format: either(oneOf("common", "combined", "json", "short"), FUNCTION),
     to: either(STRING, TARGET),
   });
   const { to = process.stdout } = options;
@@ -114,7 +114,7 @@ export function accessLog(app: App, options: AccessLogOptions = {}): AccessLog {
 function formatOf(format: AccessLogOptions["format"], to: string | LogTarget): AccessLogFormat {
   const isTerminal = typeof to !== "string" && (to as { isTTY?: boolean }).isTTY === true;
   if (typeof format === "function") return format;
-  const name: FormatName = format ?? (isTerminal ? "dev" : "combined");
+  const name: FormatName = format ?? (isTerminal ? "short" : "combined");
   // https://no-color.org
-  return name === "dev" && isTerminal && !process.env.NO_COLOR ? colouredDev : FORMATS[name];
+  return name === "short" && isTerminal && !process.env.NO_COLOR ? colouredShort : FORMATS[name];
 }

@@ -55,9 +55,9 @@ test("house: middleware imports neither servers nor adapters", () => {
   }
 });
 
-test("house: only servers, adapters, the command, what serves files and the streams of tests touch node: modules", () => {
+test("house: only servers, adapters, the command, the streams of tests and what needs files or the process touch node: modules", () => {
   const allowed =
-    /^src\/(?:server|supervisor|adapters|cli)(?:\/|\.ts$)|^src\/testing\/|^middleware\/static-files(?:\.ts|\/)/;
+    /^src\/(?:server|supervisor|adapters|cli)(?:\/|\.ts$)|^src\/testing\/|^middleware\/(?:static-files|access-log|metrics)(?:\.ts|\/)/;
   for (const [file, targets] of imports) {
     if (targets.some((target) => target.startsWith("node:"))) assert.match(file, allowed);
   }

@@ -7,9 +7,9 @@ import { jsonOf, quoted, shown, word } from "./escape.ts";
 export type AccessLogFormat = (entry: AccessLogEntry) => string | undefined;
 
 /** The formats that have a name. */
-export type FormatName = "common" | "combined" | "json" | "dev";
+export type FormatName = "common" | "combined" | "json" | "short";
 
-export const FORMATS: Readonly<Record<FormatName, AccessLogFormat>> = { common, combined, json, dev: plainDev };
+export const FORMATS: Readonly<Record<FormatName, AccessLogFormat>> = { common, combined, json, short: plainShort };
 
 /** The Common Log Format: `%h - %u %t "%r" %s %b`. */
 function common(entry: AccessLogEntry): string {
@@ -39,13 +39,13 @@ function textMember(name: string, text: string): string {
   return text === "" ? "" : `,"${name}":${jsonOf(text)}`;
 }
 
-function plainDev(entry: AccessLogEntry): string {
-  return devLine(entry, (text) => text);
+function plainShort(entry: AccessLogEntry): string {
+  return shortLine(entry, (text) => text);
 }
 
 /** The short form with colours, for a terminal. */
-export function colouredDev(entry: AccessLogEntry): string {
-  return devLine(entry, (text, colour) => `\x1b[${colour}m${text}\x1b[0m`);
+export function colouredShort(entry: AccessLogEntry): string {
+  return shortLine(entry, (text, colour) => `\x1b[${colour}m${text}\x1b[0m`);
 }
 
 const DIM = 2;
@@ -54,7 +54,7 @@ const GREEN = 32;
 const YELLOW = 33;
 const CYAN = 36;
 
-function devLine(entry: AccessLogEntry, paint: (text: string, colour: number) => string): string {
+function shortLine(entry: AccessLogEntry, paint: (text: string, colour: number) => string): string {
   const { status, bytes, duration, outcome, mount } = entry;
   const parts = [
     paint(timeOfDay(entry.time), DIM),

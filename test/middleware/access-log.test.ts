@@ -99,7 +99,7 @@ test("accessLog: JSON", async () => {
 
 test("accessLog: the short form, coloured on a terminal only", async () => {
   const app = dispatcher(notFound, { "/shop": hello });
-  assert.equal(await lineOf(app, "/shop/a", {}, { format: "dev" }), "time 200 GET /shop/a 0 ms 5 B in /shop");
+  assert.equal(await lineOf(app, "/shop/a", {}, { format: "short" }), "time 200 GET /shop/a 0 ms 5 B in /shop");
   const terminal = Object.assign(new Lines(), { isTTY: true });
   await (await request(accessLog(app, { to: terminal }), "/none")).text();
   const [line] = await terminal.some();
@@ -165,7 +165,7 @@ test("accessLog: each control character is escaped, in every field and format", 
     HTTP_HOST: controls,
     SCRIPT_NAME: `/${controls}`,
   };
-  for (const format of ["common", "combined", "json", "dev"] as const) {
+  for (const format of ["common", "combined", "json", "short"] as const) {
     const line = await lineOf(hello, "/", { environ, lint: false }, { format });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there.
     assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u2028]/, format);

@@ -6,12 +6,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { accessLog } from "../../middleware/access-log.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { metrics } from "../../middleware/metrics.ts";
+import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
+import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
@@ -89,6 +93,10 @@ const LAYERS: readonly Layer[] = [
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
+  { name: "accessLog", wrap: (app) => accessLog(app, { to: { write() {} } }), expected: same },
+  { name: "metrics", wrap: (app) => metrics(app, { process: false }), expected: same },
+  { name: "requestId", wrap: (app) => requestId(app), expected: same },
+  { name: "traceContext", wrap: (app) => traceContext(app), expected: same },
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",

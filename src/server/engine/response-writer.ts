@@ -104,7 +104,9 @@ export class ResponseWriter implements Sink {
       this.isLast,
     );
     this.#addHead(text);
-    if (headSent.hasSubscribers) headSent.publish({ environ: this.environ as Environ, head: text });
+    if (headSent.hasSubscribers) {
+      headSent.publish({ environ: this.environ as Environ, head: text, status: status.code });
+    }
   }
 
   #addHead(text: string): void {

@@ -78,7 +78,8 @@ export class StreamWriter implements Sink {
     this.#isSent = true;
     this.#headers = headers;
     if (this.#owner.tells && headSent.hasSubscribers) {
-      headSent.publish({ environ: this.environ as Environ, head: headAsText(fields, status.reason) });
+      const head = headAsText(fields, status.reason);
+      headSent.publish({ environ: this.environ as Environ, head, status: status.code });
     }
   }
 
