@@ -1,16 +1,20 @@
 /** Spans of requests, through the API of OpenTelemetry, by its conventions for HTTP servers. */
 
-import type { Attributes, Context, Span, SpanContext } from "@opentelemetry/api";
 import { BodyReader, knownChunks } from "../../src/body/reader.ts";
 import { toStream } from "../../src/body/stream.ts";
 import { codeOf } from "../../src/errors.ts";
 import { routeOf } from "../../src/exchange/innermost.ts";
 import type { App, Body, Environ, ExchangeEnd, StartResponse } from "../../src/gateway.ts";
-import { loadPackage } from "../../src/peer-package.ts";
 import { andThen } from "../../src/promise.ts";
 import type { TraceParent } from "./fields.ts";
-
-type Api = typeof import("@opentelemetry/api");
+import {
+  loadOtel,
+  type OtelApi,
+  type OtelAttributes,
+  type OtelContext,
+  type OtelSpan,
+  type OtelSpanContext,
+} from "./package.ts";
 
 const KNOWN_METHODS = new Set([
   "GET",
@@ -30,14 +34,14 @@ const SIGNATURES = /\b(AWSAccessKeyId|Signature|sig|X-Goog-Signature)=[^&]*/g;
 
 /** A span, and the context in which its request is answered. */
 export interface Started {
-  readonly span: Span;
-  readonly context: Context;
+  readonly span: OtelSpan;
+  readonly context: OtelContext;
 }
 
 /** The API, if it is installed. `isNeeded` has its absence throw `TSGI_NO_PACKAGE`. */
 export function loadSpans(isNeeded: boolean): Spans | undefined {
   try {
-    return new Spans(loadPackage<Api>("@opentelemetry/api", "traceContext", "@opentelemetry/api@1"));
+    return new Spans(loadOtel());
   } catch (error) {
     if (isNeeded || codeOf(error) !== "TSGI_NO_PACKAGE") throw error;
     return undefined;
@@ -46,11 +50,11 @@ export function loadSpans(isNeeded: boolean): Spans | undefined {
 
 /** Spans starts and ends spans. */
 export class Spans {
-  readonly #api: Api;
+  readonly #api: OtelApi;
   /** What stands for an SDK where none is registered. */
   readonly #none: object;
 
-  constructor(api: Api) {
+  constructor(api: OtelApi) {
     this.#api = api;
     this.#none = new api.ProxyTracerProvider().getDelegate();
   }
@@ -75,13 +79,13 @@ export class Spans {
       : undefined;
   }
 
-  #remote({ traceId, parentId, flags }: TraceParent, state: string): SpanContext {
+  #remote({ traceId, parentId, flags }: TraceParent, state: string): OtelSpanContext {
     const context = { traceId, spanId: parentId, traceFlags: flags, isRemote: true };
     return state === "" ? context : { ...context, traceState: this.#api.createTraceState(state) };
   }
 
   /** Runs an app in a context, and has its body read in it. */
-  run(app: App, environ: Environ, startResponse: StartResponse, context: Context): Body | Promise<Body> {
+  run(app: App, environ: Environ, startResponse: StartResponse, context: OtelContext): Body | Promise<Body> {
     const { context: contexts } = this.#api;
     const result = contexts.with(context, () => app(environ, startResponse));
     return andThen(result, (body: Body) => {
@@ -96,7 +100,7 @@ export class Spans {
   }
 
   /** Ends a span with what its client got. */
-  end(span: Span, environ: Environ, { status, bytes, isComplete, isClientGone, error }: ExchangeEnd): void {
+  end(span: OtelSpan, environ: Environ, { status, bytes, isComplete, isClientGone, error }: ExchangeEnd): void {
     const route = routeOf(environ);
     if (route !== "") {
       span.setAttribute("http.route", route);
@@ -120,10 +124,10 @@ function methodOf({ REQUEST_METHOD }: Environ): string {
   return KNOWN_METHODS.has(REQUEST_METHOD) ? REQUEST_METHOD : "HTTP";
 }
 
-function attributesOf(environ: Environ): Attributes {
+function attributesOf(environ: Environ): OtelAttributes {
   const { REQUEST_METHOD: method, QUERY_STRING: query, HTTP_USER_AGENT: agent, CONTENT_LENGTH: length } = environ;
   const isKnown = KNOWN_METHODS.has(method);
-  const attributes: Attributes = {
+  const attributes: OtelAttributes = {
     "http.request.method": isKnown ? method : "_OTHER",
     "url.scheme": environ["tsgi.url_scheme"],
     "url.path": environ.SCRIPT_NAME + environ.PATH_INFO,

@@ -79,11 +79,3 @@ test("MetricTotals: what was given is not changed", () => {
   totals.add([counter("hits", ["x"], 2)]);
   assert.deepEqual(first, [counter("hits", ["x"], 2)]);
 });
-
-test("exposition: quotes, backslashes and line ends of labels and help are escaped", () => {
-  const metric = { ...counter("hits", ['a"b\\c\nd'], Number.POSITIVE_INFINITY), help: "one\\two\nthree" };
-  assert.equal(
-    exposition([metric]),
-    '# HELP hits_total one\\\\two\\nthree\n# TYPE hits_total counter\nhits_total{a_b="a\\"b\\\\c\\nd"} +Inf\n',
-  );
-});
