@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TsgiError } from "../../src/errors.ts";
 import type { App, Body, ExchangeEnd, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
 import { everyHost } from "../support/hosts.ts";
+import { startHttp2, WAYS } from "../support/http2-client.ts";
 import { aWhile, eventually, type RawClient, start } from "../support/raw-client.ts";
 
 type Told = Omit<ExchangeEnd, "error"> & { readonly error: unknown };
@@ -225,3 +227,24 @@ test("onEnd: a connection that was taken over is a 101", async (t) => {
   await (await connect()).get("/", "Connection: upgrade", "Upgrade: x").all();
   assert.deepEqual(ends, [{ ...whole, status: 101, bytes: 0 }]);
 });
+
+for (const way of WAYS) {
+  test(`onEnd: over HTTP/2 by ${way}, a response that was sent and one that its client has cancelled`, async (t) => {
+    const { app, ends } = observed((environ, startResponse) =>
+      answering(environ.PATH_INFO === "/all" ? "hello" : "x".repeat(MIB))(environ, startResponse),
+    );
+    const session = (await startHttp2(t, app, {}, way)).connect();
+    const all = session.request({ ":path": "/all" }).resume();
+    await once(all, "close");
+    await eventually(() => ends.length > 0);
+    assert.deepEqual(ends, [{ ...whole, status: 200, bytes: 5 }]);
+    const part = session.request({ ":path": "/part" });
+    part.on("error", () => {});
+    await once(part, "response");
+    part.close(8);
+    await eventually(() => ends.length > 1);
+    const [, { bytes, ...end }] = ends as [Told, Told];
+    assert.deepEqual(end, { status: 200, isComplete: false, isClientGone: true, error: undefined });
+    assert.ok(bytes < MIB, `${bytes} bytes`);
+  });
+}
