@@ -14,7 +14,19 @@ export const FORMATS: Readonly<Record<FormatName, AccessLogFormat>> = { common, 
 /** The Common Log Format: `%h - %u %t "%r" %s %b`. */
 function common(entry: AccessLogEntry): string {
   const { address, user, time, request, status, bytes } = entry;
-  return `${word(address)} - ${word(user)} ${clfTime(time)} ${quoted(request)} ${status} ${bytes || "-"}`;
+  return `${addressOf(address)} - ${word(user)} ${clfTime(time)} ${quoted(request)} ${status} ${bytes || "-"}`;
+}
+
+let lastAddress = "";
+let lastWord = "-";
+
+/** Requests of one connection, or through one proxy, come one after the other. */
+function addressOf(address: string): string {
+  if (address !== lastAddress) {
+    lastAddress = address;
+    lastWord = word(address);
+  }
+  return lastWord;
 }
 
 /** The same with the referer and the user agent. */

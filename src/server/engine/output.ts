@@ -23,6 +23,7 @@ interface Waiting {
 /** Output sends bytes to one socket. */
 export class Output {
   readonly #socket: Socket;
+  readonly #isTls: boolean;
   /** Each character is a byte: that is what Node sends fastest. */
   #text = "";
   #isCorked = false;
@@ -38,6 +39,7 @@ export class Output {
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#isTls = "encrypted" in socket;
   }
 
   /** How many bytes wait to be sent. */
@@ -80,7 +82,8 @@ export class Output {
     if (text === "") return;
     this.#text = "";
     this.#passed += text.length;
-    this.#isHeard = this.#waiting.length > 0;
+    // Plain TCP mostly takes it at once, which `flush` sees; TLS never does.
+    this.#isHeard = this.#isTls && this.#waiting.length > 0;
     if (this.#isHeard) this.#socket.write(text, "latin1", this.#onTaken);
     else this.#socket.write(text, "latin1");
   }
