@@ -24,6 +24,7 @@ export {
   metrics,
   type Series,
 } from "./metrics.ts";
+export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RequestIdOptions, requestId } from "./request-id.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";

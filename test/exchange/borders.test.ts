@@ -15,6 +15,7 @@ import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
@@ -275,6 +276,7 @@ const layers: Record<string, (app: App) => App> = {
   cors,
   "all that observes": (app) =>
     accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
+  proxyFix: (app) => proxyFix(app, { trust: 1 }),
   "two transforms and a cascade": (app) =>
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };

@@ -12,6 +12,7 @@ import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { metrics } from "../../middleware/metrics.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
@@ -97,6 +98,7 @@ const LAYERS: readonly Layer[] = [
   { name: "metrics", wrap: (app) => metrics(app, { process: false }), expected: same },
   { name: "requestId", wrap: (app) => requestId(app), expected: same },
   { name: "traceContext", wrap: (app) => traceContext(app), expected: same },
+  { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",
