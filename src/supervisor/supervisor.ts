@@ -124,6 +124,8 @@ export class Supervisor implements SlotOwner, Watcher {
    */
   reload(): Promise<Outcome> {
     return this.#inTurn(async () => {
+      // After `scale(0)`, all of them come back.
+      this.#wanted ||= this.settings.workers;
       for (const slot of this.#slots.slice(0, this.#wanted)) {
         const outcome = await slot.replace();
         if (!outcome.ok) return outcome;
