@@ -10,6 +10,8 @@ export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";
+export { type ProxyOptions, proxy } from "./proxy.ts";
+export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";

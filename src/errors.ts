@@ -32,6 +32,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_ROUTE"
   /** A status line is not three digits from 200, a space and a reason. */
   | "TSGI_BAD_STATUS"
+  /** The URL of a target to send requests to is not one. */
+  | "TSGI_BAD_TARGET"
   /** A TLS key or certificate is missing, unreadable or does not fit. */
   | "TSGI_BAD_TLS"
   /** Something else has read the request body already. */
@@ -44,6 +46,8 @@ export type TsgiErrorCode =
   | "TSGI_BODY_TOO_SHORT"
   /** The server cannot listen on that address. */
   | "TSGI_CANNOT_LISTEN"
+  /** An app cannot be served by workers: its module does not load, or its canary request failed. */
+  | "TSGI_CANNOT_START"
   /** The client disconnected before the request or the response was complete. */
   | "TSGI_CLIENT_GONE"
   /** A file changed while it was being sent. */

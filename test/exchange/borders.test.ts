@@ -4,9 +4,11 @@
  */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { Readable } from "node:stream";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
@@ -16,6 +18,8 @@ import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
+import { proxy } from "../../middleware/proxy.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
@@ -66,7 +70,24 @@ const revoked = (): unknown => {
   return proxy;
 };
 
+/** A server that dies amid each of its responses. */
+const dying = createServer((socket) => {
+  socket.on("error", () => {});
+  socket.once("data", () => {
+    socket.write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    setTimeout(() => socket.end(), 5);
+  });
+});
+dying.listen(0, "127.0.0.1");
+await once(dying, "listening");
+after(() => dying.close());
+
 const failures: Record<string, Failure> = {
+  "a target that dies amid its response": {
+    app: proxy(`http://127.0.0.1:${(dying.address() as AddressInfo).port}`),
+    ending: "cut",
+    isReported: false,
+  },
   "the app throws": { app: fail, ending: "error", isReported: true },
   "the app rejects": { app: reject, ending: "error", isReported: true },
   "the app rejects late": {
@@ -274,6 +295,7 @@ const layers: Record<string, (app: App) => App> = {
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
+  proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
