@@ -2,12 +2,17 @@
 
 export type { AppWith, RouteApp, RouteParams } from "../src/routing/params.ts";
 export { cascade } from "./cascade.ts";
+export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
+export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";
 export { cors } from "./cors.ts";
+export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { lint } from "./lint.ts";
 export { type ProxyOptions, proxy } from "./proxy.ts";
+export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
+export { type RangeOptions, range } from "./range.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";

@@ -11,8 +11,9 @@
  * The rules of a response, in the order in which they matter:
  *
  * 1. `startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`. It
- *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header. There is no header named
- *    `Status`, and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
+ *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Upgrade` in a 426.
+ *    A server sends that over HTTP/1.1 alone, with `Connection: upgrade` (RFC 9110 §15.5.22). There is no header named `Status`,
+ *    and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
  * 2. An app calls `startResponse` before its first chunk. Nothing is sent before the first non-empty chunk, the first
  *    `write` or the end of the body, so an app may call it as late as that (a generator does, in its first step).
  * 3. A second call without `error` throws. With `error` it replaces what was recorded as long as nothing has been sent,
@@ -134,6 +135,9 @@ export interface Exchange {
    * bytes that came after the request. Absent where the request does not ask for an upgrade or has a body, where the client has
    * ended its side, and where the server cannot; an app that does not take it answers as usual (RFC 9110 §7.8). The app sends
    * the 101 itself. Throws `TSGI_RESPONSE_OVER` once the response has begun, `TSGI_CLIENT_GONE` once the client has left.
+   *
+   * A WebSocket over HTTP/2 (RFC 8441) looks as one over HTTP/1.1 does: a `GET` with `Upgrade`, `Connection` and a key, and the
+   * server translates the head that the app sends. Where the app answers with a 2xx instead, the client gets a 501.
    */
   readonly upgrade?: (() => object) | undefined;
   /** Whether the connection was taken over (rules 17 and 18). */
@@ -170,7 +174,7 @@ export interface Exchange {
  * Always: `SCRIPT_NAME + PATH_INFO` is the canonical path of the request.
  */
 export interface Environ {
-  /** The method as sent: `"GET"`. */
+  /** The method as sent: `"GET"`; also for a WebSocket over HTTP/2. */
   readonly REQUEST_METHOD: string;
   /** The mount point of the app being called: `""` at the root; never ends in `/`. */
   readonly SCRIPT_NAME: string;

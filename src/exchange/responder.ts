@@ -87,7 +87,7 @@ export class Responder implements Exchange {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
     const status = this.#take !== undefined && isSwitching(line) ? SWITCHING_STATUS : parseStatus(line);
-    this.#declared = checkHeaders(headers);
+    this.#declared = checkHeaders(headers, status.code);
     this.#headers = headers;
     this.#status = status;
     if (this.#flushAsked) this.flush();
@@ -183,7 +183,7 @@ export class Responder implements Exchange {
    * it in its old space.
    */
   #checkAgain(): void {
-    this.#declared = checkHeaders(this.#headers);
+    this.#declared = checkHeaders(this.#headers, this.#status?.code);
   }
 
   #sendHead(length: number): void {

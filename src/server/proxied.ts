@@ -2,8 +2,8 @@
 
 import * as net from "node:net";
 import { TsgiError } from "../errors.ts";
+import { type HasAddress, networksOf } from "../networks.ts";
 import { checkOptions, listOf, STRING } from "../options.ts";
-import { type HasAddress, networksOf } from "./networks.ts";
 import { type Endpoint, parseProxyHeader } from "./proxy-protocol.ts";
 
 /** Which proxies are believed. */

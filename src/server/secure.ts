@@ -2,8 +2,8 @@
 
 import * as net from "node:net";
 import type { TLSSocket } from "node:tls";
+import { networksOf } from "../networks.ts";
 import { callOut } from "../promise.ts";
-import { networksOf } from "./networks.ts";
 import { LONGEST, type Settings } from "./options.ts";
 import { createProxiedServer, handOver } from "./proxied.ts";
 import type { Identity } from "./tls/identity.ts";

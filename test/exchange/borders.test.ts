@@ -11,16 +11,22 @@ import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
+import { compress } from "../../middleware/compress.ts";
+import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
+import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
 import { proxy } from "../../middleware/proxy.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
+import { range } from "../../middleware/range.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
+import { thereAndBack } from "../support/codings.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -289,6 +295,10 @@ const layers: Record<string, (app: App) => App> = {
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
+  proxyFix: (app) => proxyFix(app, { trust: 1 }),
+  decompress: (app) => decompress(app),
+  "conditional and range": (app) => range(conditional(app)),
+  compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };
@@ -311,7 +321,8 @@ for (const [where, ask] of Object.entries(hosts)) {
               assert.equal(count(errors), 1, place);
             }
             // A document is not sent before all of it is there, and a client of tests gets the error of the app.
-            const isBefore = ending === "error" || (around === "mapDocument" && ending === "cut");
+            const isWhole = around === "mapDocument" || around === "compress";
+            const isBefore = ending === "error" || (isWhole && ending === "cut");
             if (where === "testing") {
               if (ending === "whole" && !isReported) assert.equal(answer?.status, 200, place);
               else assert.ok(answer === undefined || answer.isCut, place);

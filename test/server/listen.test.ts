@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { App } from "../../src/gateway.ts";
 import { type ServeOptions, type Server, serve } from "../../src/server/serve.ts";
 import { certificate } from "../support/certificate.ts";
+import { NODE_FLAGS, pathToRun } from "../support/compiled.ts";
 import { eventually, HELLO, hello, RawClient, start } from "../support/raw-client.ts";
 
 /** Says where the server thinks it is. */
@@ -127,8 +128,8 @@ test("listen: beyond maxConnections a connection is closed, until another one en
 
 /** A program that serves on a socket which it inherits as descriptor 3. */
 function heir(t: TestContext, descriptor: number) {
-  const file = fileURLToPath(new URL("../support/fixtures/inherit.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", file, "3"], {
+  const file = pathToRun(fileURLToPath(new URL("../support/fixtures/inherit.ts", import.meta.url)));
+  const child = spawn(process.execPath, [...NODE_FLAGS, file, "3"], {
     stdio: ["pipe", "pipe", "inherit", descriptor],
   });
   t.after(() => child.kill("SIGKILL"));

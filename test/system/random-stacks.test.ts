@@ -7,10 +7,15 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cascade } from "../../middleware/cascade.ts";
+import { compress } from "../../middleware/compress.ts";
+import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
+import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { proxy } from "../../middleware/proxy.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
+import { range } from "../../middleware/range.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -21,6 +26,7 @@ import { toNode } from "../../src/adapters/to-node.ts";
 import { notFound } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
+import { thereAndBack } from "../support/codings.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
@@ -61,6 +67,9 @@ function behindProxy(app: App): App {
   return (environ, startResponse) =>
     toElsewhere({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
+/** What reads all of a body before it sends anything fails before its head. */
+const readWhole = (inner: Expected): Expected =>
+  inner.ending === "cut" ? { ...inner, status: 500, body: "", ending: "error" } : inner;
 
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
@@ -107,6 +116,15 @@ const LAYERS: readonly Layer[] = [
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
+  { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
+  { name: "decompress", wrap: (app) => decompress(app), expected: same },
+  { name: "conditional", wrap: (app) => conditional(app), expected: same },
+  { name: "range", wrap: (app) => range(app), expected: same },
+  ...["gzip", "br", "deflate"].map((coding) => ({
+    name: `compress there and back by ${coding}`,
+    wrap: (app: App) => thereAndBack(compress(app, { threshold: coding === "br" ? 0 : 20 }), coding),
+    expected: readWhole,
+  })),
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",

@@ -94,6 +94,11 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     return this.#service.server;
   }
 
+  onServerClose(callback: () => void): void {
+    if (this.#service.isClosing) callback();
+    else this.#service.onClose.add(callback);
+  }
+
   get exchanges(): OpenExchange[] {
     return this.#streams.all.flatMap(({ environ, begun }) =>
       environ === undefined ? [] : [{ environ, since: begun }],

@@ -7,6 +7,7 @@ import { type ConnectionOptions, connect as connectSecurely, type TLSSocket } fr
 import { fileURLToPath } from "node:url";
 import { serve, type TlsOptions } from "../../../src/server/serve.ts";
 import { Authority, selfSigned } from "../../support/authority.ts";
+import { NODE_FLAGS, pathToRun } from "../../support/compiled.ts";
 import { eventually, hello, RawClient, start } from "../../support/raw-client.ts";
 
 const first = selfSigned({ names: ["first.example"] });
@@ -338,7 +339,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   });
 }
 
-const server = fileURLToPath(new URL("../../support/fixtures/tls-server.ts", import.meta.url));
+const server = pathToRun(fileURLToPath(new URL("../../support/fixtures/tls-server.ts", import.meta.url)));
 
 /** A server in a process of its own. */
 async function startProcess(
@@ -346,7 +347,7 @@ async function startProcess(
   tls: TlsOptions,
   ...args: string[]
 ): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(process.execPath, ["--import", "tsx", server, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, server, ...args], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   t.after(() => child.kill());
