@@ -114,6 +114,20 @@ export type Params = Readonly<Record<string, string | string[]>>;
 /** Takes a connection over: a Node `Duplex`, and the headers of the 101 that the app sends there. */
 export type TakeUpgrade = (connection: object, headers: HeaderList) => void;
 
+/** What a client got: of `exchange.onEnd`. */
+export interface ExchangeEnd {
+  /** The status code that was sent, also of an error that the server has answered; 101 after an upgrade; 0 for none. */
+  readonly status: number;
+  /** How many bytes of the body were sent, as far as the server knows. */
+  readonly bytes: number;
+  /** Whether the whole response was sent, or the connection was taken over. */
+  readonly isComplete: boolean;
+  /** Whether the client left before that. */
+  readonly isClientGone: boolean;
+  /** What the app has failed with, where it got a 500 or its response was cut for it. */
+  readonly error: unknown;
+}
+
 /** What this server knows and can do beyond the contract. A member that is absent is not supported here. */
 export interface Exchange {
   /** The request's header lines as sent: case, order and repeats. */
@@ -124,6 +138,11 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
   /** Calls back once if the client goes away before the response was handed over; at once if it is gone already. */
   onAbort?(callback: () => void): void;
+  /**
+   * Calls back once when the exchange has ended, with what the client got: the response was sent or cut, the client has left, or
+   * the connection was taken over. To be called before the response begins, so that its bytes are counted.
+   */
+  onEnd?(callback: (end: ExchangeEnd) => void): void;
   /** Sends the head now, or as soon as it is known, instead of with the first chunk. */
   flush?(): void;
   /** Sends an informational response: `inform("103 Early Hints", [["Link", "</a.css>; rel=preload"]])`. */
@@ -245,6 +264,8 @@ export interface Environ {
   readonly "tsgi.exchange": Exchange;
   /** Parameters of the mount and route patterns matched so far. */
   readonly "tsgi.params": Params;
+  /** The patterns of the mounts matched so far: `"/users/:user/blog"`; `""` outside of a mount. */
+  readonly "tsgi.route"?: string;
   /** One object shared by every layer of the request; copies of the environ keep it. */
   readonly "tsgi.state": Record<string, unknown>;
   /**

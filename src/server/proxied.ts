@@ -149,6 +149,8 @@ export function handOver(secure: net.Server, accept: (socket: net.Socket) => voi
     const ends = endsOf(plain);
     open.set(ends, plain);
     plain.once("close", () => open.delete(ends));
+    // The socket of TLS takes this over.
+    plain.allowHalfOpen = false;
     secure.emit("connection", plain);
   };
 }

@@ -8,7 +8,7 @@ import type { Hang } from "./hang-inspector.ts";
 import { childArguments } from "./worker.ts";
 
 /** How long the inspector may take, in milliseconds. */
-const TIMEOUT = 3_000;
+const TIMEOUT = 10_000;
 
 /** How many of the functions and of the requests are named. */
 const MOST_NAMED = 5;

@@ -10,6 +10,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { accessLog } from "../../middleware/access-log.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -18,11 +19,14 @@ import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
+import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
+import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
+import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
@@ -295,6 +299,8 @@ const layers: Record<string, (app: App) => App> = {
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
+  "all that observes": (app) =>
+    accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
   proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
   "conditional and range": (app) => range(conditional(app)),

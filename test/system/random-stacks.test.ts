@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { accessLog } from "../../middleware/access-log.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -13,11 +14,14 @@ import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
+import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
+import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
@@ -52,6 +56,9 @@ const isRefusal = ({ status, ending }: Expected): boolean => ending !== "error" 
 const answered = (inner: Expected): Expected =>
   inner.ending === "error" ? { ...inner, body: "500 Internal Server Error\n", ending: "whole" } : inner;
 
+/** What reads all of a body before it sends anything fails before its head. */
+const readWhole = (inner: Expected): Expected =>
+  inner.ending === "cut" ? { ...inner, status: 500, body: "", ending: "error" } : inner;
 /** The apps of a server elsewhere, by their paths. */
 const elsewhere: App[] = [];
 const server = await serve(
@@ -67,9 +74,6 @@ function behindProxy(app: App): App {
   return (environ, startResponse) =>
     toElsewhere({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
-/** What reads all of a body before it sends anything fails before its head. */
-const readWhole = (inner: Expected): Expected =>
-  inner.ending === "cut" ? { ...inner, status: 500, body: "", ending: "error" } : inner;
 
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
@@ -116,6 +120,10 @@ const LAYERS: readonly Layer[] = [
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
   { name: "cors", wrap: cors, expected: same },
+  { name: "accessLog", wrap: (app) => accessLog(app, { to: { write() {} } }), expected: same },
+  { name: "metrics", wrap: (app) => metrics(app, { process: false }), expected: same },
+  { name: "requestId", wrap: (app) => requestId(app), expected: same },
+  { name: "traceContext", wrap: (app) => traceContext(app), expected: same },
   { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
   { name: "decompress", wrap: (app) => decompress(app), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },

@@ -150,8 +150,8 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     this.#streams.add(writer);
     stream.on("close", () => this.#streamEnded(writer));
     if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
-    if (started.hasSubscribers) started.publish({ environ });
-    responder.run(service.app, environ);
+    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
+    else responder.run(service.app, environ);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
   }
 

@@ -54,6 +54,7 @@ export class StreamWriter implements Sink {
   #isCorked = false;
   #isWatched = false;
   #onClose: (() => void) | undefined;
+  #onSent: ((isSent: boolean, unsent: number) => void) | undefined;
   /** Where the session has it among its streams. */
   place = -1;
   /** When it began, and when its body came nearer. */
@@ -90,7 +91,8 @@ export class StreamWriter implements Sink {
     this.#isSent = true;
     this.#headers = headers;
     if (this.#owner.tells && headSent.hasSubscribers) {
-      headSent.publish({ environ: this.environ as Environ, head: headAsText(fields, status.reason) });
+      const head = headAsText(fields, status.reason);
+      headSent.publish({ environ: this.environ as Environ, head, status: status.code });
     }
   }
 
@@ -192,6 +194,14 @@ export class StreamWriter implements Sink {
     }
   }
 
+  onSent(callback: (isSent: boolean, unsent: number) => void): void {
+    this.#onSent = callback;
+  }
+
+  get unsent(): number {
+    return this.stream.writableLength;
+  }
+
   /** Without it a client that leaves is noticed when the stream closes. */
   #watch(): void {
     if (this.#isWatched) return;
@@ -223,6 +233,9 @@ export class StreamWriter implements Sink {
     }
     this.body?.clientLeft();
     this.#release();
+    const onSent = this.#onSent;
+    this.#onSent = undefined;
+    onSent?.(this.stream.rstCode === 0 && !this.stream.aborted, this.unsent);
   }
 
   /**
