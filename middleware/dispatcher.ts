@@ -97,7 +97,7 @@ export function dispatcher<Key extends string>(
     if (path === "*") return app(environ, startResponse);
     const place = placeOf(tree, path);
     if (mayBeAmbiguous(path) && isAmbiguous(path, place?.app, appAt)) return badRequest(environ, startResponse);
-    if (place === undefined) return app(environ, startResponse);
+    if (place === undefined) return app(enter(environ, app), startResponse);
     const { length, params } = place;
     if (params === undefined) return badRequest(environ, startResponse);
     const inner = {
@@ -106,7 +106,7 @@ export function dispatcher<Key extends string>(
       PATH_INFO: path.slice(length),
     };
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
-    return place.app(enter(inner), startResponse);
+    return place.app(enter(inner, place.app), startResponse);
   };
   const inner: Inner[] = [...table].map(([key, mounted]) => ({ app: mounted, label: key, mount: key }));
   return wrapping(Object.assign(dispatch, { mounts: table, fallback: app }), [...inner, { app, label: "(else)" }]);

@@ -57,13 +57,14 @@ export function hosts<Key extends string>(app: App, apps: { readonly [Host in Ke
     const name = hostName(environ.HTTP_HOST);
     if (name === "") return app(environ, startResponse);
     const literal = literals.get(name);
-    if (literal !== undefined) return literal(environ, startResponse);
+    if (literal !== undefined) return literal(enter(environ, literal), startResponse);
     for (const { pattern, value } of patterns.find(pathOfHost(name)).patterns) {
       const found = pattern.match(name);
       if (found === false) continue;
-      return value(enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } }), startResponse);
+      const inner = { ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } };
+      return value(enter(inner, value), startResponse);
     }
-    return app(environ, startResponse);
+    return app(enter(environ, app), startResponse);
   };
   const inner = Object.entries(table).map(([label, hosted]) => ({ app: hosted, label }));
   return wrapping(choose, [...inner, { app, label: "(else)" }]);

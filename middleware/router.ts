@@ -82,12 +82,13 @@ export function router<Key extends string>(
       const ownerAt = (reading: string) => ownerOf(destinationOf(tree, reading, method));
       if (isAmbiguous(path, ownerOf(destination), ownerAt)) return badRequest(environ, startResponse);
     }
-    if (destination === undefined) return app(environ, startResponse);
+    if (destination === undefined) return app(enter(environ, app), startResponse);
     const { app: routed, params, others } = destination;
     if (routed === undefined) return refusal(method, others)(environ, startResponse);
     if (params === undefined) return badRequest(environ, startResponse);
-    if (params === NO_PARAMS) return routed(environ, startResponse);
-    return routed(enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }), startResponse);
+    if (params === NO_PARAMS) return routed(enter(environ, routed), startResponse);
+    const inner = { ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } };
+    return routed(enter(inner, routed), startResponse);
   };
   const inner = Object.entries(table).map(([label, routed]) => ({ app: routed, label }));
   return wrapping(route, [...inner, { app, label: "(else)" }]);

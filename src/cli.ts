@@ -24,6 +24,8 @@ async function run({ action, target, paths, flags }: Arguments): Promise<number>
     return check(await loadApp(target, loadOptions(flags)), paths);
   }
   const options = serveCommandOptions(flags);
+  // Before the module is loaded: of compiled code, errors are to show the source.
+  if (flags.development) process.setSourceMapsEnabled(true);
   if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);
   const loaded = await loadApp(target, loadOptions(flags));
   return serveUntilSignal(

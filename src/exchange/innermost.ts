@@ -1,30 +1,41 @@
-/** Development: which environ the app that failed was given, for the error page. */
+/** Development: which apps a request has entered, and with which environ, for the error page. */
 
-import type { Environ } from "../gateway.ts";
+import type { App, Environ } from "../gateway.ts";
+
+/** An app that was entered, and the environ that it was called with. */
+export interface Entered {
+  readonly environ: Environ;
+  /** Absent for the environ that the server gave. */
+  readonly app?: App | undefined;
+}
 
 /** A key of `tsgi.state`, which all copies of an environ share. Not enumerable, so that no code meets it by accident. */
-const INNERMOST: unique symbol = Symbol("tsgi.innermost");
+const ENTERED: unique symbol = Symbol("tsgi.entered");
 
 interface TracedState {
-  [INNERMOST]?: Environ;
+  [ENTERED]?: Entered[];
 }
 
 /** Has the copies of this environ be noted by `enter`. */
 export function traceInnermost(environ: Environ): void {
-  Object.defineProperty(environ["tsgi.state"], INNERMOST, { value: environ, writable: true });
+  Object.defineProperty(environ["tsgi.state"], ENTERED, { value: [{ environ }] });
 }
 
 /**
- * enter notes the environ that a mounted app is called with, and gives it back: `return mounted(enter(inner), startResponse)`.
- * It does nothing outside of development.
+ * enter notes the app that was chosen among several and the environ that it is called with, and gives the environ back:
+ * `return mounted(enter(inner, mounted), startResponse)`. It does nothing outside of development.
  */
-export function enter<Inner extends Environ>(inner: Inner): Inner {
-  const state = inner["tsgi.state"] as TracedState;
-  if (state[INNERMOST] !== undefined) state[INNERMOST] = inner;
-  return inner;
+export function enter<Inner extends Environ>(environ: Inner, app: App): Inner {
+  (environ["tsgi.state"] as TracedState)[ENTERED]?.push({ environ, app });
+  return environ;
 }
 
 /** The environ that was noted last, or the one given. */
 export function innermostOf(environ: Environ): Environ {
-  return (environ["tsgi.state"] as TracedState)[INNERMOST] ?? environ;
+  return enteredOf(environ).at(-1)?.environ ?? environ;
+}
+
+/** What was entered, in order; empty outside of development. */
+export function enteredOf(environ: Environ): readonly Entered[] {
+  return (environ["tsgi.state"] as TracedState)[ENTERED] ?? [];
 }

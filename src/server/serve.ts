@@ -105,7 +105,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
       service = {
         app,
         buildEnviron: builderFor(address, settings),
-        responderOptions: responderOptions(settings),
+        responderOptions: responderOptions(settings, app),
         headText: headText(settings.keepAliveTimeout),
         limits: limits.connection,
         parserLimits: limits.parser,
@@ -174,9 +174,9 @@ function reportAcceptErrors(server: NodeServer, settings: Settings): void {
   server.on("error", (error) => writeLine(settings, error.message));
 }
 
-function responderOptions({ onError, development }: Settings): ResponderOptions {
+function responderOptions({ onError, development }: Settings, app: App): ResponderOptions {
   const errorPage: ((status: StatusLine, error: unknown, environ: Environ) => ErrorPage | undefined) | undefined =
-    development ? developmentPage : undefined;
+    development ? (status, error, environ) => developmentPage(status, error, environ, app) : undefined;
   return {
     onError(error, environ) {
       if (failed.hasSubscribers) failed.publish({ environ, error });

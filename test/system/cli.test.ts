@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { transformSync } from "esbuild";
 import { Command, until } from "../support/command.ts";
 import { install } from "../support/installation.ts";
 import { cli, root } from "../support/session.ts";
@@ -163,6 +164,17 @@ test("tsgi: --development shows errors, without it nothing of them leaves", asyn
   const bare = await running("site.mjs", "--port", "0");
   assert.equal(await page(`${bare.url}/error`), "500 Internal Server Error\n");
   assert.match(bare.printed(), /GET \/error: Error: secret\n {4}at /);
+});
+
+test("tsgi: --development shows the source of compiled code", async () => {
+  const source = `interface Unused {\n  a: string;\n}\n\nexport const app = (_environ: Unused, _startResponse: unknown) => {\n  throw new Error("here");\n};\n`;
+  const { code } = transformSync(source, { loader: "ts", sourcefile: "source.ts", sourcemap: "inline" });
+  writeFileSync(join(scratch, "source.ts"), source);
+  writeFileSync(join(scratch, "compiled.mjs"), code);
+  const { url } = await running(join(scratch, "compiled.mjs"), "--port", "0", "--development");
+  const text = await page(url);
+  assert.ok(text.includes('> 6 |   throw new Error("here");'), text);
+  assert.match(text, /\n {4}at app \(\S*\/source\.ts:6:9\)\n/);
 });
 
 test("tsgi: --verbose prints what came and what went", async () => {
