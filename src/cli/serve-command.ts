@@ -9,6 +9,7 @@ import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
 import { interfaceHint, looksMistaken } from "./detect-app.ts";
 import { serveOptions } from "./serve-options.ts";
+import { siteTree } from "./site-tree.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
 import { followTlsFiles, type TlsFiles, tlsFiles } from "./tls-files.ts";
 import { printExchanges } from "./verbose.ts";
@@ -59,16 +60,20 @@ export async function serveUntilSignal(app: App, title: string, options: ServeCo
   reportStrayErrors(process.stderr, () => openRequests(server));
   const [local, ...network] = addressesOf(server.url);
   const lines = [`serving ${title} on ${local}`, ...network.map((address) => `on the network: ${address}`)];
-  print(...lines);
+  print(lines, siteTree(app));
   if (open) openBrowser(`${local}/`);
-  followCertificate(server, options, () => print("reloaded the certificate"));
-  await closeOnSignal(server, (signal) => print(`closing; ${signal} again ends at once`));
+  followCertificate(server, options, () => print(["reloaded the certificate"]));
+  await closeOnSignal(server, (signal) => print([`closing; ${signal} again ends at once`]));
   // What an app still does, in an interval for example, is not to keep the process alive.
   setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
   return 0;
 
-  function print(...texts: string[]): void {
-    if (!quiet) process.stdout.write(texts.map((text) => `tsgi: ${text}\n`).join(""));
+  /** Prints lines of the command, and lines that belong to the last of them, in one write. */
+  function print(lines: readonly string[], below: readonly string[] = []): void {
+    if (quiet) return;
+    process.stdout.write(
+      [...lines.map((line) => `tsgi: ${line}\n`), ...below.map((line) => `      ${line}\n`)].join(""),
+    );
   }
 }
 

@@ -158,6 +158,47 @@ test("tsgi: serves on every interface, on a Unix socket, and over https", async 
   assert.equal(execFileSync("curl", ["-sk", `${url}/z`], { encoding: "utf8" }), "https /z\n");
 });
 
+test("tsgi: a site is printed as a tree", async () => {
+  const { url, printed } = await running("mounts.mjs", "--port", "0");
+  await until(() => printed().endsWith("notFound\n"));
+  assert.equal(
+    printed(),
+    `tsgi: serving mounts.mjs:app on ${url}
+      dispatcher
+      ├── /fine → text
+      ├── /users/:id{/:tab} → dispatcher
+      │   ├── /broken → broken
+      │   └── (else) → notFound
+      └── (else) → dispatcher
+          ├── /below → text
+          └── (else) → notFound
+`,
+  );
+});
+
+test("tsgi: of a large site, and of names that command a terminal, as much is printed as helps", async () => {
+  writeFileSync(
+    join(scratch, "large.mjs"),
+    `const inner = () => ""; Object.defineProperty(inner, "name", { value: "\\x1b[2Jred" });
+export const app = (environ, startResponse) => "";
+Object.defineProperty(app, Symbol.for("tsgi.wraps"), { value: Array.from({ length: 100 }, (_, index) => ({ app: inner, label: "/m" + index })) });`,
+  );
+  const { url, printed } = await running(join(scratch, "large.mjs"), "--port", "0");
+  await until(() => printed().includes("more"));
+  const lines = printed().split("\n");
+  assert.deepEqual(
+    [lines[0], lines[1], lines[2], lines[40], lines[41], lines.length],
+    [
+      `tsgi: serving ${join(scratch, "large.mjs")}:app on ${url}`,
+      "      app",
+      "      ├── /m0 → \\x1b[2Jred",
+      "      ├── /m38 → \\x1b[2Jred",
+      "      … and 61 more",
+      43,
+    ],
+  );
+});
+
 test("tsgi: --development shows errors, without it nothing of them leaves", async () => {
   const shown = await running("site.mjs", "--port", "0", "--development");
   assert.match(await page(`${shown.url}/error`), /Error: secret/);
