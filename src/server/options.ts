@@ -121,12 +121,17 @@ const KINDS: Kinds<ServeOptions> = {
   multiprocess: BOOLEAN,
 };
 
+/** Where a server listens: its name and port, or the URL of its Unix socket. */
+export type Address = { readonly name: string; readonly port: number } | { readonly socket: string };
+
 /** A place with its defaults. */
 export interface Place {
   readonly host: string;
   readonly port: number;
   readonly unix: string | undefined;
   readonly fd: number | undefined;
+  /** The address, where it is known before; without a descriptor, another process accepts connections and hands them over. */
+  readonly address?: Address | undefined;
 }
 
 /** The options that have no default. */
