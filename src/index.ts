@@ -26,3 +26,13 @@ export {
   type TlsOptions,
   type TlsPolicy,
 } from "./server/serve.ts";
+export type { Beat } from "./supervisor/messages.ts";
+export type { SupervisedPlace } from "./supervisor/place-sockets.ts";
+export type { Outcome } from "./supervisor/slot.ts";
+export type { Status, SupervisorState, WorkerStatus } from "./supervisor/status.ts";
+export {
+  type Supervised,
+  type SuperviseOptions,
+  supervise,
+  type WorkerServeOptions,
+} from "./supervisor/supervise.ts";

@@ -51,8 +51,14 @@ function listenOn(server: Server, address: Where): Promise<void> {
   });
 }
 
+/** clearSocketPath makes room for a Unix socket. Rejects with `TSGI_PORT_IN_USE` where a server is alive there, or another file is. */
+export async function clearSocketPath(unix: string): Promise<void> {
+  const isFree = (await lstat(unix).catch(() => undefined)) === undefined;
+  if (!isFree) await removeDeadSocket(unix);
+}
+
 /** Removes the socket of a server that has died. Throws `TSGI_PORT_IN_USE` for one that is alive, and for any other file. */
-async function removeDeadSocket(unix: string, cause: Error): Promise<void> {
+async function removeDeadSocket(unix: string, cause?: Error): Promise<void> {
   const file = await lstat(unix).catch(() => undefined);
   if (file !== undefined && !file.isSocket()) {
     throw new TsgiError("TSGI_PORT_IN_USE", `${unix} exists and is not a socket`, {
@@ -80,7 +86,8 @@ function isAlive(unix: string): Promise<boolean> {
   });
 }
 
-function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
+/** What a failure to listen on a port is reported as. */
+export function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   switch (cause.code) {
     case "EADDRINUSE":
       return new TsgiError("TSGI_PORT_IN_USE", `${where} is in use`, {
@@ -100,8 +107,8 @@ function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   }
 }
 
-/** Node reports a missing folder as EACCES, so the folder is looked at. */
-async function socketError(cause: Error, unix: string): Promise<TsgiError> {
+/** What a failure to listen on a Unix socket is reported as. Node reports a missing folder as EACCES, so that is looked at. */
+export async function socketError(cause: Error, unix: string): Promise<TsgiError> {
   const folder = dirname(resolve(unix));
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined || !found.isDirectory()) {

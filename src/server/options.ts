@@ -93,7 +93,8 @@ const LISTEN_KINDS: Kinds<ListenOptions> = {
   fd: { ...count(0, LONGEST), expected: "the descriptor of a socket that listens" },
 };
 
-const KINDS: Kinds<ServeOptions> = {
+/** What each option of `serve` may be. */
+export const SERVE_KINDS: Kinds<ServeOptions> = {
   ...LISTEN_KINDS,
   listen: { expected: "a list of places", accepts: (value) => Array.isArray(value) && value.length > 0 },
   backlog: { ...count(1, 65_535), expected: "1 to 65535 connections" },
@@ -146,7 +147,7 @@ export type Settings = {
 
 /** settingsOf checks the options and adds the defaults. Throws `TSGI_BAD_OPTION`. */
 export function settingsOf(options: ServeOptions): Settings {
-  checkOptions("serve", options, KINDS);
+  checkOptions("serve", options, SERVE_KINDS);
   const { tls, proxyProtocol } = options;
   if (tls !== undefined) checkTls(tls);
   const places = placesOf(options);
