@@ -27,6 +27,14 @@ async function run({ action, target, paths, flags }: Arguments): Promise<number>
   // Before the module is loaded: of compiled code, errors are to show the source.
   if (flags.development) process.setSourceMapsEnabled(true);
   if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);
+  if (flags.reload) {
+    const { host, port, unix, ...serve } = options.serve;
+    const places = [{ host, port, unix }];
+    // What watches files is loaded by those alone who want it.
+    const { reloadCommand } = await import("./cli/reload.ts");
+    const { verbose, quiet } = options;
+    return reloadCommand({ target, load: loadOptions(flags), serve, places, verbose, quiet });
+  }
   const loaded = await loadApp(target, loadOptions(flags));
   return serveUntilSignal(
     loaded.app,

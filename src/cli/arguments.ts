@@ -29,6 +29,7 @@ export interface Flags {
   readonly "tls-cert"?: string | undefined;
   readonly development?: boolean | undefined;
   readonly verbose?: boolean | undefined;
+  readonly reload?: boolean | undefined;
   readonly listing?: boolean | undefined;
   readonly single?: boolean | undefined;
   readonly cors?: boolean | undefined;
@@ -54,6 +55,8 @@ const SERVING = {
   verbose: { type: "boolean" },
 } as const;
 
+const RELOADING = { reload: { type: "boolean" } } as const;
+
 const STATIC = {
   ...SERVING,
   listing: { type: "boolean" },
@@ -78,7 +81,12 @@ interface ActionRule {
   readonly most: number;
 }
 
-const SERVE: ActionRule = { action: "serve", called: "tsgi <module>", takes: { ...LOADING, ...SERVING }, most: 1 };
+const SERVE: ActionRule = {
+  action: "serve",
+  called: "tsgi <module>",
+  takes: { ...LOADING, ...SERVING, ...RELOADING },
+  most: 1,
+};
 
 /** The actions that are called by their name. */
 const NAMED: readonly ActionRule[] = [
@@ -120,6 +128,7 @@ function checkRequestPath(path: string): string {
 function parse(args: string[]): { flags: Flags; positionals: string[] } {
   const options = {
     ...LOADING,
+    ...RELOADING,
     ...STATIC,
     ...PRECOMPRESS,
     version: { type: "boolean" },

@@ -110,10 +110,15 @@ async function startServer(app: App, options: ServeOptions): Promise<Server> {
   try {
     return await serve(app, options);
   } catch (error) {
-    if (!(error instanceof TsgiError)) throw error;
-    const isMistake = error.code === "TSGI_BAD_OPTION" || error.code === "TSGI_BAD_TLS";
-    const advice =
-      error.code === "TSGI_PORT_IN_USE" && options.unix === undefined ? "; for example --port 0 picks a free one" : "";
-    throw new CommandError(error.message.replace(/\.$/, "") + advice, isMistake ? 2 : 1);
+    throw cannotListen(error, options);
   }
+}
+
+/** What the command says where a server cannot listen. */
+export function cannotListen(error: unknown, options: Pick<ServeOptions, "unix">): unknown {
+  if (!(error instanceof TsgiError)) return error;
+  const isMistake = error.code === "TSGI_BAD_OPTION" || error.code === "TSGI_BAD_TLS";
+  const advice =
+    error.code === "TSGI_PORT_IN_USE" && options.unix === undefined ? "; for example --port 0 picks a free one" : "";
+  return new CommandError(error.message.replace(/\.$/, "") + advice, isMistake ? 2 : 1);
 }

@@ -5,7 +5,7 @@ import { describeError } from "../errors.ts";
 import { escapeControls } from "../escape.ts";
 import { reportError } from "../exchange/report.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
-import { innerApps, wrapping } from "../wrapping.ts";
+import { inPlaceOf } from "../wrapping.ts";
 
 const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 
@@ -22,7 +22,7 @@ export function traceRequests(app: App): App {
     return app(environ, startResponse);
   };
   // It is not to be seen among the parts of the site.
-  return wrapping(Object.defineProperty(traced, "name", { value: app.name }), innerApps(app));
+  return inPlaceOf(traced, app);
 }
 
 /**

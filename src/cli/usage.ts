@@ -16,6 +16,8 @@ fetch method, or a function, whose number of parameters decides:
 Options for apps:
   --interface <name>   tsgi, node or fetch         (default: detected)
   --factory            the export is a function that returns the app
+  --reload             restart when a file that was imported changes;
+                       implies --development
 
 Options for apps and folders:
   --host <address>     address to listen on        (default $HOST or 127.0.0.1)

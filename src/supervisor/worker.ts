@@ -59,6 +59,8 @@ export class Worker {
   readonly whenGone: Promise<Exit>;
   /** Called with what it has recorded. */
   onBeat: (beat: Beat) => void = () => {};
+  /** Called with what its program says beside all this. */
+  onNote: (note: unknown) => void = () => {};
   /** Called when it asks to be replaced. */
   onRetire: () => void = () => {};
   readonly #child: ChildProcess;
@@ -113,6 +115,9 @@ export class Worker {
       case "beat":
         this.beat = report;
         this.onBeat(report);
+        break;
+      case "note":
+        this.onNote(report.note);
         break;
       case "retire":
         this.onRetire();
