@@ -34,9 +34,15 @@ const PROGRAM = fileURLToPath(
 /** How often a worker says that it is alive, which nobody listens to here; in milliseconds. */
 const BEAT = 60_000;
 
-/** How long a worker that has been replaced keeps idle connections, and what it answers just then; in milliseconds. */
-const LINGER = 1_000;
+/**
+ * How long a worker that has been replaced keeps idle connections, and what it answers just then; in milliseconds. The first is
+ * longer than a server keeps them anyway, so that no client finds one closed that it has reason to use.
+ */
+const LINGER = 6_000;
 const GRACE = 10_000;
+
+/** How long idle connections are kept, and workers that have been replaced live, when everything ends; in milliseconds. */
+const LAST_LINGER = 1_000;
 
 /** A worker that ends sooner than this after it began to serve is not started again before its files change, in milliseconds. */
 const SOON = 2_000;
@@ -83,8 +89,11 @@ export class Reloader {
     const closed = this.#sockets.closeAfter(0);
     this.#spare?.kill("it is not needed any more");
     this.#loading?.kill("it is not needed any more");
-    this.#serving?.drain(0, LINGER, GRACE, true);
+    this.#serving?.drain(0, LAST_LINGER, GRACE, true);
+    const leaving = [...this.#workers].filter((worker) => worker !== this.#serving);
+    const timer = setTimeout(() => leaving.map((worker) => worker.kill("everything ends")), LAST_LINGER);
     await Promise.all([closed, this.#watcher.close(), ...[...this.#workers].map(({ whenGone }) => whenGone)]);
+    clearTimeout(timer);
     await this.#sockets.remove();
   }
 

@@ -14,8 +14,11 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, type TestContext, test } from "node:test";
+import { WebSocket } from "ws";
+import { certificate } from "../support/certificate.ts";
 import { Command, type CommandOptions, type Running, until } from "../support/command.ts";
 import { nodeVersions } from "../support/node-versions.ts";
+import { root } from "../support/session.ts";
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), "tsgi-reload-")));
 
@@ -287,6 +290,33 @@ test("reload: event streams end and what runs finishes with the old code", async
   early.destroy();
   assert.equal((await slow).text, "begun one");
   await stream;
+});
+
+test("reload: WebSockets are closed, so that pages connect again, over https too", async (t) => {
+  const chat = (word: string) => `import { websocket } from "${root}dist/middleware/index.js";
+export const app = websocket({ open: (socket) => socket.send("${word}") });
+`;
+  const { site, save } = await serveFiles(t, { "site.mjs": chat("one"), ...(await certificate()) }, [
+    "site.mjs",
+    "--tls-key",
+    "key",
+    "--tls-cert",
+    "cert",
+  ]);
+  const closed = new Promise((resolve) => {
+    const socket = new WebSocket(site.url.replace("https", "wss"), { rejectUnauthorized: false });
+    socket.on("message", () => save("site.mjs", chat("two")));
+    socket.on("close", resolve);
+  });
+  assert.equal(await closed, 1001);
+  const word = await new Promise((resolve) => {
+    const socket = new WebSocket(site.url.replace("https", "wss"), { rejectUnauthorized: false });
+    socket.on("message", (message) => {
+      resolve(String(message));
+      socket.close();
+    });
+  });
+  assert.equal(word, "two");
 });
 
 test("reload: a process that ends is started again, and one that does so at once is not before a save", async (t) => {
