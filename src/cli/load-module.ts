@@ -1,8 +1,9 @@
 /** Loads a module by its path, TypeScript included. */
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import * as nodeModule from "node:module";
-import { basename, extname, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CommandError } from "./command-error.ts";
 import { isServable } from "./detect-app.ts";
@@ -20,7 +21,19 @@ export async function prepareLoader(file: string): Promise<void> {
   if (!isTypeScript(path)) return;
   const loader = typeScriptLoader(file, path);
   if (loader === undefined) startStripping();
-  else await import(loader);
+  else await startTransforming(loader);
+}
+
+/** The loader starts a compiler with the first module that it has not compiled before, by its content. */
+async function startTransforming(loader: string): Promise<void> {
+  await import(loader);
+  const path = join(tmpdir(), `tsgi-${process.pid}.mts`);
+  writeFileSync(path, `export const started: number = ${Date.now()};\n`, { flag: "wx", mode: 0o600 });
+  try {
+    await import(pathToFileURL(path).href);
+  } finally {
+    unlinkSync(path);
+  }
 }
 
 /** Node loads what strips types with the first module that has some, which takes longer than all else. */

@@ -79,6 +79,7 @@ async function answers(url: string, expected: string | RegExp, headers: Record<s
   for (;;) {
     const answer = await ask(url, false, headers);
     if (typeof expected === "string" ? answer.text === expected : expected.test(answer.text)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 5));
     if (Date.now() > deadline) assert.fail(`waited for ${expected}: ${answer.text}`);
   }
 }
