@@ -4,27 +4,20 @@ import { randomBytes } from "node:crypto";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { escapeControls } from "../escape.ts";
-import type { SupervisedPlace } from "../supervisor/place-sockets.ts";
 import { Sockets } from "../supervisor/sockets.ts";
 import { describeExit, Worker } from "../supervisor/worker.ts";
+import { findAccount } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
-import { type LoadOptions, splitTarget } from "./load-app.ts";
+import { CommandError } from "./command-error.ts";
+import type { Configuration } from "./configuration/configuration.ts";
+import { listeningError } from "./listening-error.ts";
+import { splitTarget } from "./load-app.ts";
 import { findModule } from "./load-module.ts";
+import { holdPidFile } from "./pid-file.ts";
+import { printLines } from "./print-lines.ts";
 import type { FromWorker, ReloadTask, ToWorker } from "./reload/notes.ts";
 import { Watcher } from "./reload/watcher.ts";
-import { cannotListen } from "./serve-command.ts";
-
-/** What is served, and how. */
-export interface ReloadOptions {
-  readonly target: string;
-  readonly load: LoadOptions;
-  /** The options of `serve`, without the places; they can be sent to another process. */
-  readonly serve: object;
-  readonly places: readonly SupervisedPlace[];
-  readonly backlog?: number;
-  readonly verbose: boolean;
-  readonly quiet: boolean;
-}
+import { loadTls } from "./tls-files.ts";
 
 /** The program of the workers. */
 const PROGRAM = fileURLToPath(
@@ -49,7 +42,8 @@ const SOON = 2_000;
 
 /** Reloader keeps one worker serving and one ready to load. */
 export class Reloader {
-  readonly #options: ReloadOptions;
+  readonly #configuration: Configuration;
+  readonly #args: readonly string[];
   readonly #file: string;
   readonly #ticketKeys = randomBytes(48);
   readonly #sockets: Sockets;
@@ -61,21 +55,27 @@ export class Reloader {
   #hasServed = false;
   #hasFailed = false;
   #isStopping = false;
+  #lastComplaint = "";
   #tree: readonly string[] = [];
+  /** What the spare worker has imported already. */
+  #early: readonly string[] = [];
 
-  constructor(options: ReloadOptions) {
-    this.#options = options;
-    this.#file = findModule(splitTarget(options.target).file);
+  /** `target` is the module of the app, `args` the arguments of the command. */
+  constructor(target: string, configuration: Configuration, args: readonly string[]) {
+    this.#configuration = configuration;
+    this.#args = args;
+    this.#file = findModule(splitTarget(target).file);
     this.#sockets = new Sockets(() => (this.#serving === undefined ? [] : [this.#serving]));
     this.#watcher = new Watcher(
       (paths) => this.#restart(paths),
-      (error) => process.stderr.write(`tsgi: files cannot be watched: ${error.message}\n`),
+      (error) => this.#complain(`files cannot be watched: ${error.message}`),
     );
   }
 
   /** Begins to serve. Rejects where it cannot listen. */
   async start(): Promise<void> {
-    await this.#sockets.open(this.#options.places, 1, this.#options.backlog ?? 511);
+    const { places, serve } = this.#configuration;
+    await this.#sockets.open(places, 1, serve.backlog ?? 1024);
     await this.#load(undefined, undefined);
   }
 
@@ -103,9 +103,14 @@ export class Reloader {
     const [first = "", ...others] = changed.map((path) => relative(process.cwd(), path));
     const what = others.length === 0 ? first : `${first} and ${others.length} more`;
     this.#retire();
+    if (this.#early.some((path) => changed.includes(path))) {
+      this.#spare?.kill("its files have changed");
+      this.#spare = undefined;
+    }
     const loading = this.#loading;
     this.#loading = undefined;
     loading?.kill("its files have changed");
+    this.#lastComplaint = "";
     void this.#load(undefined, what);
   }
 
@@ -125,7 +130,7 @@ export class Reloader {
     this.#loading = worker;
     worker.send({ type: "note", note: { do: "load", failure } satisfies ToWorker });
     const reason = await worker.whenReady;
-    if (this.#loading !== worker) return;
+    if (this.#loading !== worker || this.#isStopping) return;
     this.#loading = undefined;
     if (reason !== undefined) {
       this.#onEnd(`the app could not be loaded: ${reason}`, failure !== undefined);
@@ -150,14 +155,13 @@ export class Reloader {
   /** A worker has ended by itself. One that does so at once would do so again: until its files change, a page says why. */
   #onEnd(how: string, wasFailure: boolean, isSoon = true): void {
     if (this.#isStopping) return;
-    process.stderr.write(`tsgi: ${escapeControls(how)}\n`);
+    this.#complain(how);
     if (!isSoon) void this.#load(undefined, undefined);
     else if (!wasFailure) void this.#load(how, undefined);
   }
 
   #spawn(): Worker {
-    const { target, load, serve, verbose } = this.#options;
-    const task: ReloadTask = { target, load, serve, verbose };
+    const task: ReloadTask = { args: this.#args };
     const { descriptors, places, spares } = this.#sockets.inheritanceOf(0, 1);
     const worker = new Worker({
       program: PROGRAM,
@@ -181,12 +185,19 @@ export class Reloader {
     else {
       this.#hasFailed = note.hasFailed;
       this.#tree = note.tree;
+      this.#early = note.early;
       const files = [this.#file, ...note.files];
       if (note.hasFailed) {
         this.#watcher.add(files, note.since);
         this.#watcher.addFolders(note.folders);
       } else this.#watcher.replace(files, note.since);
     }
+  }
+
+  /** Says what is wrong, the same thing once in a row: a limit of the system is met for each folder. */
+  #complain(what: string): void {
+    if (what !== this.#lastComplaint) process.stderr.write(`tsgi: ${escapeControls(what)}\n`);
+    this.#lastComplaint = what;
   }
 
   #announce({ title, urls }: Worker): void {
@@ -200,10 +211,8 @@ export class Reloader {
     this.#print(lines, this.#tree);
   }
 
-  #print(lines: readonly string[], below: readonly string[] = []): void {
-    if (this.#options.quiet) return;
-    const own = lines.map((line) => `tsgi: ${escapeControls(line)}\n`);
-    process.stdout.write([...own, ...below.map((line) => `      ${line}\n`)].join(""));
+  #print(lines: readonly string[], below?: readonly string[]): void {
+    if (!this.#configuration.quiet) printLines(lines.map(escapeControls), below);
   }
 }
 
@@ -211,17 +220,28 @@ export class Reloader {
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * reloadCommand serves until SIGINT or SIGTERM, as the command does without it. Throws a `CommandError` for a module that is not
- * there, and where it cannot listen.
+ * reloadCommand serves until SIGINT or SIGTERM, as the command does without it. `args` are the arguments of the command. Throws a
+ * `CommandError` for a module that is not there, for settings that do not go with it, and where it cannot listen.
  */
-export async function reloadCommand(options: ReloadOptions): Promise<number> {
-  const reloader = new Reloader(options);
+export async function reloadCommand(configuration: Configuration, args: readonly string[]): Promise<number> {
+  const { source, tls } = configuration;
+  if (source.kind === "folder") {
+    throw new CommandError("--reload is for apps; tsgi static serves files as they are, also when they have changed");
+  }
+  // What is wrong with the files, or with the account, is said before any process is started.
+  if (tls !== undefined) loadTls(tls);
+  const { umask, pidFile } = configuration.process;
+  const account = findAccount(configuration.process);
+  const reloader = new Reloader(source.target, configuration, args);
+  if (umask !== undefined) process.umask(umask);
+  if (pidFile !== undefined) holdPidFile(pidFile, account);
   // Before anything that has to be waited for.
   const stopped = new Promise<void>((resolve) => {
     let isClosing = false;
     for (const [signal, code] of Object.entries(SIGNALS)) {
       process.on(signal, () => {
         if (isClosing) process.exitCode = code;
+        else if (!configuration.quiet) printLines([`closing; ${signal} again ends at once`]);
         isClosing = true;
         void reloader.stop().then(resolve);
       });
@@ -231,7 +251,7 @@ export async function reloadCommand(options: ReloadOptions): Promise<number> {
     await reloader.start();
   } catch (error) {
     await reloader.stop();
-    throw cannotListen(error, options.places[0] ?? {});
+    throw listeningError(error);
   }
   await stopped;
   return Number(process.exitCode ?? 0);

@@ -10,8 +10,8 @@ import type { Place } from "./options.ts";
  * listen makes a server listen; a Unix socket that a dead server has left is replaced. Rejects with `TSGI_PORT_IN_USE`,
  * `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`.
  */
-export async function listen(server: Server, { host, port, unix, fd }: Place, backlog: number): Promise<void> {
-  if (unix !== undefined) await listenOnSocket(server, unix, backlog);
+export async function listen(server: Server, { host, port, unix, mode, fd }: Place, backlog: number): Promise<void> {
+  if (unix !== undefined) await listenOnSocket(server, unix, mode, backlog);
   else if (fd !== undefined) {
     await listenOn(server, { fd, backlog }).catch((cause: Error) => {
       throw new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on descriptor ${fd}: ${cause.message}`, {
@@ -26,13 +26,14 @@ export async function listen(server: Server, { host, port, unix, fd }: Place, ba
   }
 }
 
-async function listenOnSocket(server: Server, unix: string, backlog: number): Promise<void> {
+async function listenOnSocket(server: Server, unix: string, mode: number | undefined, backlog: number): Promise<void> {
+  const listenThere = () => withMode(mode, () => listenOn(server, { path: unix, backlog }));
   try {
-    await listenOn(server, { path: unix, backlog });
+    await listenThere();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw await socketError(cause as Error, unix);
     await removeDeadSocket(unix, cause as Error);
-    await listenOn(server, { path: unix, backlog }).catch(async (error: Error) => {
+    await listenThere().catch(async (error: Error) => {
       throw await socketError(error, unix);
     });
   }
@@ -55,6 +56,17 @@ function listenOn(server: Server, address: Where): Promise<void> {
 export async function clearSocketPath(unix: string): Promise<void> {
   const isFree = (await lstat(unix).catch(() => undefined)) === undefined;
   if (!isFree) await removeDeadSocket(unix);
+}
+
+/** A socket is made at once, with the permissions that the umask leaves; were they changed after it, others could connect before. */
+export function withMode<Value>(mode: number | undefined, make: () => Value): Value {
+  if (mode === undefined) return make();
+  const before = process.umask(0o777 & ~mode);
+  try {
+    return make();
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** Removes the socket of a server that has died. Throws `TSGI_PORT_IN_USE` for one that is alive, and for any other file. */

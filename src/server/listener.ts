@@ -53,7 +53,7 @@ export class Listener {
   constructor(shared: Shared, acceptor: Server, address: Address) {
     const { settings, limits, startSession, clock, app } = shared;
     this.#shared = shared;
-    this.#acceptors.add(acceptor);
+    this.#add(acceptor);
     this.url = urlOf(address, settings);
     this.port = "socket" in address ? 0 : address.port;
     this.service = {
@@ -73,6 +73,12 @@ export class Listener {
       lingering: undefined,
       isHeld: false,
     };
+  }
+
+  #add(acceptor: Server): void {
+    this.#acceptors.add(acceptor);
+    // A connection could not be accepted, for want of descriptors.
+    acceptor.on("error", (error) => writeLine(this.#shared.settings, error.message));
   }
 
   /** What accepts connections now. */
@@ -97,8 +103,8 @@ export class Listener {
   /** Accepts what comes on another socket, too; what it gives ends that. Rejects with `TSGI_CANNOT_LISTEN`. */
   async adopt(fd: number): Promise<() => void> {
     const acceptor = acceptorFor(this.#shared, (socket) => this.take(socket));
-    await listen(acceptor, { host: "", port: 0, unix: undefined, fd }, this.#shared.settings.backlog);
-    this.#acceptors.add(acceptor);
+    await listen(acceptor, { host: "", port: 0, unix: undefined, mode: undefined, fd }, this.#shared.settings.backlog);
+    this.#add(acceptor);
     return () => {
       this.#acceptors.delete(acceptor);
       acceptor.close();
@@ -119,8 +125,6 @@ function acceptorFor(shared: Shared, take: (socket: Socket) => void): Server {
     sockets.add(socket);
     socket.on("close", shared.forget);
   });
-  // A connection could not be accepted, for want of descriptors.
-  acceptor.on("error", (error) => writeLine(settings, error.message));
   return acceptor;
 }
 

@@ -14,13 +14,15 @@ export interface ListenOptions {
   port?: number | undefined;
   /** The path of a Unix socket to listen on, instead of host and port. */
   unix?: string | undefined;
+  /** The permissions of the Unix socket, `0o660` for example. Default: all that the umask of the process leaves. */
+  mode?: number | undefined;
   /** The descriptor of a socket that listens already, inherited from another process, instead of host and port. */
   fd?: number | undefined;
 }
 
 /** Where `serve` listens and what its limits are. Durations are milliseconds, sizes bytes; 0 means "no limit". */
 export interface ServeOptions extends ListenOptions {
-  /** Several places to listen on, instead of `host`, `port`, `unix` and `fd`. Default: that one. */
+  /** Several places to listen on, instead of `host`, `port`, `unix`, `mode` and `fd`. Default: that one. */
   listen?: readonly ListenOptions[] | undefined;
   /** How many connections wait in the kernel to be accepted, for each place; the kernel has a limit of its own. Default 511. */
   backlog?: number | undefined;
@@ -90,6 +92,7 @@ const LISTEN_KINDS: Kinds<ListenOptions> = {
   },
   port: { ...count(0, 65_535), expected: "0 to 65535; 0 picks a free one" },
   unix: { expected: "the path of a socket", accepts: (value) => typeof value === "string" && value !== "" },
+  mode: { ...count(0, 0o777), expected: "permissions, 0o660 for example" },
   fd: { ...count(0, LONGEST), expected: "the descriptor of a socket that listens" },
 };
 
@@ -130,6 +133,7 @@ export interface Place {
   readonly host: string;
   readonly port: number;
   readonly unix: string | undefined;
+  readonly mode: number | undefined;
   readonly fd: number | undefined;
   /** The address, where it is known before; without a descriptor, another process accepts connections and hands them over. */
   readonly address?: Address | undefined;
@@ -180,7 +184,7 @@ export function settingsOf(options: ServeOptions): Settings {
 function placesOf(options: ServeOptions): Place[] {
   const { listen } = options;
   if (listen === undefined) return [placeOf(options, "serve")];
-  const extra = (["host", "port", "unix", "fd"] as const).find((name) => options[name] !== undefined);
+  const extra = (["host", "port", "unix", "mode", "fd"] as const).find((name) => options[name] !== undefined);
   if (extra !== undefined) {
     throw new TsgiError("TSGI_BAD_OPTION", `serve was given ${extra} and listen`, {
       hint: `Write ${extra} in the list: { listen: [{ ${extra}: … }] }.`,
@@ -192,9 +196,14 @@ function placesOf(options: ServeOptions): Place[] {
   });
 }
 
-function placeOf({ host, port, unix, fd }: ListenOptions, owner: string): Place {
+function placeOf({ host, port, unix, mode, fd }: ListenOptions, owner: string): Place {
   if (unix !== undefined && fd !== undefined) {
     throw new TsgiError("TSGI_BAD_OPTION", `${owner} was given unix and fd`, { hint: "Give one of them." });
   }
-  return { host: host ?? "127.0.0.1", port: port ?? 8000, unix, fd };
+  if (mode !== undefined && unix === undefined) {
+    throw new TsgiError("TSGI_BAD_OPTION", `${owner} was given mode without unix`, {
+      hint: "Leave it out, or give the path of a Unix socket.",
+    });
+  }
+  return { host: host ?? "127.0.0.1", port: port ?? 8000, unix, mode, fd };
 }

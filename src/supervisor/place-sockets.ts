@@ -1,17 +1,11 @@
 /** The sockets of one place: bound by the supervisor, which outlives the workers that serve them. */
 
 import { closeSync } from "node:fs";
-import { chmod, unlink } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import * as net from "node:net";
-import { clearSocketPath, portError, socketError } from "../server/listen.ts";
+import { clearSocketPath, portError, socketError, withMode } from "../server/listen.ts";
 import type { Address, ListenOptions } from "../server/options.ts";
 import { addressOfHost, type BoundSocket, bindSocket, canBind } from "./bound-socket.ts";
-
-/** A place to listen on, as the supervisor takes it. */
-export interface SupervisedPlace extends ListenOptions {
-  /** The permissions of a Unix socket. Default: those that the umask leaves. */
-  readonly mode?: number | undefined;
-}
 
 /** What a new supervisor inherits: the sockets of one place. */
 export interface InheritedPlace {
@@ -48,7 +42,7 @@ export type OnConnection = (socket: net.Socket) => void;
  * `TSGI_PORT_IN_USE`, `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`.
  */
 export async function bindPlace(
-  { host = "127.0.0.1", port = 8000, unix, fd, mode }: SupervisedPlace,
+  { host = "127.0.0.1", port = 8000, unix, fd, mode }: ListenOptions,
   slots: number,
   backlog: number,
   onConnection: OnConnection,
@@ -99,7 +93,7 @@ async function bindUnix(
   let place: PlaceSockets;
   if (canBind) {
     try {
-      const socket = bindSocket({ path: unix });
+      const socket = withMode(mode, () => bindSocket({ path: unix }));
       place = {
         address,
         fd: () => socket.fd(),
@@ -113,9 +107,8 @@ async function bindUnix(
       throw await socketError(cause as Error, unix);
     }
   } else {
-    place = handedPlace(await listenHere({ path: unix, backlog }, unix, onConnection), unix);
+    place = handedPlace(await withMode(mode, () => listenHere({ path: unix, backlog }, unix, onConnection)), unix);
   }
-  if (mode !== undefined) await chmod(unix, mode);
   return { ...place, address, remove: () => unlink(unix).catch(() => {}) };
 }
 

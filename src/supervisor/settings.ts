@@ -1,6 +1,6 @@
 /** The settings of a supervisor. */
 
-import type { SupervisedPlace } from "./place-sockets.ts";
+import type { ListenOptions } from "../server/options.ts";
 
 /** What a supervisor does, with its defaults. Durations are milliseconds, sizes bytes; 0 means "no limit". */
 export interface Settings {
@@ -9,7 +9,7 @@ export interface Settings {
   readonly env: NodeJS.ProcessEnv;
   readonly task: unknown;
   readonly workers: number;
-  readonly listen: readonly SupervisedPlace[];
+  readonly listen: readonly ListenOptions[];
   readonly backlog: number;
   /** How long the event loop of a worker may hang before it is killed. */
   readonly timeout: number;

@@ -2,14 +2,9 @@
 
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ListenOptions } from "../server/options.ts";
 import type { Start } from "./messages.ts";
-import {
-  bindPlace,
-  type InheritedPlace,
-  inheritedPlace,
-  type PlaceSockets,
-  type SupervisedPlace,
-} from "./place-sockets.ts";
+import { bindPlace, type InheritedPlace, inheritedPlace, type PlaceSockets } from "./place-sockets.ts";
 import { FIRST_DESCRIPTOR, type Worker } from "./worker.ts";
 
 /** How often a worker can adopt each slot. */
@@ -46,7 +41,7 @@ export class Sockets {
   }
 
   /** Binds all places, or goes on with those of a former supervisor. Rejects as `bindPlace` does, and holds nothing then. */
-  async open(places: readonly SupervisedPlace[], slots: number, backlog: number, inherited?: Inherited): Promise<void> {
+  async open(places: readonly ListenOptions[], slots: number, backlog: number, inherited?: Inherited): Promise<void> {
     try {
       for (const [index, place] of places.entries()) {
         const onConnection = (socket: Socket) => this.#hand(index, socket);

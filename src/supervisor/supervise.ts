@@ -7,7 +7,7 @@ import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kinds, OBJECT, one
 import { type ListenOptions, LONGEST, SERVE_KINDS, type ServeOptions } from "../server/options.ts";
 import { checkTls } from "../server/tls/options.ts";
 import { automaticWorkers } from "./cpus.ts";
-import type { SupervisedPlace } from "./place-sockets.ts";
+
 import type { Settings } from "./settings.ts";
 import type { Outcome } from "./slot.ts";
 import type { Status } from "./status.ts";
@@ -30,9 +30,9 @@ export interface WorkerTask {
 }
 
 /** How an app is supervised. Durations are milliseconds, sizes bytes. */
-export interface SuperviseOptions extends WorkerServeOptions, SupervisedPlace {
+export interface SuperviseOptions extends WorkerServeOptions, ListenOptions {
   /** Several places to listen on, instead of `host`, `port`, `unix` and `fd`. Default: that one. */
-  listen?: readonly SupervisedPlace[] | undefined;
+  listen?: readonly ListenOptions[] | undefined;
   /** How many processes serve; `"auto"` for one for each processor that this process may use. Default 1. */
   workers?: number | "auto" | undefined;
   /** What the export is. Default: detected. */
@@ -88,7 +88,6 @@ const { onError: _onError, errors: _errors, multiprocess: _multiprocess, ...FOR_
 
 const KINDS: Kinds<SuperviseOptions> = {
   ...FOR_WORKERS,
-  mode: { ...count(0, 0o777), expected: "permissions, such as 0o660" },
   workers: either(count(1, MOST_WORKERS), oneOf("auto")),
   interface: oneOf("tsgi", "node", "fetch"),
   factory: BOOLEAN,
@@ -172,10 +171,10 @@ export function settingsOf(target: string, options: SuperviseOptions): Settings 
 
 /** The options that are handed on to `serve`. */
 const FOR_SERVE: ReadonlySet<string> = new Set(
-  Object.keys(FOR_WORKERS).filter((name) => !["host", "port", "unix", "fd", "listen"].includes(name)),
+  Object.keys(FOR_WORKERS).filter((name) => !["host", "port", "unix", "mode", "fd", "listen"].includes(name)),
 );
 
-function placeOf({ host, port, unix, fd, mode }: SupervisedPlace): SupervisedPlace {
+function placeOf({ host, port, unix, fd, mode }: ListenOptions): ListenOptions {
   return { host, port, unix, fd, mode };
 }
 

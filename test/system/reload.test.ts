@@ -335,6 +335,18 @@ test("reload: a process that ends is started again, and one that does so at once
   await answers(site.url, "alive");
 });
 
+test("reload: a configuration that has changed counts", async (t) => {
+  const configure = (mergeSlashes: boolean) => `export default { app: "site.mjs", mergeSlashes: ${mergeSlashes} };\n`;
+  const { site, save } = await serveFiles(
+    t,
+    { "site.mjs": says(value("_environ.PATH_INFO")), "tsgi.config.mjs": configure(true) },
+    [],
+  );
+  assert.equal((await ask(`${site.url}/a//b`)).text, "/a/b");
+  save("tsgi.config.mjs", configure(false));
+  await answers(`${site.url}/a//b`, "/a//b");
+});
+
 test("reload: a signal ends it, with its workers", async (t) => {
   const { site } = await serveFiles(t, { "site.mjs": says(value("process.pid")) }, ["site.mjs"]);
   const pid = Number((await ask(site.url)).text);
@@ -354,6 +366,6 @@ test("reload: what cannot be served at all is one line and an exit code", () => 
   assert.deepEqual(ended("static", ".", "--reload"), {
     code: 2,
     out: "",
-    error: "tsgi: --reload is an option of tsgi <module>; see tsgi --help\n",
+    error: "tsgi: --reload is for apps; tsgi static serves files as they are, also when they have changed\n",
   });
 });

@@ -10,6 +10,8 @@ export type FromWorker =
       /** When it began, in milliseconds since the epoch. */
       readonly since: number;
       readonly files: readonly string[];
+      /** Those of them that a worker imports before it is told to load, such as the configuration. */
+      readonly early: readonly string[];
       /** Folders in which a missing file may appear. */
       readonly folders: readonly string[];
       /** Whether what it serves is a page that says why there is no app. */
@@ -22,14 +24,6 @@ export type FromWorker =
 
 /** What a worker is started with. */
 export interface ReloadTask {
-  readonly target: string;
-  readonly load: LoadTask;
-  readonly serve: object;
-  readonly verbose: boolean;
-}
-
-/** How the app is loaded: `LoadOptions`. */
-interface LoadTask {
-  readonly interface: "tsgi" | "node" | "fetch" | undefined;
-  readonly isFactory: boolean;
+  /** The arguments of the command. */
+  readonly args: readonly string[];
 }

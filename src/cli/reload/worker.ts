@@ -6,11 +6,17 @@ import { listenersOfServer, openRequests, serveAt } from "../../server/serve.ts"
 import type { Order, Start } from "../../supervisor/messages.ts";
 import { runWorker, type Served } from "../../supervisor/worker-side.ts";
 import { inPlaceOf } from "../../wrapping.ts";
-import { interfaceHint, looksMistaken } from "../detect-app.ts";
+import { become, findAccount } from "../accounts.ts";
+import { parseArguments } from "../arguments.ts";
+import { followCertificates } from "../certificates.ts";
+import type { ModuleSource } from "../configuration/configuration.ts";
 import { type LoadedApp, loadApp, splitTarget } from "../load-app.ts";
 import { prepareLoader } from "../load-module.ts";
+import { readConfiguration } from "../read-configuration.ts";
 import { siteTree } from "../site-tree.ts";
+import { hintOnce } from "../source.ts";
 import { reportStrayErrors, traceRequests } from "../stray-errors.ts";
+import { loadTls } from "../tls-files.ts";
 import { printExchanges } from "../verbose.ts";
 import { failureApp, foldersOfMissing } from "./failure-app.ts";
 import { forwardTo } from "./forward.ts";
@@ -21,16 +27,23 @@ import type { FromWorker, ReloadTask, ToWorker } from "./notes.ts";
 const INTERVAL = 300;
 
 async function open({ task, places }: Start): Promise<Served> {
-  const { target, load, serve, verbose } = task as ReloadTask;
   const told = new Promise<string | undefined>((resolve) => {
     onNote((note) => note.do === "load" && resolve(note.failure));
   });
   // Before anything of the app is loaded: of compiled code, errors are to show the source.
   process.setSourceMapsEnabled(true);
-  const { file } = splitTarget(target);
-  // What goes wrong here goes wrong again where it is reported.
-  await prepareLoader(file).catch(() => {});
   const takeFiles = followImports();
+  const configuration = await readConfiguration(parseArguments([...(task as ReloadTask).args]));
+  const early = takeFiles();
+  const { source, verbose } = configuration;
+  const { target, load } = source as ModuleSource;
+  const tls = configuration.tls && loadTls(configuration.tls);
+  const account = findAccount(configuration.process);
+  // No code of the app is to run as root.
+  if (account !== undefined) become(account);
+  // What goes wrong here goes wrong again where it is reported.
+  await prepareLoader(splitTarget(target).file).catch(() => {});
+  takeFiles();
   const failure = await told;
   const since = Date.now();
   let loaded: LoadedApp | undefined;
@@ -48,7 +61,8 @@ async function open({ task, places }: Start): Promise<Served> {
   tell({
     is: "loaded",
     since,
-    files,
+    files: [...early, ...files],
+    early,
     folders: loaded === undefined ? foldersOfMissing((error as Error).cause ?? error, files) : [],
     hasFailed: loaded === undefined,
     tree: siteTree(app),
@@ -60,14 +74,19 @@ async function open({ task, places }: Start): Promise<Served> {
   if (verbose) printExchanges(process.stdout);
   const { address } = places[0] ?? {};
   let isLeaving = false;
-  const forward = address && forwardTo(address, (serve as ServeOptions).tls !== undefined);
+  const forward = address && forwardTo(address, tls !== undefined);
   const switching: App = (environ, startResponse) =>
     isLeaving && forward !== undefined ? forward(environ, startResponse) : app(environ, startResponse);
-  const options: ServeOptions = { ...serve, development: true, onError: hintOnce(loaded) };
+  const options: ServeOptions = {
+    ...configuration.serve,
+    tls: tls?.options,
+    development: true,
+    onError: hintOnce(() => loaded),
+  };
   const server = await serveAt(
     traceRequests(inPlaceOf(switching, app)),
     settingsOf(options),
-    places.map((place) => ({ host: "", port: 0, unix: undefined, ...place })),
+    places.map((place) => ({ host: "", port: 0, unix: undefined, mode: undefined, ...place })),
   );
   onNote((note) => {
     if (note.do !== "leave") return;
@@ -76,6 +95,7 @@ async function open({ task, places }: Start): Promise<Served> {
     for (const listener of listenersOfServer(server)) listener.stop();
   });
   reportStrayErrors(process.stderr, () => openRequests(server));
+  if (tls !== undefined) followCertificates(server, configuration, tls, () => {});
   return { server, title: loaded?.title ?? target };
 }
 
@@ -87,17 +107,6 @@ function onNote(listener: (note: ToWorker) => void): void {
 
 function tell(note: FromWorker): void {
   if (process.connected) process.send?.({ type: "note", note });
-}
-
-/** The first error that looks like a wrong guess prints how to name the interface. */
-function hintOnce(loaded: LoadedApp | undefined): ServeOptions["onError"] {
-  if (!loaded?.isGuessed) return undefined;
-  let isSaid = false;
-  return (error) => {
-    if (isSaid || !looksMistaken(error)) return;
-    isSaid = true;
-    process.stderr.write(interfaceHint(loaded.name));
-  };
 }
 
 runWorker(open);
