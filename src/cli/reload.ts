@@ -52,6 +52,9 @@ export class Reloader {
   #loading: Worker | undefined;
   #spare: Worker | undefined;
   readonly #workers = new Set<Worker>();
+  #servingSince = 0;
+  /** Whether what serves says only why there is no app. */
+  #isPage = false;
   #hasServed = false;
   #hasFailed = false;
   #isStopping = false;
@@ -137,18 +140,13 @@ export class Reloader {
       return;
     }
     this.#serving = worker;
-    this.#sockets.handWaiting();
-    const servingSince = performance.now();
+    this.#sockets.hand();
+    this.#servingSince = performance.now();
+    this.#isPage = failure !== undefined;
     if (!this.#hasServed) this.#announce(worker);
     else if (changed !== undefined && !this.#hasFailed) {
-      this.#print([`${changed} has changed; restarted in ${Math.round(servingSince - begin)} ms`]);
+      this.#print([`${changed} has changed; restarted in ${Math.round(this.#servingSince - begin)} ms`]);
     }
-    void worker.whenGone.then((exit) => {
-      if (this.#serving !== worker || this.#isStopping) return;
-      this.#serving = undefined;
-      const isSoon = performance.now() - servingSince < SOON;
-      this.#onEnd(`the app has ended with ${describeExit(exit)}`, failure !== undefined, isSoon);
-    });
     this.#spare ??= this.#spawn();
   }
 
@@ -172,9 +170,16 @@ export class Reloader {
     });
     worker.onNote = (note) => this.#onNote(worker, note as FromWorker);
     this.#workers.add(worker);
-    void worker.whenGone.then(() => {
+    void worker.whenGone.then((exit) => {
       this.#workers.delete(worker);
       if (this.#spare === worker) this.#spare = undefined;
+      const hasServed = this.#serving === worker;
+      if (hasServed) this.#serving = undefined;
+      // What it was handed and has not taken is for the next one.
+      this.#sockets.hand(worker.takeBack());
+      if (!hasServed) return;
+      const isSoon = performance.now() - this.#servingSince < SOON;
+      this.#onEnd(`the app has ended with ${describeExit(exit)}`, this.#isPage, isSoon);
     });
     return worker;
   }

@@ -46,7 +46,7 @@ export type Order =
   /** What the program of the worker knows the meaning of. */
   | { readonly type: "note"; readonly note: unknown }
   /** Serve the connection that comes with this message. */
-  | { readonly type: "connection"; readonly place: number };
+  | { readonly type: "connection"; readonly place: number; readonly id: number };
 
 /** A request that is under way. */
 export interface RequestUnderWay {
@@ -78,6 +78,8 @@ export type Report =
   /** It cannot serve, and exits. */
   | { readonly type: "failed"; readonly reason: string }
   | Beat
+  /** It has a connection, which is its own now. */
+  | { readonly type: "took"; readonly id: number }
   /** It has served enough requests, and is to be replaced. */
   | { readonly type: "retire" }
   /** What whoever has started the worker knows the meaning of. */

@@ -22,7 +22,7 @@ export class TlsTransport extends Duplex {
     socket.on("data", (bytes: Buffer) => {
       if (!this.push(bytes)) socket.pause();
     });
-    socket.on("end", () => this.push(null));
+    // The end of the client's side is not passed on: Node ends the other side then, and writing after that ends the process.
     socket.on("close", () => this.destroy());
     socket.on("drain", () => this.#written());
     socket.pause();
