@@ -6,6 +6,7 @@ import { listenersOfServer, openRequests, serveAt } from "../../server/serve.ts"
 import type { Order, Start } from "../../supervisor/messages.ts";
 import { runWorker, type Served } from "../../supervisor/worker-side.ts";
 import { inPlaceOf } from "../../wrapping.ts";
+import { commandAccessLog } from "../access-log.ts";
 import { become, findAccount } from "../accounts.ts";
 import { parseArguments } from "../arguments.ts";
 import { followCertificates } from "../certificates.ts";
@@ -74,9 +75,10 @@ async function open({ task, places }: Start): Promise<Served> {
   if (verbose) printExchanges(process.stdout);
   const { address } = places[0] ?? {};
   let isLeaving = false;
+  const logged = commandAccessLog(app, configuration);
   const forward = address && forwardTo(address, tls !== undefined);
   const switching: App = (environ, startResponse) =>
-    isLeaving && forward !== undefined ? forward(environ, startResponse) : app(environ, startResponse);
+    isLeaving && forward !== undefined ? forward(environ, startResponse) : logged.app(environ, startResponse);
   const options: ServeOptions = {
     ...configuration.serve,
     tls: tls?.options,
