@@ -8,7 +8,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { traceInnermost } from "../../exchange/innermost.ts";
+import { traceChosen } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
 import type { Timed } from "../engine/clock.ts";
@@ -149,7 +149,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     if (writer.body !== undefined) environ["tsgi.input"] = writer.body.input;
     this.#streams.add(writer);
     stream.on("close", () => this.#streamEnded(writer));
-    if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
+    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
     if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
     else responder.run(service.app, environ);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
