@@ -54,7 +54,7 @@ export class TlsTransport extends Duplex {
     if (this.#corks > 0 || pieces.length === 0) return;
     this.#pieces = [];
     const bytes = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
-    if (this.#socket.write(bytes)) this.#written();
+    if (this.#socket.writableEnded || this.#socket.write(bytes)) this.#written();
   }
 
   #written(): void {
@@ -63,8 +63,13 @@ export class TlsTransport extends Duplex {
     for (const callback of callbacks) callback();
   }
 
+  /**
+   * The session may write once more after it has ended its side, and Node throws where nobody can catch it if that comes before
+   * it hears that the end was taken: so it hears that at once, and what it writes meanwhile is sent.
+   */
   override _final(callback: Callback): void {
-    this.#socket.end(() => callback());
+    callback();
+    setImmediate(() => this.#socket.end());
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
