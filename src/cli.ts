@@ -5,32 +5,41 @@ import { readFileSync } from "node:fs";
 import { type Arguments, parseArguments } from "./cli/arguments.ts";
 import { check } from "./cli/check.ts";
 import { CommandError } from "./cli/command-error.ts";
+import { settingsJson, settingsText } from "./cli/config-command.ts";
+import { configurationOf } from "./cli/configuration/configuration.ts";
 import { loadApp, loadOptions } from "./cli/load-app.ts";
 import { precompress, precompressOptions } from "./cli/precompress.ts";
-import { serveCommandOptions, serveUntilSignal, withInterfaceHint } from "./cli/serve-command.ts";
-import { staticApp } from "./cli/static.ts";
+import { readConfiguration, readSettings, targetOf } from "./cli/read-configuration.ts";
+import { serveCommand } from "./cli/serve-command.ts";
+import { superviseCommand } from "./cli/supervise-command.ts";
 import { USAGE } from "./cli/usage.ts";
 
 async function main(args: string[]): Promise<number> {
   const parsed = parseArguments(args);
   if (parsed.flags.help) return print(USAGE);
   if (parsed.flags.version) return print(`${version()}\n`);
-  return run(parsed);
+  return run(parsed, args);
 }
 
-async function run({ action, target, paths, flags }: Arguments): Promise<number> {
-  if (action === "precompress") return precompress(target, precompressOptions(flags));
-  if (action === "check") {
-    return check(await loadApp(target, loadOptions(flags)), paths);
+async function run(parsed: Arguments, args: readonly string[]): Promise<number> {
+  const { action, folder, paths, settings, flags } = parsed;
+  if (action === "precompress") {
+    return precompress(folder, precompressOptions(flags.only, settings.get("quiet") === true));
   }
-  const options = serveCommandOptions(flags);
-  if (action === "static") return serveUntilSignal(staticApp(target, flags), target, options);
-  const loaded = await loadApp(target, loadOptions(flags));
-  return serveUntilSignal(
-    loaded.app,
-    loaded.title,
-    loaded.isGuessed ? withInterfaceHint(options, loaded.name) : options,
-  );
+  if (action === "check") {
+    const resolved = await readSettings(parsed);
+    return check(await loadApp(targetOf(resolved), loadOptions(resolved.values)), paths);
+  }
+  if (action === "config") return printSettings(parsed);
+  const configuration = await readConfiguration(parsed);
+  return configuration.isSupervised ? superviseCommand(configuration, args) : serveCommand(configuration);
+}
+
+/** Settings that do not go together are refused, as they are where they are used. */
+async function printSettings(parsed: Arguments): Promise<number> {
+  const resolved = await readSettings(parsed);
+  configurationOf(resolved, { kind: "module", target: "", load: loadOptions(resolved.values) });
+  return print(parsed.flags.json ? settingsJson(resolved) : settingsText(resolved));
 }
 
 function print(text: string): number {

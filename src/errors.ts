@@ -44,6 +44,8 @@ export type TsgiErrorCode =
   | "TSGI_BODY_TOO_SHORT"
   /** The server cannot listen on that address. */
   | "TSGI_CANNOT_LISTEN"
+  /** An app cannot be served by workers: its module does not load, or its canary request failed. */
+  | "TSGI_CANNOT_START"
   /** The client disconnected before the request or the response was complete. */
   | "TSGI_CLIENT_GONE"
   /** A file changed while it was being sent. */

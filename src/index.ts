@@ -12,6 +12,7 @@ export {
   type UpgradeListener,
 } from "./adapters/from-node.ts";
 export { type NodeListener, type ToNodeOptions, toNode } from "./adapters/to-node.ts";
+export { type Duration, defineConfig, type Size, type TsgiConfig } from "./config.ts";
 export * from "./fetch.ts";
 export type { HeadSent, RequestEnded, RequestFailed, RequestRefused, RequestStarted } from "./server/engine/events.ts";
 export {
@@ -26,3 +27,12 @@ export {
   type TlsOptions,
   type TlsPolicy,
 } from "./server/serve.ts";
+export type { Beat } from "./supervisor/messages.ts";
+export type { Outcome } from "./supervisor/slot.ts";
+export type { Status, SupervisorState, WorkerStatus } from "./supervisor/status.ts";
+export {
+  type Supervised,
+  type SuperviseOptions,
+  supervise,
+  type WorkerServeOptions,
+} from "./supervisor/supervise.ts";

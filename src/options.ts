@@ -111,7 +111,7 @@ function editsBetween(one: string, other: string): number {
 }
 
 /** A value as an error message shows it. */
-function showOption(value: unknown): string {
+export function showOption(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "a list";

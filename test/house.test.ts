@@ -28,7 +28,11 @@ function importsOf(file: string): string[] {
 function layerOf(file: string): number {
   if (file === "src/gateway.ts") return 0;
   if (/^src\/(?:cli|testing)(?:\.ts|\/)/.test(file)) return 3;
-  if (/^src\/(?:server|adapters)\/|^middleware\//.test(file) || file === "src/index.ts" || file === "src/fetch.ts")
+  if (
+    /^src\/(?:server|supervisor|adapters)\/|^middleware\//.test(file) ||
+    file === "src/index.ts" ||
+    file === "src/fetch.ts"
+  )
     return 2;
   return 1;
 }
@@ -52,7 +56,8 @@ test("house: middleware imports neither servers nor adapters", () => {
 });
 
 test("house: only servers, adapters, the command, what serves files and the streams of tests touch node: modules", () => {
-  const allowed = /^src\/(?:server|adapters|cli)(?:\/|\.ts$)|^src\/testing\/|^middleware\/static-files(?:\.ts|\/)/;
+  const allowed =
+    /^src\/(?:server|supervisor|adapters|cli)(?:\/|\.ts$)|^src\/testing\/|^middleware\/static-files(?:\.ts|\/)/;
   for (const [file, targets] of imports) {
     if (targets.some((target) => target.startsWith("node:"))) assert.match(file, allowed);
   }
@@ -163,6 +168,7 @@ test("house: every package that is installed runs on the oldest Node that is sup
 /** Files without a test at the mirrored place, and where they are tested instead. */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "src/cli/": "test/system runs the command as a process",
+  "src/supervisor/": "test/system/supervisor.test.ts sends signals to processes",
   "src/server/": "test/server is by behaviour, over sockets",
   "src/adapters/body-read.ts": "test/adapters/to-node.test.ts: an error of the inputs",
   "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",

@@ -1,79 +1,85 @@
 /** Parses the command line. */
 
 import { existsSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearestTo } from "../options.ts";
 import { CommandError } from "./command-error.ts";
+import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "./configuration/settings.ts";
+import type { FlagValue } from "./configuration/sources.ts";
 
 /** What the command does. */
-export type Action = "serve" | "static" | "precompress" | "check";
+export type Action = "serve" | "static" | "precompress" | "check" | "config";
 
 /** What the command is asked to do. */
 export interface Arguments {
   readonly action: Action;
-  /** The module with its export, or the folder. */
-  readonly target: string;
+  /** The folder of `static` and `precompress`; what names an app is a setting. */
+  readonly folder: string;
   /** The request paths that `check` is given. */
   readonly paths: readonly string[];
+  /** The settings that are given, the module of an app included. */
+  readonly settings: ReadonlyMap<SettingName, FlagValue>;
   readonly flags: Flags;
 }
 
-/** The options as given; each part of the command checks the values of its own. */
-export interface Flags {
-  readonly interface?: string | undefined;
-  readonly factory?: boolean | undefined;
-  readonly host?: string | undefined;
-  readonly port?: string | undefined;
-  readonly unix?: string | undefined;
-  readonly "tls-key"?: string | undefined;
-  readonly "tls-cert"?: string | undefined;
-  readonly development?: boolean | undefined;
-  readonly verbose?: boolean | undefined;
-  readonly listing?: boolean | undefined;
-  readonly single?: boolean | undefined;
-  readonly cors?: boolean | undefined;
-  readonly cache?: string | undefined;
-  readonly immutable?: boolean | undefined;
-  readonly dotfiles?: boolean | undefined;
-  readonly open?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
-  readonly only?: string | undefined;
-  readonly version?: boolean | undefined;
-  readonly help?: boolean | undefined;
+/** The flags of `static`; each part of the command checks the values of its own. */
+export interface StaticFlags {
+  readonly listing?: boolean;
+  readonly single?: boolean;
+  readonly cors?: boolean;
+  readonly cache?: string;
+  readonly immutable?: boolean;
+  readonly dotfiles?: boolean;
 }
 
-const LOADING = { interface: { type: "string" }, factory: { type: "boolean" } } as const;
+/** The flags that are not settings. */
+export interface Flags extends StaticFlags {
+  readonly config?: string;
+  readonly open?: boolean;
+  readonly only?: string;
+  readonly json?: boolean;
+  readonly version?: boolean;
+  readonly help?: boolean;
+}
 
-const SERVING = {
-  host: { type: "string" },
-  port: { type: "string", short: "p" },
-  unix: { type: "string" },
-  "tls-key": { type: "string" },
-  "tls-cert": { type: "string" },
-  development: { type: "boolean" },
-  verbose: { type: "boolean" },
-} as const;
+type FlagTypes = NonNullable<ParseArgsConfig["options"]>;
 
-const STATIC = {
-  ...SERVING,
-  listing: { type: "boolean" },
-  single: { type: "boolean" },
-  cors: { type: "boolean" },
-  cache: { type: "string" },
-  immutable: { type: "boolean" },
-  dotfiles: { type: "boolean" },
-  open: { type: "boolean" },
-  quiet: { type: "boolean" },
-} as const;
+const SWITCH = { type: "boolean" } as const;
+const TEXT = { type: "string" } as const;
 
-const PRECOMPRESS = { only: { type: "string" }, quiet: { type: "boolean" } } as const;
+const CONFIG: FlagTypes = { config: TEXT };
+const STATIC: FlagTypes = {
+  listing: SWITCH,
+  single: SWITCH,
+  cors: SWITCH,
+  cache: TEXT,
+  immutable: SWITCH,
+  dotfiles: SWITCH,
+  open: SWITCH,
+};
+const LOADING: FlagTypes = typesOf((name) => settingOf(name).section === "app");
+const SERVING: FlagTypes = { ...typesOf((name) => settingOf(name).section !== "app"), ...CONFIG };
+const PRECOMPRESS: FlagTypes = { only: TEXT, quiet: SWITCH };
+const GENERAL: FlagTypes = { json: SWITCH, version: SWITCH, help: { ...SWITCH, short: "h" } };
+
+/** The flags of those settings that have one. */
+function typesOf(isWanted: (name: SettingName) => boolean): FlagTypes {
+  const names = SETTING_NAMES.filter((name) => settingOf(name).flag !== undefined && isWanted(name));
+  return Object.fromEntries(
+    names.map((name) => {
+      const { flag, reader } = settingOf(name);
+      const short = flag?.short === undefined ? {} : { short: flag.short };
+      return [flagOf(name), { ...(reader.isSwitch ? SWITCH : TEXT), ...short, multiple: reader.isList ?? false }];
+    }),
+  );
+}
 
 interface ActionRule {
   readonly action: Action;
   /** How messages call it. */
   readonly called: string;
   /** Its options. */
-  readonly takes: object;
+  readonly takes: FlagTypes;
   /** How many arguments it takes, its own name included. */
   readonly most: number;
 }
@@ -82,24 +88,39 @@ const SERVE: ActionRule = { action: "serve", called: "tsgi <module>", takes: { .
 
 /** The actions that are called by their name. */
 const NAMED: readonly ActionRule[] = [
-  { action: "static", called: "tsgi static", takes: STATIC, most: 2 },
+  { action: "static", called: "tsgi static", takes: { ...SERVING, ...STATIC }, most: 2 },
   { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS, most: 2 },
-  { action: "check", called: "tsgi check", takes: LOADING, most: Number.POSITIVE_INFINITY },
+  { action: "check", called: "tsgi check", takes: { ...LOADING, ...CONFIG }, most: Number.POSITIVE_INFINITY },
+  { action: "config", called: "tsgi config", takes: { ...LOADING, ...SERVING, json: SWITCH }, most: 2 },
 ];
 
 /** Parses the command line. Throws a `CommandError` that says what is wrong with it. */
 export function parseArguments(args: string[]): Arguments {
-  const { flags, positionals } = parse(args);
+  const { values, positionals } = parse(args);
   const rule = NAMED.find(({ action }) => action === positionals[0]) ?? SERVE;
   const { action } = rule;
   const [target, ...paths] = action === "serve" ? positionals : positionals.slice(1);
-  if (flags.help || flags.version) return { action, target: "", paths, flags };
+  const flags = values as Flags;
+  const settings = settingsOf(values);
+  if (flags.help || flags.version) return { action, folder: "", paths: [], settings, flags };
   if (action === "serve") checkMistyped(positionals);
   if (positionals.length > rule.most) {
     throw new CommandError(`${JSON.stringify(positionals[rule.most])} is one argument too many; see tsgi --help`);
   }
-  checkTakes(rule, flags);
-  return { action, target: target ?? defaultTarget(action), paths: paths.map(checkRequestPath), flags };
+  checkTakes(rule, values);
+  const ofFolder = action === "static" || action === "precompress";
+  if (!ofFolder && target !== undefined) settings.set("app", target);
+  const folder = ofFolder ? (target ?? defaultFolder(action)) : "";
+  return { action, folder, paths: paths.map(checkRequestPath), settings, flags };
+}
+
+function settingsOf(values: object): Map<SettingName, FlagValue> {
+  const given = new Map<SettingName, FlagValue>();
+  for (const name of SETTING_NAMES) {
+    const value = (values as Record<string, FlagValue | undefined>)[flagOf(name)];
+    if (value !== undefined) given.set(name, value);
+  }
+  return given;
 }
 
 /** A module of that name does not exist: `statik` was meant to be `static`, and `serve site.ts` to be `site.ts`. */
@@ -117,37 +138,29 @@ function checkRequestPath(path: string): string {
   throw new CommandError(`${JSON.stringify(path)} is not a path of the app; it starts with a slash`);
 }
 
-function parse(args: string[]): { flags: Flags; positionals: string[] } {
-  const options = {
-    ...LOADING,
-    ...STATIC,
-    ...PRECOMPRESS,
-    version: { type: "boolean" },
-    help: { type: "boolean", short: "h" },
-  } as const;
+function parse(args: string[]): { values: object; positionals: string[] } {
+  const options = { ...LOADING, ...SERVING, ...STATIC, ...PRECOMPRESS, ...GENERAL };
   try {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
-    return { flags: values, positionals };
+    return parseArgs({ args, allowPositionals: true, allowNegative: true, options });
   } catch (error) {
-    const [sentence] = (error as Error).message.split(/\. |\n/);
-    throw new CommandError(`${sentence?.replace(/\.$/, "")}; see tsgi --help`);
+    const [sentence = ""] = (error as Error).message.split(/\. |\n/);
+    const typed = /^Unknown option '--(.+)'/.exec(sentence)?.[1];
+    const meant = typed && nearestTo(typed, Object.keys(options));
+    throw new CommandError(`${sentence.replace(/\.$/, "")}; ${meant ? `did you mean --${meant}?` : "see tsgi --help"}`);
   }
 }
 
-function checkTakes(rule: ActionRule, flags: Flags): void {
-  for (const flag of Object.keys(flags)) {
+function checkTakes(rule: ActionRule, values: object): void {
+  for (const flag of Object.keys(values)) {
     if (flag in rule.takes) continue;
     const takers = [SERVE, ...NAMED].filter(({ takes }) => flag in takes);
-    const names = takers.map(({ called }) => called).join(" and ");
+    const [last, ...others] = takers.map(({ called }) => called).reverse() as [string, ...string[]];
+    const names = others.length === 0 ? last : `${others.reverse().join(", ")} and ${last}`;
     throw new CommandError(`--${flag} is an option of ${names}; see tsgi --help`);
   }
 }
 
-function defaultTarget(action: Action): string {
+function defaultFolder(action: Action): string {
   if (action === "static") return ".";
-  throw new CommandError(
-    action === "precompress"
-      ? "which folder? Name one, for example: tsgi precompress public (see tsgi --help)"
-      : "which module? Name one, for example: tsgi site.ts:app (see tsgi --help)",
-  );
+  throw new CommandError("which folder? Name one, for example: tsgi precompress public (see tsgi --help)");
 }

@@ -4,9 +4,9 @@ import { existsSync } from "node:fs";
 import { replaceGlobals } from "../adapters/from-fetch/globals.ts";
 import type { App } from "../gateway.ts";
 import { nearestTo } from "../options.ts";
-import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
-import { type DetectedApp, detectApp, INTERFACES, type Interface } from "./detect-app.ts";
+import type { Values } from "./configuration/settings.ts";
+import { type DetectedApp, detectApp, type Interface } from "./detect-app.ts";
 import { loadModule } from "./load-module.ts";
 
 /** The exports that are tried where none is named. */
@@ -31,11 +31,9 @@ export interface LoadOptions {
   readonly isFactory: boolean;
 }
 
-/** Reads the options. Throws a `CommandError` for an unknown interface. */
-export function loadOptions({ interface: name, factory = false }: Flags): LoadOptions {
-  const found = INTERFACES.find((each) => each === name);
-  if (name === undefined || found !== undefined) return { interface: found, isFactory: factory };
-  throw new CommandError(`--interface ${name} is not an interface; choose from ${INTERFACES.join(", ")}`);
+/** loadOptions gives the options that settings come to. */
+export function loadOptions({ interface: name, factory }: Pick<Values, "interface" | "factory">): LoadOptions {
+  return { interface: name, isFactory: factory };
 }
 
 /** Loads `module[:export]`. Throws a `CommandError` where there is no such module, export or app. */

@@ -3,7 +3,6 @@
 import { availableParallelism } from "node:os";
 import { type Encoding, isEncoding, VARIANTS, variantPath } from "../../middleware/static-files/variants.ts";
 import { escapeControls } from "../escape.ts";
-import type { Flags } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { checkFolder } from "./folder.ts";
 import { AVAILABLE, costOf } from "./precompress/coding.ts";
@@ -21,7 +20,7 @@ export interface PrecompressOptions {
 }
 
 /** Throws a `CommandError` for codings that do not exist, or that this version of Node does not have. */
-export function precompressOptions({ only, quiet = false }: Flags): PrecompressOptions {
+export function precompressOptions(only: string | undefined, quiet: boolean): PrecompressOptions {
   if (only === undefined) return { encodings: AVAILABLE, quiet };
   const wanted = only.split(",").map((name) => name.trim());
   const known = VARIANTS.map(({ encoding }) => encoding);

@@ -1,27 +1,20 @@
-/** Serves an app until a signal ends it. */
+/** Serves an app in this process until a signal ends it. */
 
-import { TsgiError } from "../errors.ts";
+import { chownSync } from "node:fs";
 import type { App } from "../gateway.ts";
-import { openRequests, type ServeOptions, type Server, serve, type TlsCertificate } from "../server/serve.ts";
+import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
+import { type Account, become, findAccount } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
-import type { Flags } from "./arguments.ts";
 import { openBrowser } from "./browser.ts";
-import { CommandError } from "./command-error.ts";
-import { interfaceHint, looksMistaken } from "./detect-app.ts";
+import { followCertificates } from "./certificates.ts";
+import type { Configuration } from "./configuration/configuration.ts";
+import { listeningError } from "./listening-error.ts";
+import { holdPidFile } from "./pid-file.ts";
 import { serveOptions } from "./serve-options.ts";
+import { hintOnce, loadSource, type Source } from "./source.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
-import { followTlsFiles, type TlsFiles, tlsFiles } from "./tls-files.ts";
+import { type LoadedTls, loadTls } from "./tls-files.ts";
 import { printExchanges } from "./verbose.ts";
-
-/** How an app is served. */
-export interface ServeCommandOptions {
-  readonly serve: ServeOptions;
-  /** Where the certificate was read from. */
-  readonly tlsFiles: TlsFiles | undefined;
-  readonly verbose: boolean;
-  readonly quiet: boolean;
-  readonly open: boolean;
-}
 
 /** Exit codes of a process that a signal ended. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -29,40 +22,31 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 /** How long an app may keep the process alive after the server has closed, in milliseconds. */
 const EXIT_TIMEOUT = 1_000;
 
-/** Throws a `CommandError` for values that are wrong, and for options that exclude each other. */
-export function serveCommandOptions(flags: Flags): ServeCommandOptions {
-  const { verbose = false, quiet = false, open = false } = flags;
-  if (verbose && quiet) throw new CommandError("--verbose and --quiet exclude each other; leave one out");
-  if (open && flags.unix !== undefined) throw new CommandError("a browser cannot --open a Unix socket; leave one out");
-  return { serve: serveOptions(flags), tlsFiles: tlsFiles(flags), verbose, quiet, open };
-}
-
-/** The options for an app whose interface was guessed: the first error that looks like a wrong guess prints how to name it. */
-export function withInterfaceHint(options: ServeCommandOptions, name: string): ServeCommandOptions {
-  let isSaid = false;
-  const onError = (error: unknown) => {
-    if (isSaid || !looksMistaken(error)) return;
-    isSaid = true;
-    process.stderr.write(interfaceHint(name));
-  };
-  return { ...options, serve: { ...options.serve, onError } };
-}
-
 /**
  * Serves until SIGINT or SIGTERM, which let running exchanges finish; a second signal ends the process at once. Unhandled
- * errors are reported and do not end it.
+ * errors are reported and do not end it. Throws a `CommandError` where it cannot begin.
  */
-export async function serveUntilSignal(app: App, title: string, options: ServeCommandOptions): Promise<number> {
-  const { verbose, quiet, open } = options;
-  if (verbose) printExchanges(process.stdout);
-  const server = await startServer(options.serve.development || verbose ? traceRequests(app) : app, options.serve);
+export async function serveCommand(configuration: Configuration): Promise<number> {
+  const { quiet, open, close } = configuration;
+  const { umask, pidFile } = configuration.process;
+  const tls = configuration.tls && loadTls(configuration.tls);
+  const account = findAccount(configuration.process);
+  if (umask !== undefined) process.umask(umask);
+  if (pidFile !== undefined) holdPidFile(pidFile, account);
+  const { server, loaded } = await start(configuration, tls, account);
   reportStrayErrors(process.stderr, () => openRequests(server));
-  const [local, ...network] = addressesOf(server.url);
-  const lines = [`serving ${title} on ${local}`, ...network.map((address) => `on the network: ${address}`)];
-  print(...lines);
+  const [[local, ...network], ...others] = server.urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
+  print(
+    `serving ${loaded.title} on ${local}`,
+    ...network.map((address) => `on the network: ${address}`),
+    ...others.flat().map((address) => `also on ${address}`),
+  );
   if (open) openBrowser(`${local}/`);
-  followCertificate(server, options, () => print("reloaded the certificate"));
-  await closeOnSignal(server, (signal) => print(`closing; ${signal} again ends at once`));
+  if (tls !== undefined) followCertificates(server, configuration, tls, () => print("reloaded the certificate"));
+  await closeOnSignal(
+    () => server.close(close),
+    (signal) => print(`closing; ${signal} again ends at once`),
+  );
   // What an app still does, in an interval for example, is not to keep the process alive.
   setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
   return 0;
@@ -72,22 +56,68 @@ export async function serveUntilSignal(app: App, title: string, options: ServeCo
   }
 }
 
-/** Renews the certificate when its files change; where what they hold cannot be used, the old one stays. */
-function followCertificate(server: Server, { serve, tlsFiles }: ServeCommandOptions, onRenewed: () => void): void {
-  if (tlsFiles === undefined) return;
-  followTlsFiles(
-    tlsFiles,
-    serve.tls as TlsCertificate,
-    (certificate) => {
-      server.reloadTls(certificate);
-      onRenewed();
+interface Started {
+  readonly server: Server;
+  readonly loaded: Source;
+}
+
+/**
+ * Loads the app and listens. Where the process becomes another user in between, it listens first: no code of the app is to run as
+ * root. Requests wait for the app meanwhile.
+ */
+async function start(
+  configuration: Configuration,
+  tls: LoadedTls | undefined,
+  account: Account | undefined,
+): Promise<Started> {
+  const { verbose } = configuration;
+  let loaded: Source | undefined;
+  const options = { ...serveOptions(configuration, tls), onError: hintOnce(() => loaded) };
+  const traced = (app: App) => (configuration.serve.development || verbose ? traceRequests(app) : app);
+  if (verbose) printExchanges(process.stdout);
+  if (account === undefined) {
+    loaded = await loadSource(configuration);
+    return { server: await startServer(traced(loaded.app), options), loaded };
+  }
+  const late = lateApp();
+  const server = await startServer(traced(late.app), options);
+  try {
+    giveSockets(configuration.places, account);
+    become(account);
+    loaded = await loadSource(configuration);
+  } catch (error) {
+    await server.close({ linger: 0, grace: 0 });
+    throw error;
+  }
+  late.resolve(loaded.app);
+  return { server, loaded };
+}
+
+/** Those who may connect as the user that the process becomes may connect to its sockets. */
+function giveSockets(places: Configuration["places"], { uid = -1, gid }: Account): void {
+  for (const { unix } of places) if (unix !== undefined) chownSync(unix, uid, gid);
+}
+
+/** An app whose requests wait until it is there. */
+function lateApp(): { readonly app: App; resolve(app: App): void } {
+  let there: App | undefined;
+  let resolve: (app: App) => void = () => {};
+  const coming = new Promise<App>((settle) => {
+    resolve = settle;
+  });
+  return {
+    app(environ, startResponse) {
+      return there === undefined ? coming.then((app) => app(environ, startResponse)) : there(environ, startResponse);
     },
-    (error) => process.stderr.write(`tsgi: the certificate was not reloaded: ${(error as Error).message}\n`),
-  );
+    resolve(app) {
+      there = app;
+      resolve(app);
+    },
+  };
 }
 
 /** Closes the server on the first signal and ends the process on the second; resolves once the server has closed. */
-function closeOnSignal(server: Server, onClose: (signal: string) => void): Promise<void> {
+function closeOnSignal(close: () => Promise<void>, onClose: (signal: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let isClosing = false;
     for (const [signal, code] of Object.entries(SIGNALS)) {
@@ -95,7 +125,7 @@ function closeOnSignal(server: Server, onClose: (signal: string) => void): Promi
         if (isClosing) process.exit(code);
         isClosing = true;
         onClose(signal);
-        server.close().then(resolve, reject);
+        close().then(resolve, reject);
       });
     }
   });
@@ -105,10 +135,6 @@ async function startServer(app: App, options: ServeOptions): Promise<Server> {
   try {
     return await serve(app, options);
   } catch (error) {
-    if (!(error instanceof TsgiError)) throw error;
-    const isMistake = error.code === "TSGI_BAD_OPTION" || error.code === "TSGI_BAD_TLS";
-    const advice =
-      error.code === "TSGI_PORT_IN_USE" && options.unix === undefined ? "; for example --port 0 picks a free one" : "";
-    throw new CommandError(error.message.replace(/\.$/, "") + advice, isMistake ? 2 : 1);
+    throw listeningError(error);
   }
 }

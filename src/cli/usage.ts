@@ -1,9 +1,41 @@
 /** What `tsgi --help` prints. */
 
-export const USAGE = `Usage: tsgi <module>[:<export>]                  serve an app
-       tsgi static [directory]                   serve a folder
-       tsgi precompress <directory>              compress a folder's files
-       tsgi check <module>[:<export>] [path...]  run an app through lint
+import { flagOf, SETTING_NAMES, type Section, type SettingName, settingOf } from "./configuration/settings.ts";
+
+/** Where the explanations of flags begin. */
+const COLUMN = 32;
+
+const TITLES: Readonly<Record<Section, string>> = {
+  app: "Options for apps",
+  listening: "Where to listen",
+  tls: "HTTP/2 and https; the files are read again when they change",
+  limits: "Limits (more in a config file); 0 is none",
+  closing: "Closing",
+  process: "The process",
+  workers: "Workers",
+  output: "What is shown",
+};
+
+function section(name: Section): string {
+  const names = SETTING_NAMES.filter((each) => settingOf(each).section === name && settingOf(each).flag !== undefined);
+  return [`${TITLES[name]}:`, ...names.map(line)].join("\n");
+}
+
+function line(name: SettingName): string {
+  const { flag = { help: "" }, reader, default: initial, variable } = settingOf(name);
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  const left = `  ${short}--${flagOf(name)}${flag.value === undefined ? "" : ` ${flag.value}`}`;
+  const value = initial === undefined || reader.isSwitch ? undefined : reader.toText(initial);
+  const known = [...(variable === undefined ? [] : [`$${variable}`]), ...(value === undefined ? [] : [value])];
+  const fallback = known.length === 0 || value === "0" ? "" : ` (${known.join(" or ")})`;
+  return `${left.padEnd(COLUMN - 1)} ${flag.help}${fallback}`;
+}
+
+export const USAGE: string = `Usage: tsgi [module[:export]]                  serve an app
+       tsgi static [directory]                 serve a folder
+       tsgi precompress <directory>            compress a folder's files
+       tsgi check [module[:export] [path...]]  run an app through lint
+       tsgi config [module[:export]] [--json]  print all settings
 
 A module is a .js, .mjs or .ts file. Without an export, the one named app
 is served, or else the default one. Its kind is detected: an app of
@@ -13,35 +45,48 @@ fetch method, or a function, whose number of parameters decides:
 (req, res, next) a Node handler. For all others, such as (req, res), give
 --interface.
 
-Options for apps:
-  --interface <name>   tsgi, node or fetch         (default: detected)
-  --factory            the export is a function that returns the app
+Flags come before tsgi.config.{ts,mts,js,mjs,json} in the working directory,
+which may name the app too; that before the environment; that before the
+defaults in parentheses. static reads a config file only where it is named.
+A time is in milliseconds or has a unit: 500ms, 30s, 5m; a size in bytes or
+16K, 512M, 2G. --no-<option> turns off what the file turns on.
 
-Options for apps and folders:
-  --host <address>     address to listen on        (default $HOST or 127.0.0.1)
-  -p, --port <number>  port, 0 picks a free one    (default $PORT or 8000)
-  --unix <path>        Unix socket to listen on instead
-  --tls-key <file>     private key in PEM; with --tls-cert: https
-  --tls-cert <file>    certificate in PEM
-  --development        show errors in the response
-  --verbose            print each exchange as curl -v does
+  --config <file>               config file to read instead
+
+${section("app")}
+
+${section("listening")}
+
+A place is host:port, :port for every interface, [::1]:port,
+unix:path?mode=660 or fd:3 for a socket that was inherited.
+
+${section("tls")}
+
+${section("limits")}
+
+${section("closing")}
+
+${section("process")}
+
+${section("workers")}
+
+${section("output")}
 
 Options of static:
-  --listing            list folders that have no index.html
-  --single             show index.html for pages that are not found
-  --cors               let the pages of other sites read the files
-  --cache <seconds>    how long browsers may keep files   (default 0)
-  --immutable          a year for names like app.3f2a1b9c.js
-  --dotfiles           serve files whose name starts with a dot
-  --open               open the browser
-  --quiet              print nothing but errors
+  --listing                     list folders that have no index.html
+  --single                      show index.html for pages that are not found
+  --cors                        let the pages of other sites read the files
+  --cache <seconds>             how long browsers may keep files (0)
+  --immutable                   a year for names like app.3f2a1b9c.js
+  --dotfiles                    serve files whose name starts with a dot
+  --open                        open the browser
 
 Options of precompress:
-  --only <codings>     some of br,zstd,gzip        (default all)
-  --quiet              print nothing but errors
+  --only <codings>              some of br,zstd,gzip (default: all)
+  --quiet                       print nothing but errors
 
-  --version            print the version
-  -h, --help           print this
+  --version                     print the version
+  -h, --help                    print this
 
 Unhandled errors, in promises or timers, are reported and do not end the
 process. SIGINT and SIGTERM let running requests finish; event streams end

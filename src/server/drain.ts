@@ -1,8 +1,9 @@
 /** Closing without loss: what has come is answered, and only then are connections ended. */
 
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Lingering, Service } from "./engine/service.ts";
+import type { Listener } from "./listener.ts";
 
 /** How a server is closed. Durations are milliseconds. */
 export interface CloseOptions {
@@ -20,22 +21,18 @@ export interface CloseOptions {
   grace?: number | undefined;
 }
 
-/** What a server has open. */
-export interface Open {
-  readonly servers: readonly Server[];
-  readonly services: readonly Service[];
-  /** All sockets, also those amid a handshake and those that were given away. */
-  readonly sockets: ReadonlySet<Socket>;
-}
-
 /** After how many times of how long, in milliseconds, without a connection none comes any more; and how long that is tried. */
 const QUIET = 10;
 const QUIET_TIMES = 3;
 const MOST_QUIET = 500;
 
 /** drain closes servers; resolves once every connection is closed. */
-export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_000 }: CloseOptions): Promise<void> {
-  const { servers, services, sockets } = open;
+export async function drain(
+  listeners: readonly Listener[],
+  sockets: ReadonlySet<Socket>,
+  { delay = 0, linger = 1000, grace = 10_000 }: CloseOptions,
+): Promise<void> {
+  const services = listeners.map(({ service }) => service);
   for (const service of services) {
     service.isClosing = true;
     for (const callback of service.onClose) callback();
@@ -43,7 +40,7 @@ export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_0
     for (const connection of service.connections) connection.serverCloses();
   }
   if (delay > 0) await sleep(delay);
-  await stopListening(servers, services);
+  await stopListening(listeners, services);
   const deadline = setTimeout(() => {
     for (const socket of sockets) socket.destroy();
   }, grace);
@@ -59,9 +56,10 @@ export async function drain(open: Open, { delay = 0, linger = 1000, grace = 10_0
  * A connection that the kernel has taken, and that was not accepted, is reset when its server stops listening. So what comes is
  * left unanswered for a moment, until those who would connect again wait for their answers; then nobody connects.
  */
-async function stopListening(servers: readonly Server[], services: readonly Service[]): Promise<void> {
+async function stopListening(listeners: readonly Listener[], services: readonly Service[]): Promise<void> {
   let accepted = 0;
   const count = () => accepted++;
+  const servers = listeners.flatMap(({ acceptors }) => [...acceptors]);
   for (const server of servers) server.prependListener("connection", count);
   hold(services, true);
   const end = performance.now() + MOST_QUIET;
@@ -72,10 +70,8 @@ async function stopListening(servers: readonly Server[], services: readonly Serv
     hold(services, true);
     quiet = accepted === before ? quiet + 1 : 0;
   }
-  for (const server of servers) {
-    server.off("connection", count);
-    server.close();
-  }
+  for (const server of servers) server.off("connection", count);
+  for (const listener of listeners) listener.stop();
   hold(services, false);
 }
 

@@ -10,8 +10,8 @@ import type { Place } from "./options.ts";
  * listen makes a server listen; a Unix socket that a dead server has left is replaced. Rejects with `TSGI_PORT_IN_USE`,
  * `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`.
  */
-export async function listen(server: Server, { host, port, unix, fd }: Place, backlog: number): Promise<void> {
-  if (unix !== undefined) await listenOnSocket(server, unix, backlog);
+export async function listen(server: Server, { host, port, unix, mode, fd }: Place, backlog: number): Promise<void> {
+  if (unix !== undefined) await listenOnSocket(server, unix, mode, backlog);
   else if (fd !== undefined) {
     await listenOn(server, { fd, backlog }).catch((cause: Error) => {
       throw new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on descriptor ${fd}: ${cause.message}`, {
@@ -26,13 +26,14 @@ export async function listen(server: Server, { host, port, unix, fd }: Place, ba
   }
 }
 
-async function listenOnSocket(server: Server, unix: string, backlog: number): Promise<void> {
+async function listenOnSocket(server: Server, unix: string, mode: number | undefined, backlog: number): Promise<void> {
+  const listenThere = () => withMode(mode, () => listenOn(server, { path: unix, backlog }));
   try {
-    await listenOn(server, { path: unix, backlog });
+    await listenThere();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw await socketError(cause as Error, unix);
     await removeDeadSocket(unix, cause as Error);
-    await listenOn(server, { path: unix, backlog }).catch(async (error: Error) => {
+    await listenThere().catch(async (error: Error) => {
       throw await socketError(error, unix);
     });
   }
@@ -51,8 +52,25 @@ function listenOn(server: Server, address: Where): Promise<void> {
   });
 }
 
+/** clearSocketPath makes room for a Unix socket. Rejects with `TSGI_PORT_IN_USE` where a server is alive there, or another file is. */
+export async function clearSocketPath(unix: string): Promise<void> {
+  const isFree = (await lstat(unix).catch(() => undefined)) === undefined;
+  if (!isFree) await removeDeadSocket(unix);
+}
+
+/** A socket is made at once, with the permissions that the umask leaves; were they changed after it, others could connect before. */
+export function withMode<Value>(mode: number | undefined, make: () => Value): Value {
+  if (mode === undefined) return make();
+  const before = process.umask(0o777 & ~mode);
+  try {
+    return make();
+  } finally {
+    process.umask(before);
+  }
+}
+
 /** Removes the socket of a server that has died. Throws `TSGI_PORT_IN_USE` for one that is alive, and for any other file. */
-async function removeDeadSocket(unix: string, cause: Error): Promise<void> {
+async function removeDeadSocket(unix: string, cause?: Error): Promise<void> {
   const file = await lstat(unix).catch(() => undefined);
   if (file !== undefined && !file.isSocket()) {
     throw new TsgiError("TSGI_PORT_IN_USE", `${unix} exists and is not a socket`, {
@@ -80,7 +98,8 @@ function isAlive(unix: string): Promise<boolean> {
   });
 }
 
-function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
+/** What a failure to listen on a port is reported as. */
+export function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   switch (cause.code) {
     case "EADDRINUSE":
       return new TsgiError("TSGI_PORT_IN_USE", `${where} is in use`, {
@@ -100,8 +119,8 @@ function portError(cause: NodeJS.ErrnoException, where: string): TsgiError {
   }
 }
 
-/** Node reports a missing folder as EACCES, so the folder is looked at. */
-async function socketError(cause: Error, unix: string): Promise<TsgiError> {
+/** What a failure to listen on a Unix socket is reported as. Node reports a missing folder as EACCES, so that is looked at. */
+export async function socketError(cause: Error, unix: string): Promise<TsgiError> {
   const folder = dirname(resolve(unix));
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined || !found.isDirectory()) {

@@ -14,13 +14,15 @@ export interface ListenOptions {
   port?: number | undefined;
   /** The path of a Unix socket to listen on, instead of host and port. */
   unix?: string | undefined;
+  /** The permissions of the Unix socket, `0o660` for example. Default: all that the umask of the process leaves. */
+  mode?: number | undefined;
   /** The descriptor of a socket that listens already, inherited from another process, instead of host and port. */
   fd?: number | undefined;
 }
 
 /** Where `serve` listens and what its limits are. Durations are milliseconds, sizes bytes; 0 means "no limit". */
 export interface ServeOptions extends ListenOptions {
-  /** Several places to listen on, instead of `host`, `port`, `unix` and `fd`. Default: that one. */
+  /** Several places to listen on, instead of `host`, `port`, `unix`, `mode` and `fd`. Default: that one. */
   listen?: readonly ListenOptions[] | undefined;
   /** How many connections wait in the kernel to be accepted, for each place; the kernel has a limit of its own. Default 511. */
   backlog?: number | undefined;
@@ -90,10 +92,12 @@ const LISTEN_KINDS: Kinds<ListenOptions> = {
   },
   port: { ...count(0, 65_535), expected: "0 to 65535; 0 picks a free one" },
   unix: { expected: "the path of a socket", accepts: (value) => typeof value === "string" && value !== "" },
+  mode: { ...count(0, 0o777), expected: "permissions, 0o660 for example" },
   fd: { ...count(0, LONGEST), expected: "the descriptor of a socket that listens" },
 };
 
-const KINDS: Kinds<ServeOptions> = {
+/** What each option of `serve` may be. */
+export const SERVE_KINDS: Kinds<ServeOptions> = {
   ...LISTEN_KINDS,
   listen: { expected: "a list of places", accepts: (value) => Array.isArray(value) && value.length > 0 },
   backlog: { ...count(1, 65_535), expected: "1 to 65535 connections" },
@@ -121,12 +125,18 @@ const KINDS: Kinds<ServeOptions> = {
   multiprocess: BOOLEAN,
 };
 
+/** Where a server listens: its name and port, or the URL of its Unix socket. */
+export type Address = { readonly name: string; readonly port: number } | { readonly socket: string };
+
 /** A place with its defaults. */
 export interface Place {
   readonly host: string;
   readonly port: number;
   readonly unix: string | undefined;
+  readonly mode: number | undefined;
   readonly fd: number | undefined;
+  /** The address, where it is known before; without a descriptor, another process accepts connections and hands them over. */
+  readonly address?: Address | undefined;
 }
 
 /** The options that have no default. */
@@ -141,7 +151,7 @@ export type Settings = {
 
 /** settingsOf checks the options and adds the defaults. Throws `TSGI_BAD_OPTION`. */
 export function settingsOf(options: ServeOptions): Settings {
-  checkOptions("serve", options, KINDS);
+  checkOptions("serve", options, SERVE_KINDS);
   const { tls, proxyProtocol } = options;
   if (tls !== undefined) checkTls(tls);
   const places = placesOf(options);
@@ -174,7 +184,7 @@ export function settingsOf(options: ServeOptions): Settings {
 function placesOf(options: ServeOptions): Place[] {
   const { listen } = options;
   if (listen === undefined) return [placeOf(options, "serve")];
-  const extra = (["host", "port", "unix", "fd"] as const).find((name) => options[name] !== undefined);
+  const extra = (["host", "port", "unix", "mode", "fd"] as const).find((name) => options[name] !== undefined);
   if (extra !== undefined) {
     throw new TsgiError("TSGI_BAD_OPTION", `serve was given ${extra} and listen`, {
       hint: `Write ${extra} in the list: { listen: [{ ${extra}: … }] }.`,
@@ -186,9 +196,14 @@ function placesOf(options: ServeOptions): Place[] {
   });
 }
 
-function placeOf({ host, port, unix, fd }: ListenOptions, owner: string): Place {
+function placeOf({ host, port, unix, mode, fd }: ListenOptions, owner: string): Place {
   if (unix !== undefined && fd !== undefined) {
     throw new TsgiError("TSGI_BAD_OPTION", `${owner} was given unix and fd`, { hint: "Give one of them." });
   }
-  return { host: host ?? "127.0.0.1", port: port ?? 8000, unix, fd };
+  if (mode !== undefined && unix === undefined) {
+    throw new TsgiError("TSGI_BAD_OPTION", `${owner} was given mode without unix`, {
+      hint: "Leave it out, or give the path of a Unix socket.",
+    });
+  }
+  return { host: host ?? "127.0.0.1", port: port ?? 8000, unix, mode, fd };
 }

@@ -1,22 +1,14 @@
 /** The core server: an app on ports, Unix sockets and inherited ones. */
 
-import type { AddressInfo, Server as NodeServer, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { checkApp } from "../apps.ts";
-import { environBuilder } from "../exchange/environ.ts";
-import type { ErrorPage, ResponderOptions } from "../exchange/sink.ts";
-import type { App, Environ, StatusLine } from "../gateway.ts";
+import type { App } from "../gateway.ts";
 import { checkOptions, count } from "../options.ts";
 import { type CloseOptions, drain } from "./drain.ts";
 import { Clock } from "./engine/clock.ts";
-import { Connection } from "./engine/connection.ts";
-import { failed } from "./engine/events.ts";
-import { headText } from "./engine/head-text.ts";
-import type { Service } from "./engine/service.ts";
-import { developmentPage } from "./error-page.ts";
-import { listen } from "./listen.ts";
+import { Listener, type Shared } from "./listener.ts";
 import { LONGEST, type Place, type ServeOptions, type Settings, settingsOf } from "./options.ts";
-import { createAcceptor, isHttp2, writeLine } from "./secure.ts";
-import { secureEnvironBuilder } from "./tls/environ.ts";
+import { writeLine } from "./secure.ts";
 import { Identity } from "./tls/identity.ts";
 import type { TlsOptions } from "./tls/options.ts";
 import { badTls } from "./tls/pem.ts";
@@ -53,7 +45,7 @@ export interface Server {
   reloadTls(tls: TlsOptions): void;
 }
 
-const servicesOf = new WeakMap<Server, readonly Service[]>();
+const listenersOf = new WeakMap<Server, readonly Listener[]>();
 
 /**
  * serve serves an app; resolves once it listens.
@@ -69,72 +61,47 @@ const servicesOf = new WeakMap<Server, readonly Service[]>();
 export async function serve(app: App, options: ServeOptions = {}): Promise<Server> {
   checkApp(app, "serve");
   const settings = settingsOf(options);
+  return serveAt(app, settings, settings.places);
+}
+
+/** serveAt serves an app at places that need not be known to the options. Rejects as `serve` does. */
+export async function serveAt(app: App, settings: Settings, places: readonly Place[]): Promise<Server> {
   const limits = limitsOf(settings);
   const identity = identityOf(settings);
-  // Loading what speaks HTTP/2 takes a while.
-  const startSession = settings.http2
-    ? (await import("./http2/session.ts")).sessionStarter(settings.maxConcurrentStreams, limits.parser)
-    : undefined;
-  const clock = new Clock(Object.values(limits.connection));
   const sockets = new Set<Socket>();
-  // One for all: those of idle connections add up.
-  function forget(this: Socket): void {
-    sockets.delete(this);
-  }
-  const servers: NodeServer[] = [];
-  const services: Service[] = [];
-  const urls: string[] = [];
+  const shared: Shared = {
+    app,
+    settings,
+    limits,
+    identity,
+    // Loading what speaks HTTP/2 takes a while.
+    startSession: settings.http2
+      ? (await import("./http2/session.ts")).sessionStarter(settings.maxConcurrentStreams, limits.parser)
+      : undefined,
+    clock: new Clock(Object.values(limits.connection)),
+    sockets,
+    forget(this: Socket) {
+      sockets.delete(this);
+    },
+  };
+  const listeners: Listener[] = [];
   try {
-    for (const place of settings.places) {
-      let service: Service | undefined;
-      const server = createAcceptor(settings, identity, (socket) => {
-        if (service === undefined) return;
-        if (isHttp2(socket)) startSession?.(socket, service);
-        else new Connection(socket, service);
-      });
-      server.maxConnections = settings.maxConnections || LONGEST;
-      server.on("connection", (socket) => {
-        sockets.add(socket);
-        socket.on("close", forget);
-      });
-      await listen(server, place, settings.backlog);
-      servers.push(server);
-      reportAcceptErrors(server, settings);
-      const address = addressOf(server, place);
-      urls.push(urlOf(address, settings));
-      service = {
-        app,
-        buildEnviron: builderFor(address, settings),
-        responderOptions: responderOptions(settings),
-        headText: headText(settings.keepAliveTimeout),
-        limits: limits.connection,
-        parserLimits: limits.parser,
-        clock,
-        server,
-        startSession,
-        connections: new Set(),
-        onClose: new Set(),
-        isClosing: false,
-        lingering: undefined,
-        isHeld: false,
-      };
-      services.push(service);
-    }
+    for (const place of places) listeners.push(await Listener.open(shared, place));
   } catch (error) {
-    for (const server of servers) server.close();
+    for (const listener of listeners) listener.stop();
     for (const socket of sockets) socket.destroy();
     throw error;
   }
   let closing: Promise<void> | undefined;
-  const [first] = servers.map((server) => server.address());
-  const served: Server = {
-    port: typeof first === "string" ? 0 : (first?.port ?? 0),
-    url: urls[0] as string,
-    urls,
+  const [first] = listeners as [Listener];
+  const server: Server = {
+    port: first.port,
+    url: first.url,
+    urls: listeners.map(({ url }) => url),
     close(closeOptions = {}) {
       const duration = count(0, LONGEST);
       checkOptions("close", closeOptions, { delay: duration, linger: duration, grace: duration });
-      closing ??= drain({ servers, services, sockets }, closeOptions);
+      closing ??= drain(listeners, sockets, closeOptions);
       return closing;
     },
     reloadTls(tls) {
@@ -142,11 +109,11 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
       identity.renew(tls);
     },
   };
-  servicesOf.set(served, services);
-  return served;
+  listenersOf.set(server, listeners);
+  return server;
 }
 
-function limitsOf(settings: Settings): { connection: Service["limits"]; parser: Service["parserLimits"] } {
+function limitsOf(settings: Settings): Shared["limits"] {
   const { headersTimeout, requestTimeout, bodyTimeout, keepAliveTimeout } = settings;
   return {
     connection: {
@@ -169,59 +136,15 @@ function identityOf(settings: Settings): Identity | undefined {
   return tls === undefined ? undefined : new Identity(tls, (warning) => writeLine(settings, warning));
 }
 
-/** A connection could not be accepted, for want of descriptors. */
-function reportAcceptErrors(server: NodeServer, settings: Settings): void {
-  server.on("error", (error) => writeLine(settings, error.message));
-}
-
-function responderOptions({ onError, development }: Settings): ResponderOptions {
-  const errorPage: ((status: StatusLine, error: unknown, environ: Environ) => ErrorPage | undefined) | undefined =
-    development ? developmentPage : undefined;
-  return {
-    onError(error, environ) {
-      if (failed.hasSubscribers) failed.publish({ environ, error });
-      return onError?.(error, environ);
-    },
-    errorPage,
-  };
-}
-
-/** Where a server listens: its name and port, or the URL of its Unix socket. */
-type Address = { readonly name: string; readonly port: number } | { readonly socket: string };
-
-function addressOf(server: NodeServer, { host, fd }: Place): Address {
-  const address = server.address() as AddressInfo | string | null;
-  if (typeof address === "string") return { socket: `unix:${address}` };
-  // Node does not know the path of a Unix socket that it has inherited.
-  if (address === null) return { socket: `fd:${fd}` };
-  return { name: fd === undefined ? host : address.address, port: address.port };
-}
-
-function builderFor(address: Address, { tls, errors, multiprocess, mergeSlashes }: Settings): Service["buildEnviron"] {
-  const scheme = tls === undefined ? "http" : "https";
-  const port = "socket" in address ? (scheme === "https" ? "443" : "80") : String(address.port);
-  const buildersOf = tls === undefined ? environBuilder : secureEnvironBuilder;
-  return buildersOf({
-    name: "socket" in address ? "localhost" : address.name,
-    port,
-    scheme,
-    errors,
-    multiprocess,
-    mergeSlashes,
-  });
-}
-
-function urlOf(address: Address, { tls }: Settings): string {
-  if ("socket" in address) return address.socket;
-  const { name, port } = address;
-  return `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${port}`;
+/** The listeners of a server, in the order of its places. */
+export function listenersOfServer(server: Server): readonly Listener[] {
+  return listenersOf.get(server) ?? [];
 }
 
 /** The requests that a server is answering: `"GET /path"`. */
 export function openRequests(server: Server): string[] {
-  const services = servicesOf.get(server) ?? [];
-  return services
-    .flatMap(({ connections }) => [...connections])
-    .flatMap(({ environs }) => environs)
-    .map((environ) => `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`);
+  return listenersOfServer(server)
+    .flatMap(({ service }) => [...service.connections])
+    .flatMap(({ exchanges }) => exchanges)
+    .map(({ environ }) => `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`);
 }

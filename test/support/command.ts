@@ -46,8 +46,8 @@ export class Command {
     { node = process.execPath, cli = ownCli }: CommandOptions = {},
   ) {
     this.#folder = folder;
-    // Variables of the shell that runs the tests must not say where to listen.
-    this.#environment = { ...process.env, HOST: "", PORT: "", ...environment };
+    // Variables of the shell that runs the tests must not say where to listen, nor with how many processes.
+    this.#environment = { ...process.env, HOST: "", PORT: "", WEB_CONCURRENCY: "", ...environment };
     this.#program = [node, cli];
   }
 

@@ -39,7 +39,7 @@ for (const [what, args, message] of [
     ["site.mjs:number"],
     "site.mjs:number is a number, not an app; an app is a function: (environ, startResponse) => body",
   ],
-  ["an unknown option", ["--prot", "1"], "Unknown option '--prot'; see tsgi --help"],
+  ["an unknown option", ["--prot", "1"], "Unknown option '--prot'; did you mean --port?"],
   ["an argument too many", ["site.mjs", "x"], '"x" is one argument too many; see tsgi --help'],
   ["a port that is none", ["site.mjs", "--port", "99999"], "--port 99999 is not a port; choose 0 to 65535"],
   [
@@ -62,7 +62,7 @@ for (const [what, args, message] of [
   [
     "an option of servers for a check",
     ["check", "site.mjs", "--port", "1"],
-    "--port is an option of tsgi <module> and tsgi static; see tsgi --help",
+    "--port is an option of tsgi <module>, tsgi static and tsgi config; see tsgi --help",
   ],
 ] as [string, string[], string][]) {
   test(`tsgi: ${what} is one line and exit code 2`, () => {
@@ -105,7 +105,7 @@ test("tsgi: --help and --version", () => {
   assert.deepEqual(ended("--version"), { code: 0, out: `${version}\n`, error: "" });
   const { code, out } = ended("--help");
   assert.equal(code, 0);
-  assert.match(out, /^Usage: tsgi <module>/);
+  assert.match(out, /^Usage: tsgi \[module/);
   for (const line of out.split("\n")) assert.ok(line.length < 80, line);
 });
 

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { clientGone, type TsgiError } from "../../errors.ts";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
-import type { Environ, StatusLine } from "../../gateway.ts";
+import type { StatusLine } from "../../gateway.ts";
 import { peerOf } from "../peer.ts";
 import type { SecurePeer } from "../tls/environ.ts";
 
@@ -17,7 +17,7 @@ import { Probe } from "./probe.ts";
 import { badBody, headOf, refusalText } from "./refusal.ts";
 import { type BodySource, bodyDiscarded, RequestInput } from "./request-input.ts";
 import { type ResponseConnection, ResponseWriter } from "./response-writer.ts";
-import type { ServedConnection, Service } from "./service.ts";
+import type { OpenExchange, ServedConnection, Service } from "./service.ts";
 
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
@@ -106,9 +106,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     return this.socket.destroyed;
   }
 
-  get environs(): Environ[] {
+  get exchanges(): OpenExchange[] {
     const environ = this.#exchange?.environ;
-    return environ === undefined ? [] : [environ];
+    return environ === undefined ? [] : [{ environ, since: this.#begun }];
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -229,6 +229,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
       return;
     }
     this.#count++;
+    service.requests++;
     this.#phase = "exchange";
     this.#since = service.clock.now;
     this.#begun = this.#since;

@@ -18,10 +18,17 @@ export interface ConnectionLimits {
   readonly requests: number;
 }
 
+/** An exchange that is under way. */
+export interface OpenExchange {
+  readonly environ: Environ;
+  /** When it began, in the time of the clock. */
+  readonly since: number;
+}
+
 /** A connection, as its server sees it. */
 export interface ServedConnection {
-  /** The environs of the exchanges that are under way. */
-  readonly environs: readonly Environ[];
+  /** The exchanges that are under way. */
+  readonly exchanges: readonly OpenExchange[];
   /** The server closes: an event stream ends. */
   serverCloses(): void;
   /** Does what is due. */
@@ -55,6 +62,8 @@ export interface Service {
   readonly connections: Set<ServedConnection>;
   /** What is called once when the server begins to close; none of it throws. */
   readonly onClose: Set<() => void>;
+  /** How many requests have reached the app. */
+  requests: number;
   /** Whether the server is closing, so that every response is the last of its connection. */
   isClosing: boolean;
   /** How connections that wait for a request are ended, once that is due. */

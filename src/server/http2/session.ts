@@ -10,11 +10,11 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { traceInnermost } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
-import type { Environ, StatusLine } from "../../gateway.ts";
+import type { StatusLine } from "../../gateway.ts";
 import type { Timed } from "../engine/clock.ts";
 import { refused, started } from "../engine/events.ts";
 import { headOfLines } from "../engine/refusal.ts";
-import type { ServedConnection, Service } from "../engine/service.ts";
+import type { OpenExchange, ServedConnection, Service } from "../engine/service.ts";
 import type { ParserLimits } from "../engine/steps.ts";
 import { peerOf } from "../peer.ts";
 import type { SecurePeer } from "../tls/environ.ts";
@@ -94,8 +94,10 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     return this.#service.server;
   }
 
-  get environs(): Environ[] {
-    return this.#streams.all.flatMap(({ environ }) => (environ === undefined ? [] : [environ]));
+  get exchanges(): OpenExchange[] {
+    return this.#streams.all.flatMap(({ environ, begun }) =>
+      environ === undefined ? [] : [{ environ, since: begun }],
+    );
   }
 
   /** What comes can be left in the socket before the session begins; after that it is the session's. */
@@ -137,6 +139,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
       this.#refuse(stream, "400 Bad Request", raw);
       return;
     }
+    service.requests++;
     writer.environ = environ;
     if (writer.body !== undefined) environ["tsgi.input"] = writer.body.input;
     this.#streams.add(writer);

@@ -1,0 +1,38 @@
+/** Places to listen on, as `--bind` takes them: `host:port`, `:port`, `[::1]:port`, `unix:path?mode=660`, `fd:3`. */
+
+import { isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { ListenOptions } from "../../server/serve.ts";
+
+const LARGEST_PORT = 65_535;
+
+/** parseBind reads one place; undefined for a text that is not one. */
+export function parseBind(text: string): ListenOptions | undefined {
+  if (text.startsWith("unix:")) return parseUnix(text.slice(5));
+  const fd = /^fd:(\d{1,9})$/.exec(text)?.[1];
+  if (fd !== undefined) return { fd: Number(fd) };
+  const [, host = "", digits] = /^(\[[^\]]*\]|[^:[\]/?#@\s]*):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > LARGEST_PORT) return undefined;
+  if (!host.startsWith("[")) return { host: host || everyInterface(), port };
+  const address = host.slice(1, -1);
+  return isIPv6(address) ? { host: address, port } : undefined;
+}
+
+/** moveBind makes the path of a Unix socket relative to another folder by `move`; other places stay as they are. */
+export function moveBind(text: string, move: (path: string) => string): string {
+  const [, path, query = ""] = /^unix:([^?]+)(.*)$/s.exec(text) ?? [];
+  return path === undefined ? text : `unix:${move(path)}${query}`;
+}
+
+function parseUnix(text: string): ListenOptions | undefined {
+  const [, unix, mode] = /^([^?]+)(?:\?mode=0?([0-7]{3}))?$/.exec(text) ?? [];
+  if (unix === undefined) return undefined;
+  return mode === undefined ? { unix } : { unix, mode: Number.parseInt(mode, 8) };
+}
+
+/** A socket of IPv6 takes connections of IPv4 too; a container may have no IPv6. */
+function everyInterface(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each = []) => each);
+  return addresses.some(({ family }) => family === "IPv6") ? "::" : "0.0.0.0";
+}

@@ -1,0 +1,34 @@
+/** Reads what the command was told: the command line, the config file, the environment. */
+
+import type { Arguments } from "./arguments.ts";
+import { CommandError } from "./command-error.ts";
+import { readConfigFile } from "./config-file.ts";
+import { type Configuration, configurationOf } from "./configuration/configuration.ts";
+import { type Resolved, resolveSettings } from "./configuration/sources.ts";
+import { loadOptions } from "./load-app.ts";
+import { staticOptions } from "./static.ts";
+
+/** readSettings reads all settings. Throws a `CommandError` for what is wrong. */
+export async function readSettings({ action, settings, flags }: Arguments): Promise<Resolved> {
+  // What is in a folder that is only to be served is not run.
+  const isRead = action !== "static" || flags.config !== undefined;
+  const file = isRead ? await readConfigFile(flags.config) : undefined;
+  return resolveSettings({ flags: settings, file, environment: process.env });
+}
+
+/** readConfiguration gives all that a server needs to know. Throws a `CommandError` for what is wrong. */
+export async function readConfiguration(parsed: Arguments): Promise<Configuration> {
+  const resolved = await readSettings(parsed);
+  const { action, folder, flags } = parsed;
+  const source: Configuration["source"] =
+    action === "static"
+      ? { kind: "folder", folder, options: staticOptions(flags) }
+      : { kind: "module", target: targetOf(resolved), load: loadOptions(resolved.values) };
+  return configurationOf(resolved, source, flags.open);
+}
+
+/** The module that was named. Throws a `CommandError` where none was. */
+export function targetOf({ values }: Resolved): string {
+  if (values.app !== undefined) return values.app;
+  throw new CommandError("which module? Name one, for example: tsgi site.ts:app (see tsgi --help)");
+}

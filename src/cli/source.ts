@@ -1,0 +1,27 @@
+/** What is served: the app of a module, or a folder. */
+
+import type { Configuration } from "./configuration/configuration.ts";
+import { interfaceHint, looksMistaken } from "./detect-app.ts";
+import { type LoadedApp, loadApp } from "./load-app.ts";
+import { staticApp } from "./static.ts";
+
+/** What is served, and its name. */
+export type Source = Pick<LoadedApp, "app" | "name" | "title" | "isGuessed">;
+
+/** loadSource loads what is served. Throws a `CommandError` where that cannot be done. */
+export async function loadSource({ source }: Pick<Configuration, "source">): Promise<Source> {
+  if (source.kind === "module") return loadApp(source.target, source.load);
+  const { folder, options } = source;
+  return { app: staticApp(folder, options), name: folder, title: folder, isGuessed: false };
+}
+
+/** The first error that looks as if the interface of the app was guessed wrongly prints how to name it. */
+export function hintOnce(loaded: () => Source | undefined): (error: unknown) => void {
+  let isSaid = false;
+  return (error) => {
+    const { isGuessed = false, name = "" } = loaded() ?? {};
+    if (isSaid || !isGuessed || !looksMistaken(error)) return;
+    isSaid = true;
+    process.stderr.write(interfaceHint(name));
+  };
+}

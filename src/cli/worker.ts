@@ -1,0 +1,83 @@
+/** The program of a worker: it loads the app that it is told of, tries it, and serves it. */
+
+import type { App } from "../gateway.ts";
+import { settingsOf } from "../server/options.ts";
+import { openRequests, type ServeOptions, type Server, serveAt } from "../server/serve.ts";
+import type { Start } from "../supervisor/messages.ts";
+import type { WorkerTask } from "../supervisor/supervise.ts";
+import { runWorker, type Served } from "../supervisor/worker-side.ts";
+import { request } from "../testing.ts";
+import { become, findAccount } from "./accounts.ts";
+import { parseArguments } from "./arguments.ts";
+import { followCertificates } from "./certificates.ts";
+import { readConfiguration } from "./read-configuration.ts";
+import { hintOnce, loadSource, type Source } from "./source.ts";
+import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
+import { loadTls } from "./tls-files.ts";
+import { printExchanges } from "./verbose.ts";
+
+/** What the command tells its workers: its own arguments, so that a new worker reads a configuration that has changed. */
+export interface CommandTask {
+  readonly args: readonly string[];
+}
+
+/** What a worker is to do. */
+interface Plan {
+  readonly serve: ServeOptions;
+  readonly readyPath: string | undefined;
+  load(): Promise<Source>;
+  /** Called with the server, once it serves. */
+  begin(server: Server): void;
+}
+
+runWorker(async ({ task, places, ticketKeys }: Start): Promise<Served> => {
+  const plan = "args" in (task as object) ? await planOfCommand(task as CommandTask) : planOfCode(task as WorkerTask);
+  const { serve, readyPath } = plan;
+  const loaded = await plan.load();
+  if (readyPath !== undefined) await tryOut(loaded.app, readyPath);
+  const tls = serve.tls && { ...serve.tls, ticketKeys: serve.tls.ticketKeys ?? ticketKeys };
+  const settings = settingsOf({ ...serve, multiprocess: true, tls, onError: hintOnce(() => loaded) });
+  const server = await serveAt(
+    serve.development ? traceRequests(loaded.app) : loaded.app,
+    settings,
+    places.map(({ address, fd }) => ({ host: "", port: 0, unix: undefined, mode: undefined, fd, address })),
+  );
+  reportStrayErrors(process.stderr, () => openRequests(server));
+  plan.begin(server);
+  return { server, title: loaded.title };
+});
+
+async function planOfCommand({ args }: CommandTask): Promise<Plan> {
+  const configuration = await readConfiguration(parseArguments([...args]));
+  const { supervisor, serve, verbose, quiet } = configuration;
+  const tls = configuration.tls && loadTls(configuration.tls);
+  const account = findAccount(configuration.process);
+  if (verbose) printExchanges(process.stdout);
+  return {
+    serve: { ...serve, tls: tls?.options },
+    readyPath: supervisor.readyPath,
+    load() {
+      // No code of the app is to run as root.
+      if (account !== undefined) become(account);
+      return loadSource(configuration);
+    },
+    begin(server) {
+      if (tls === undefined) return;
+      followCertificates(server, configuration, tls, () => {
+        if (!quiet) process.stdout.write("tsgi: reloaded the certificate\n");
+      });
+    },
+  };
+}
+
+function planOfCode({ target, interface: name, isFactory, readyPath, serve }: WorkerTask): Plan {
+  const source = { kind: "module", target, load: { interface: name, isFactory } } as const;
+  return { serve, readyPath, load: () => loadSource({ source }), begin() {} };
+}
+
+/** An app that does not answer well is not to replace one that does. Rejects with what it has answered. */
+async function tryOut(app: App, path: string): Promise<void> {
+  const response = await request(app, path, { lint: false });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`GET ${path} was answered with ${response.status} ${response.statusText}`);
+}

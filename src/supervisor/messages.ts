@@ -1,0 +1,81 @@
+/** What the supervisor and its workers tell each other over the IPC channel of Node. */
+
+import type { Address } from "../server/options.ts";
+
+/** A place where a worker serves. */
+export interface WorkerPlace {
+  readonly address: Address | undefined;
+  /** The descriptor that it listens on; undefined where the supervisor accepts connections and hands them over. */
+  readonly fd: number | undefined;
+}
+
+/** What a worker begins with. */
+export interface Start {
+  readonly type: "start";
+  /** What its program is to do: what `SupervisorOptions.task` is. */
+  readonly task: unknown;
+  readonly slot: number;
+  readonly places: readonly WorkerPlace[];
+  /** The descriptors of each other slot, a list for each time that the worker may adopt it; in each list one for each place. */
+  readonly spares: Readonly<Record<number, readonly (readonly number[])[]>>;
+  /** What all workers encrypt TLS tickets with. */
+  readonly ticketKeys: Uint8Array;
+  /** After about how many requests the worker asks to be replaced; 0 for never. */
+  readonly maxRequests: number;
+  /** How often it says that it is alive, in milliseconds. */
+  readonly beat: number;
+}
+
+/** What the supervisor tells a worker. */
+export type Order =
+  | Start
+  /** Accept what comes for a slot whose worker is gone, and no longer. */
+  | { readonly type: "adopt" | "release"; readonly slot: number }
+  /** Close without loss, and exit. Nobody else serves the sockets where it is the `last` one. Durations are milliseconds. */
+  | {
+      readonly type: "drain";
+      readonly delay: number;
+      readonly linger: number;
+      readonly grace: number;
+      readonly isLast: boolean;
+    }
+  /** Write the logs to new files. */
+  | { readonly type: "reopen" }
+  /** Say which requests are under way. */
+  | { readonly type: "list"; readonly id: number }
+  /** Serve the connection that comes with this message. */
+  | { readonly type: "connection"; readonly place: number };
+
+/** A request that is under way. */
+export interface RequestUnderWay {
+  readonly method: string;
+  readonly target: string;
+  /** For how long, in milliseconds. */
+  readonly duration: number;
+}
+
+/** What a worker says each second, from its event loop. */
+export interface Beat {
+  readonly type: "beat";
+  /** How late the event loop was since the last one, in milliseconds. */
+  readonly lag: number;
+  /** The memory of the process, in bytes. */
+  readonly memory: number;
+  readonly connections: number;
+  readonly inFlight: number;
+  /** How many requests have reached the app since the process began. */
+  readonly requests: number;
+  /** What has been recorded since the last beat: the program's own affair. */
+  readonly increments?: unknown;
+}
+
+/** What a worker tells the supervisor. */
+export type Report =
+  /** It serves. `title` is what the app is called, `urls` where it answers. */
+  | { readonly type: "ready"; readonly title: string; readonly urls: readonly string[] }
+  /** It cannot serve, and exits. */
+  | { readonly type: "failed"; readonly reason: string }
+  | Beat
+  /** It has served enough requests, and is to be replaced. */
+  | { readonly type: "retire" }
+  | { readonly type: "listed"; readonly id: number; readonly requests: readonly RequestUnderWay[] };

@@ -1,0 +1,130 @@
+/** All sockets of a supervisor: what each worker inherits of them, and connections that are handed over. */
+
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ListenOptions } from "../server/options.ts";
+import type { Start } from "./messages.ts";
+import { bindPlace, type InheritedPlace, inheritedPlace, type PlaceSockets } from "./place-sockets.ts";
+import { FIRST_DESCRIPTOR, type Worker } from "./worker.ts";
+
+/** How often a worker can adopt each slot. */
+const ADOPTIONS = 3;
+
+/** While no connection comes for so long, nobody connects; in milliseconds. */
+const QUIET = 50;
+const MOST_QUIET = 500;
+
+/** What a new supervisor goes on with. */
+export interface Inherited {
+  readonly places: readonly InheritedPlace[];
+  readonly ticketKeys: Uint8Array;
+}
+
+/** What a worker is given of the sockets: descriptors, and what they are. */
+export interface Inheritance extends Pick<Start, "places" | "spares"> {
+  readonly descriptors: readonly number[];
+}
+
+/** Sockets holds the sockets of all places, and closes them. */
+export class Sockets {
+  readonly #places: PlaceSockets[] = [];
+  /** The workers that connections can be handed to: those that serve, else those that are leaving. */
+  readonly #takers: () => readonly Worker[];
+  /** Connections that wait for a worker. */
+  readonly #waiting: { readonly place: number; readonly socket: Socket }[] = [];
+  #turn = 0;
+  #lastConnection = 0;
+  #isClosed = false;
+
+  constructor(takers: () => readonly Worker[]) {
+    this.#takers = takers;
+  }
+
+  /** Binds all places, or goes on with those of a former supervisor. Rejects as `bindPlace` does, and holds nothing then. */
+  async open(places: readonly ListenOptions[], slots: number, backlog: number, inherited?: Inherited): Promise<void> {
+    try {
+      for (const [index, place] of places.entries()) {
+        const onConnection = (socket: Socket) => this.#hand(index, socket);
+        const passedOn = inherited?.places[index];
+        this.#places.push(
+          passedOn === undefined
+            ? await bindPlace(place, slots, backlog, onConnection)
+            : inheritedPlace(passedOn, onConnection),
+        );
+      }
+    } catch (error) {
+      this.close();
+      await this.remove();
+      throw error;
+    }
+  }
+
+  /** What the worker of a slot inherits: its sockets, and those of the other slots, which it may adopt. */
+  inheritanceOf(slot: number, slots: number): Inheritance {
+    const descriptors: number[] = [];
+    const inherit = (fd: number | undefined): number =>
+      fd === undefined ? -1 : FIRST_DESCRIPTOR + descriptors.push(fd) - 1;
+    const places = this.#places.map((place) => {
+      const fd = inherit(place.fd(slot));
+      return { address: place.address, fd: fd < 0 ? undefined : fd };
+    });
+    const spares: Record<number, number[][]> = {};
+    const hasSpares = this.#places.some(({ hasOwn }) => hasOwn);
+    for (let other = 0; hasSpares && other < slots; other++) {
+      if (other === slot) continue;
+      spares[other] = Array.from({ length: ADOPTIONS }, () =>
+        this.#places.map((place) => inherit(place.hasOwn ? place.fd(other) : undefined)),
+      );
+    }
+    return { places, spares, descriptors };
+  }
+
+  /** What a new supervisor is to go on with. */
+  get passedOn(): { places: Omit<InheritedPlace, "fds">[]; descriptors: PlaceSockets["descriptors"][] } {
+    return {
+      places: this.#places.map(({ inherited }) => inherited),
+      descriptors: this.#places.map(({ descriptors }) => descriptors),
+    };
+  }
+
+  /** Hands over what has waited for a worker. */
+  handWaiting(): void {
+    for (const { place, socket } of this.#waiting.splice(0)) this.#hand(place, socket);
+  }
+
+  /** Hands a connection to the workers in turn. */
+  #hand(place: number, socket: Socket): void {
+    this.#lastConnection = performance.now();
+    socket.on("error", () => {});
+    const takers = this.#takers();
+    const worker = takers[this.#turn++ % takers.length];
+    if (worker !== undefined) worker.send({ type: "connection", place }, socket);
+    else if (this.#isClosed) socket.destroy();
+    else this.#waiting.push({ place, socket });
+  }
+
+  /** Closes the sockets after a delay; workers that have them open too go on. */
+  async closeAfter(delay: number): Promise<void> {
+    if (delay > 0) await sleep(delay);
+    // The workers wait for a moment without connections, as those that the kernel has accepted would be reset.
+    const end = performance.now() + MOST_QUIET;
+    if (this.#places.some((place) => place.fd(0) === undefined)) {
+      do await sleep(QUIET);
+      while (performance.now() - this.#lastConnection < QUIET && performance.now() < end);
+    }
+    this.close();
+  }
+
+  /** Closes the sockets at once. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const place of this.#places) place.close();
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  /** Removes what the places leave in the file system. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#places.map((place) => place.remove()));
+  }
+}

@@ -1,0 +1,62 @@
+/** What a supervisor and its workers are doing. */
+
+import type { Worker, WorkerState } from "./worker.ts";
+
+/** What a supervisor says of itself. */
+export interface Status {
+  readonly pid: number;
+  readonly state: SupervisorState;
+  /** When it was started, and when the last reload ended well; milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly reloadedAt: number | undefined;
+  /** What the app is called, and where it answers. */
+  readonly title: string;
+  readonly urls: readonly string[];
+  /** How many workers are wanted, how many have died since the start, and how many were replaced because they hung. */
+  readonly wanted: number;
+  readonly deaths: number;
+  readonly hangs: number;
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** What a supervisor says of a worker. */
+export interface WorkerStatus {
+  readonly pid: number;
+  /** Its place among the workers, from 1. */
+  readonly number: number;
+  readonly state: WorkerState;
+  readonly startedAt: number;
+  /** The slots that it serves for siblings that have died. */
+  readonly adopted: readonly number[];
+  /** What it said last of itself; see `Beat`. */
+  readonly lag: number;
+  readonly memory: number;
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly requests: number;
+}
+
+/** What a supervisor is doing. */
+export type SupervisorState = "starting" | "serving" | "draining" | "stopped";
+
+/** The name of a worker in messages. */
+export function nameOf(worker: Worker): string {
+  return `worker ${worker.slot + 1} (pid ${worker.pid})`;
+}
+
+/** What is said of a worker. */
+export function describeWorker(worker: Worker): WorkerStatus {
+  const { lag = 0, memory = 0, connections = 0, inFlight = 0, requests = 0 } = worker.beat ?? {};
+  return {
+    pid: worker.pid,
+    number: worker.slot + 1,
+    state: worker.state,
+    startedAt: worker.startedAt,
+    adopted: [...worker.adopted].map((slot) => slot + 1),
+    lag,
+    memory,
+    connections,
+    inFlight,
+    requests,
+  };
+}

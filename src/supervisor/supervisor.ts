@@ -1,0 +1,278 @@
+/** The supervisor: it keeps workers running behind sockets that it holds, and never runs code of an app. */
+
+import { randomBytes, randomInt } from "node:crypto";
+import { createServer } from "node:net";
+import { Adoption } from "./adoption.ts";
+import type { RequestUnderWay } from "./messages.ts";
+import type { Settings } from "./settings.ts";
+import { type Outcome, Slot, type SlotOwner, untilGone } from "./slot.ts";
+import { type Inherited, Sockets } from "./sockets.ts";
+import { describeWorker, nameOf, type Status, type SupervisorState } from "./status.ts";
+import { Watch } from "./watch.ts";
+import { Worker } from "./worker.ts";
+
+/** A request that some worker is answering. */
+export interface SupervisedRequest extends RequestUnderWay {
+  /** The number of the worker, from 1, and its process. */
+  readonly worker: number;
+  readonly pid: number;
+}
+
+/** How a supervisor is stopped. */
+export interface StopOptions {
+  /** Whether the workers are killed. */
+  readonly isQuick?: boolean;
+  /** Whether another supervisor goes on with the sockets. */
+  readonly isReplaced?: boolean;
+}
+
+/** How many slots a supervisor has at least: as many workers can be asked for. */
+const LEAST_SLOTS = 16;
+
+/** How often a worker says that it is alive, at most and at least; in milliseconds. */
+const BEAT = 1_000;
+const FASTEST_BEAT = 50;
+
+/** How much longer than they were given the workers may take to leave, in milliseconds. */
+const PATIENCE = 3_000;
+
+/** Supervisor starts, watches and replaces workers. */
+export class Supervisor implements SlotOwner {
+  readonly settings: Settings;
+  readonly startedAt: number = Date.now();
+  state: SupervisorState = "starting";
+  /** Called with what a worker has recorded since it was heard of last. */
+  onIncrements: (increments: unknown) => void = () => {};
+  /** Resolves when everything has ended. */
+  readonly whenStopped: Promise<void>;
+  readonly sockets: Sockets;
+  /** What TLS tickets are encrypted with, by all workers. */
+  ticketKeys: Uint8Array = randomBytes(48);
+  readonly #slots: readonly Slot[];
+  readonly #adoption = new Adoption();
+  #watch: Watch | undefined;
+  #wanted: number;
+  #deaths = 0;
+  #hangs = 0;
+  #reloadedAt: number | undefined;
+  /** What is asked for is done one after the other. */
+  #turn: Promise<Outcome> = Promise.resolve({ ok: true });
+  #settleStopped: () => void = () => {};
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.#wanted = settings.workers;
+    const count = Math.max(LEAST_SLOTS, 2 * settings.workers);
+    this.#slots = Array.from({ length: count }, (_, index) => new Slot(index, this));
+    this.sockets = new Sockets(() => this.#takers());
+    this.whenStopped = new Promise((resolve) => {
+      this.#settleStopped = resolve;
+    });
+  }
+
+  /**
+   * Binds, and starts the workers: the first one alone, so that what is wrong with the app is said once. Resolves to the reason
+   * where none can start, and everything has ended then. `inherited` is what a former supervisor has passed on. Rejects with
+   * `TSGI_PORT_IN_USE`, `TSGI_PORT_DENIED` or `TSGI_CANNOT_LISTEN`.
+   */
+  async start(inherited?: Inherited): Promise<Outcome> {
+    const { listen, backlog, timeout } = this.settings;
+    if (inherited !== undefined) this.ticketKeys = inherited.ticketKeys;
+    await this.sockets.open(listen, this.#slots.length, backlog, inherited);
+    this.#watch = new Watch(
+      () => this.workers,
+      timeout,
+      () => this.#hangs++,
+    );
+    const [first, ...others] = this.#slots.slice(0, this.#wanted) as [Slot, ...Slot[]];
+    const outcome = await first.replace();
+    if (!outcome.ok) {
+      await this.stop({ isReplaced: inherited !== undefined });
+      return outcome;
+    }
+    await Promise.all(others.map((slot) => slot.replace().then(({ ok }) => ok || slot.revive())));
+    if (this.state === "starting") this.state = "serving";
+    return { ok: true };
+  }
+
+  get status(): Status {
+    const { workers } = this;
+    const shown = workers.find(({ state }) => state === "ready");
+    return {
+      pid: process.pid,
+      state: this.state,
+      startedAt: this.startedAt,
+      reloadedAt: this.#reloadedAt,
+      title: shown?.title ?? "",
+      urls: shown?.urls ?? [],
+      wanted: this.#wanted,
+      deaths: this.#deaths,
+      hangs: this.#hangs,
+      workers: workers.map(describeWorker),
+    };
+  }
+
+  /** The requests that the workers are answering; those of a worker that hangs are not known. */
+  async requests(): Promise<SupervisedRequest[]> {
+    const lists = await Promise.all(
+      this.workers.map(async (worker) =>
+        (await worker.list()).map((request) => ({ worker: worker.slot + 1, pid: worker.pid, ...request })),
+      ),
+    );
+    return lists.flat();
+  }
+
+  /**
+   * Replaces the workers one after the other, each by one that is ready. The first that cannot start ends the reload, and the
+   * workers of before serve on.
+   */
+  reload(): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      for (const slot of this.#slots.slice(0, this.#wanted)) {
+        const outcome = await slot.replace();
+        if (!outcome.ok) return outcome;
+      }
+      this.#reloadedAt = Date.now();
+      return { ok: true };
+    });
+  }
+
+  /** Has another number of workers run. Where there are none, connections wait. */
+  scale(wanted: number): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      const most = this.#slots.length;
+      if (!Number.isInteger(wanted) || wanted < 0 || wanted > most) {
+        return { ok: false, reason: `${wanted} workers were asked for, and 0 to ${most} can run` };
+      }
+      const before = this.#wanted;
+      this.#wanted = wanted;
+      for (const slot of this.#slots.slice(before, wanted)) {
+        const outcome = await slot.replace();
+        if (outcome.ok) continue;
+        this.#wanted = slot.index;
+        return outcome;
+      }
+      await Promise.all(this.#slots.slice(wanted, before).map((slot) => slot.dismiss()));
+      return { ok: true };
+    });
+  }
+
+  /** Has so many workers more run, or less. */
+  scaleBy(difference: number): Promise<Outcome> {
+    return this.scale(Math.max(0, this.#wanted + difference));
+  }
+
+  /** Has all workers write their logs to new files. */
+  reopen(): void {
+    for (const worker of this.workers) worker.send({ type: "reopen" });
+  }
+
+  /** Ends everything: without loss, within the delay and the grace of the settings; or at once. */
+  async stop({ isQuick = false, isReplaced = false }: StopOptions = {}): Promise<void> {
+    const { workers } = this;
+    if (isQuick) for (const worker of workers) worker.kill("the supervisor was told to end at once");
+    if (this.isStopping) return this.whenStopped;
+    this.state = "draining";
+    const { drainDelay, linger, grace, log } = this.settings;
+    for (const worker of workers) {
+      if (worker.state === "starting") worker.kill("the supervisor is stopping");
+      else worker.drain(drainDelay, linger, grace, !isReplaced);
+    }
+    // A worker that is the last to have a socket open has to be the last to close it.
+    await Promise.all([
+      this.sockets.closeAfter(isQuick ? 0 : drainDelay),
+      untilGone(workers, drainDelay + grace + PATIENCE, log),
+    ]);
+    this.#watch?.stop();
+    if (!isReplaced) await this.sockets.remove();
+    this.state = "stopped";
+    this.#settleStopped();
+  }
+
+  get isStopping(): boolean {
+    return this.state === "draining" || this.state === "stopped";
+  }
+
+  /** All workers whose processes run. */
+  get workers(): Worker[] {
+    return this.#slots.flatMap(({ workers }) => workers);
+  }
+
+  /** The workers that connections can be handed to. */
+  #takers(): Worker[] {
+    const serving = this.#slots.flatMap(({ current }) => (current?.state === "ready" ? [current] : []));
+    return serving.length > 0 || !this.isStopping ? serving : this.workers.filter(({ state }) => state === "draining");
+  }
+
+  wants(slot: number): boolean {
+    return slot < this.#wanted;
+  }
+
+  changed(): void {
+    this.#adoption.cover(this.#slots.map(({ current }) => current));
+    if (this.#takers().length > 0) this.sockets.handWaiting();
+  }
+
+  died(): void {
+    this.#deaths++;
+  }
+
+  async spawn(slot: number): Promise<Worker> {
+    const { program, env, task, maxRequests, maxRequestsJitter, timeout } = this.settings;
+    const { descriptors, ...sockets } = this.sockets.inheritanceOf(slot, this.#slots.length);
+    const worker = new Worker({
+      program,
+      env,
+      descriptors,
+      inspectPort: await freePort(),
+      start: {
+        type: "start",
+        task,
+        slot,
+        ...sockets,
+        ticketKeys: this.ticketKeys,
+        maxRequests: maxRequests === 0 ? 0 : maxRequests + randomInt(Math.floor(maxRequests * maxRequestsJitter) + 1),
+        beat: timeout === 0 ? BEAT : Math.max(FASTEST_BEAT, Math.min(BEAT, Math.floor(timeout / 4))),
+      },
+    });
+    worker.onBeat = ({ increments, memory }) => {
+      if (increments !== undefined) this.onIncrements(increments);
+      const { maxMemory } = this.settings;
+      if (maxMemory > 0 && memory > maxMemory) this.#renew(worker, `takes ${memory} bytes of memory`);
+    };
+    worker.onRetire = () => this.#renew(worker, undefined);
+    return worker;
+  }
+
+  /** A worker is to be replaced while it serves. */
+  #renew(worker: Worker, reason: string | undefined): void {
+    const slot = this.#slots[worker.slot] as Slot;
+    if (slot.current !== worker || worker.isOutdated) return;
+    worker.isOutdated = true;
+    const { log } = this.settings;
+    if (reason !== undefined) log(`${nameOf(worker)} ${reason}, and is replaced`);
+    void this.#inTurn(async () => {
+      const outcome = await slot.renew(worker);
+      worker.isOutdated = false;
+      if (!outcome.ok && !this.isStopping) log(`${nameOf(worker)} was not replaced: ${outcome.reason}`);
+      return outcome;
+    });
+  }
+
+  #inTurn(action: () => Promise<Outcome>): Promise<Outcome> {
+    this.#turn = this.#turn.then(action);
+    return this.#turn;
+  }
+}
+
+/** A port that nobody uses now; the inspector of a worker opens it only where the worker hangs. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

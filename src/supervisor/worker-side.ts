@@ -1,0 +1,189 @@
+/** The worker's end of the channel: it serves what the supervisor gives it, says that it is alive, and goes when it is told to. */
+
+import { closeSync } from "node:fs";
+import type { Socket } from "node:net";
+import { listenersOfServer, type Server } from "../server/serve.ts";
+import type { Order, Report, RequestUnderWay, Start } from "./messages.ts";
+
+/** What a worker's program gives once it serves. */
+export interface Served {
+  readonly server: Server;
+  /** What the app is called. */
+  readonly title: string;
+  /** Writes the logs to new files. */
+  readonly reopen?: (() => void) | undefined;
+  /** What has been recorded since it was last asked for. */
+  readonly takeIncrements?: (() => unknown) | undefined;
+}
+
+/** Where a paused worker is asked by the inspector what it was doing. */
+export const OPEN_REQUESTS: symbol = Symbol.for("tsgi.openRequests");
+
+/** How often a worker looks whether it has served enough, in milliseconds. */
+const RETIRE_INTERVAL = 100;
+
+/** How long an app may keep the process alive after the server has closed, in milliseconds. */
+const EXIT_TIMEOUT = 1_000;
+
+/** Signals of a terminal reach the whole group of processes; what they mean is the supervisor's to say. */
+const FOR_SUPERVISOR = ["SIGINT", "SIGHUP", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"] as const;
+
+/**
+ * runWorker waits for what the supervisor says first, and serves: `open` loads the app and listens. A worker whose
+ * supervisor is gone closes without loss, and exits.
+ */
+export function runWorker(open: (start: Start) => Promise<Served>): void {
+  for (const signal of FOR_SUPERVISOR) process.on(signal, () => {});
+  process.once("message", (start: Start) => {
+    const worker = new WorkerSide(start);
+    process.on("message", (order: Order, socket: Socket | undefined) => worker.obey(order, socket));
+    process.on("disconnect", () => worker.leave());
+    process.on("SIGTERM", () => worker.leave());
+    open(start).then(
+      (served) => worker.begin(served),
+      (error: Error) => fail(error),
+    );
+  });
+}
+
+function fail(error: Error): void {
+  tell({ type: "failed", reason: error.message }, () => process.exit(1));
+}
+
+function tell(report: Report, onSent: () => void = () => {}): void {
+  // A supervisor that is gone is noticed by its `disconnect`.
+  if (process.connected) process.send?.(report, undefined, {}, onSent);
+  else onSent();
+}
+
+class WorkerSide {
+  readonly #start: Start;
+  readonly #startedAt = performance.now();
+  /** The descriptors for slots that may be adopted. */
+  readonly #spares: Map<number, (readonly number[])[]>;
+  readonly #adopted = new Map<number, Promise<(() => void)[]>>();
+  #served: Served | undefined;
+  /** What came before the server was open. */
+  readonly #early: (() => void)[] = [];
+  #isLeaving = false;
+
+  constructor(start: Start) {
+    this.#start = start;
+    this.#spares = new Map(Object.entries(start.spares).map(([slot, lists]) => [Number(slot), [...lists]]));
+    this.#beat();
+  }
+
+  begin(served: Served): void {
+    this.#served = served;
+    Object.defineProperty(globalThis, OPEN_REQUESTS, { value: () => this.#openRequests(), configurable: true });
+    tell({ type: "ready", title: served.title, urls: served.server.urls });
+    for (const call of this.#early.splice(0)) call();
+    if (this.#start.maxRequests > 0) this.#retireInTime();
+  }
+
+  obey(order: Order, socket: Socket | undefined): void {
+    if (this.#served === undefined && order.type !== "drain") this.#early.push(() => this.obey(order, socket));
+    else if (order.type === "connection") this.#take(order.place, socket);
+    else if (order.type === "drain") void this.#drain(order);
+    else if (order.type === "adopt") this.#adopt(order.slot);
+    else if (order.type === "release") this.#release(order.slot);
+    else if (order.type === "reopen") this.#served?.reopen?.();
+    else if (order.type === "list") tell({ type: "listed", id: order.id, requests: this.#openRequests() });
+  }
+
+  /** Closes without loss, as nobody says how. */
+  leave(): void {
+    void this.#drain({ delay: 0, linger: 1_000, grace: 10_000, isLast: !process.connected });
+  }
+
+  #take(place: number, socket: Socket | undefined): void {
+    const listener = this.#served && listenersOfServer(this.#served.server)[place];
+    if (socket === undefined || listener === undefined) return;
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    listener.accept(socket);
+  }
+
+  #adopt(slot: number): void {
+    const descriptors = this.#spares.get(slot)?.pop();
+    if (descriptors === undefined || this.#served === undefined || this.#isLeaving) return;
+    const listeners = listenersOfServer(this.#served.server);
+    const adopting = descriptors.flatMap((fd, place) => (fd < 0 ? [] : [listeners[place]?.adopt(fd)]));
+    this.#adopted.set(
+      slot,
+      Promise.all(adopting).then(
+        (releases) => releases.filter((release) => release !== undefined),
+        () => [],
+      ),
+    );
+  }
+
+  #release(slot: number): void {
+    const adopted = this.#adopted.get(slot);
+    this.#adopted.delete(slot);
+    void adopted?.then((releases) => {
+      for (const release of releases) release();
+    });
+  }
+
+  async #drain({ delay, linger, grace, isLast }: Omit<Extract<Order, { type: "drain" }>, "type">): Promise<void> {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    // What is kept open here would be listening for ever, with nobody to accept.
+    if (isLast) for (const fd of [...this.#spares.values()].flat(2)) if (fd >= 0) closeSync(fd);
+    await this.#served?.server.close({ delay, linger, grace });
+    if (process.connected) process.disconnect();
+    // What an app still does, in an interval for example, is not to keep the process alive.
+    if (this.#served === undefined) process.exit();
+    setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
+  }
+
+  #openRequests(): RequestUnderWay[] {
+    if (this.#served === undefined) return [];
+    const now = performance.now();
+    return listenersOfServer(this.#served.server)
+      .flatMap(({ service }) => [...service.connections])
+      .flatMap(({ exchanges }) => exchanges)
+      .map(({ environ, since }) => ({
+        method: environ.REQUEST_METHOD,
+        target: environ.REQUEST_URI,
+        duration: Math.max(0, Math.round(now - since)),
+      }));
+  }
+
+  get #services() {
+    return this.#served === undefined ? [] : listenersOfServer(this.#served.server).map(({ service }) => service);
+  }
+
+  get #requests(): number {
+    return this.#services.reduce((sum, { requests }) => sum + requests, 0);
+  }
+
+  /** Says each second that the event loop turns, and what it does. */
+  #beat(): void {
+    let due = this.#startedAt + this.#start.beat;
+    setInterval(() => {
+      const now = performance.now();
+      const lag = Math.max(0, Math.round(now - due));
+      due = now + this.#start.beat;
+      const connections = this.#services.flatMap((service) => [...service.connections]);
+      tell({
+        type: "beat",
+        lag,
+        memory: process.memoryUsage.rss(),
+        connections: connections.length,
+        inFlight: connections.reduce((sum, { exchanges }) => sum + exchanges.length, 0),
+        requests: this.#requests,
+        increments: this.#served?.takeIncrements?.(),
+      });
+    }, this.#start.beat).unref();
+  }
+
+  #retireInTime(): void {
+    const timer = setInterval(() => {
+      if (this.#requests < this.#start.maxRequests) return;
+      clearInterval(timer);
+      tell({ type: "retire" });
+    }, RETIRE_INTERVAL).unref();
+  }
+}

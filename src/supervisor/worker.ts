@@ -1,0 +1,174 @@
+/** A worker as the supervisor sees it: a process, what it has said, and how it ends. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Beat, Order, Report, RequestUnderWay, Start } from "./messages.ts";
+
+/** How a process has ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** What a worker is made of. */
+export interface WorkerOptions {
+  /** The file of its program. */
+  readonly program: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The port for the inspector, which is opened where the worker hangs. */
+  readonly inspectPort: number;
+  /** Descriptors that it inherits, from `FIRST_DESCRIPTOR` on. */
+  readonly descriptors: readonly number[];
+  readonly start: Start;
+}
+
+/** The first descriptor that a worker inherits; those before it are the standard streams and the channel. */
+export const FIRST_DESCRIPTOR = 4;
+
+/** What a worker is doing. */
+export type WorkerState = "starting" | "ready" | "draining" | "gone";
+
+/** How the requests of a worker that does not answer are told. */
+const LIST_TIMEOUT = 1_000;
+
+/** Worker runs one process. */
+export class Worker {
+  readonly slot: number;
+  readonly startedAt: number = Date.now();
+  readonly inspectPort: number;
+  state: WorkerState = "starting";
+  /** When it was last heard of, in the time of `performance.now()`. */
+  heard: number = performance.now();
+  beat: Beat | undefined;
+  /** What it calls its app, and where it answers, once it is ready. */
+  title = "";
+  urls: readonly string[] = [];
+  /** Whether it is about to be replaced, though it serves. */
+  isOutdated = false;
+  /** Whether its event loop hangs, and it is about to be killed. */
+  isHanging = false;
+  /** Why it was ended by the supervisor. */
+  verdict: string | undefined;
+  /** The slots that it accepts connections for beside its own. */
+  readonly adopted: Set<number> = new Set();
+  /** How often it may adopt each slot. */
+  readonly spares: Map<number, number>;
+  /** Resolves when it serves; to why not, where it cannot. */
+  readonly whenReady: Promise<string | undefined>;
+  /** Resolves when its process has ended. */
+  readonly whenGone: Promise<Exit>;
+  /** Called with what it has recorded. */
+  onBeat: (beat: Beat) => void = () => {};
+  /** Called when it asks to be replaced. */
+  onRetire: () => void = () => {};
+  readonly #child: ChildProcess;
+  readonly #lists = new Map<number, (requests: readonly RequestUnderWay[]) => void>();
+  #lastId = 0;
+  #settleReady: (reason: string | undefined) => void = () => {};
+
+  constructor({ program, env, inspectPort, descriptors, start }: WorkerOptions) {
+    this.slot = start.slot;
+    this.inspectPort = inspectPort;
+    this.spares = new Map(Object.entries(start.spares).map(([slot, lists]) => [Number(slot), lists.length]));
+    this.whenReady = new Promise((resolve) => {
+      this.#settleReady = resolve;
+    });
+    const inspect = [`--inspect-port=127.0.0.1:${inspectPort}`, "--inspect-publish-uid=http"];
+    const child = spawn(process.execPath, [...childArguments(), ...inspect, program], {
+      env,
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
+      serialization: "advanced",
+    });
+    this.#child = child;
+    child.on("message", (report: Report) => this.#onReport(report));
+    this.send(start);
+    this.whenGone = new Promise((resolve) => {
+      const end = (exit: Exit) => {
+        this.state = "gone";
+        this.#settleReady(this.verdict ?? `it ended with ${describeExit(exit)}`);
+        resolve(exit);
+      };
+      child.once("exit", (code, signal) => end({ code, signal }));
+      child.on("error", () => child.pid === undefined && end({ code: null, signal: null }));
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  #onReport(report: Report): void {
+    this.heard = performance.now();
+    switch (report.type) {
+      case "ready":
+        if (this.state !== "starting") break;
+        this.state = "ready";
+        this.title = report.title;
+        this.urls = report.urls;
+        this.#settleReady(undefined);
+        break;
+      case "failed":
+        this.verdict = report.reason;
+        break;
+      case "beat":
+        this.beat = report;
+        this.onBeat(report);
+        break;
+      case "retire":
+        this.onRetire();
+        break;
+      case "listed":
+        this.#lists.get(report.id)?.(report.requests);
+        break;
+    }
+  }
+
+  /** Sends an order, and a connection with it; what cannot be delivered any more is nobody's loss. */
+  send(order: Order, socket?: Socket): void {
+    if (!this.#child.connected) socket?.destroy();
+    else this.#child.send(order, socket, {}, (error) => error && socket?.destroy());
+  }
+
+  /** Has the worker close without loss, and exit; durations are milliseconds. */
+  drain(delay: number, linger: number, grace: number, isLast: boolean): void {
+    if (this.state === "gone") return;
+    this.state = "draining";
+    this.send({ type: "drain", delay, linger, grace, isLast });
+  }
+
+  /** Ends the process at once; `verdict` says why. */
+  kill(verdict: string): void {
+    this.verdict ??= verdict;
+    this.#child.kill("SIGKILL");
+  }
+
+  /** Opens the inspector of a process whose event loop hangs. */
+  openInspector(): void {
+    this.#child.kill("SIGUSR1");
+  }
+
+  /** The requests that are under way; none where the worker does not answer. */
+  list(): Promise<readonly RequestUnderWay[]> {
+    const id = ++this.#lastId;
+    return new Promise<readonly RequestUnderWay[]>((resolve) => {
+      const timer = setTimeout(resolve, LIST_TIMEOUT, []);
+      this.#lists.set(id, (requests) => {
+        clearTimeout(timer);
+        resolve(requests);
+      });
+      this.send({ type: "list", id });
+    }).finally(() => this.#lists.delete(id));
+  }
+}
+
+/** How a process has ended, in words. */
+export function describeExit({ code, signal }: Exit): string {
+  if (signal === "SIGKILL") return "SIGKILL; perhaps the system was out of memory";
+  if (signal !== null) return signal;
+  return code === null ? "no process" : `exit code ${code}`;
+}
+
+/** The arguments of Node for a process that runs as this one does; the inspector of this one is its own. */
+export function childArguments(): string[] {
+  return process.execArgv.filter((argument) => !argument.startsWith("--inspect"));
+}
