@@ -208,6 +208,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     connections.delete(this);
     this.#phase = "linger";
     for (const writer of [...this.#streams.all]) this.#streamEnded(writer);
+    this.#session?.destroy();
   }
 
   checkTime(): void {
