@@ -135,6 +135,11 @@ export const SCENARIOS: readonly Scenario[] = [
     servers: ["tsgi", "tsgi mounts:1", "tsgi mounts:10", "tsgi mounts:1000"],
   },
   { ...HELLO_SCENARIO, name: "middlewares", servers: ["tsgi", "tsgi middlewares:10"] },
+  {
+    ...BROWSER,
+    name: "observed",
+    servers: ["tsgi", ...["log", "json", "metrics", "id", "trace", "all"].map((kind) => `tsgi observed:${kind}`)],
+  },
   ...FRAMEWORKS.flatMap((framework) =>
     [JSON_SCENARIO, HELLO_SCENARIO, ECHO].map((scenario) => ({
       ...scenario,

@@ -41,9 +41,15 @@ export interface Dispatcher extends App {
   readonly fallback: App;
 }
 
+/** An app with the key that it is mounted at, as it stands in `tsgi.route`. */
+interface Mount {
+  readonly app: App;
+  readonly route: string;
+}
+
 /** Where a path goes. */
 interface MountedAt {
-  readonly app: App;
+  readonly mount: Mount;
   /** How much of the path the mount takes. */
   readonly length: number;
   /** Undefined if a parameter is not UTF-8. */
@@ -58,7 +64,7 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
  * `PATH_INFO` to the end of `SCRIPT_NAME`; a request that no mount takes goes to `app` unchanged.
  *
  * A key with `:name`, `*name` or `{…}` is a `path-to-regexp` pattern, matched as a prefix; its parameters are merged into
- * `tsgi.params`. The longest match wins whatever the order; a literal key beats a pattern of the same length, and of two
+ * `tsgi.params`, and the key joins `tsgi.route`. The longest match wins whatever the order; a literal key beats a pattern of the same length, and of two
  * patterns the first. Keys are canonicalised as requests are.
  *
  * 400 for a parameter that is not UTF-8, and for an ambiguous path: one that would reach another mount if its `%2F` or `%5C`
@@ -79,7 +85,7 @@ export function dispatcher<Key extends string>(
   checkApp(app, "the dispatcher's fallback");
   checkOptions("dispatcher", options, { caseSensitive: BOOLEAN });
   const { caseSensitive = true } = options;
-  const tree = new PathTree<App>({ caseSensitive });
+  const tree = new PathTree<Mount>({ caseSensitive });
   const table = new Map<string, App>();
   const identities = new Set<string>();
   for (const [key, mounted] of Object.entries(mounts as unknown as Mounts)) {
@@ -87,26 +93,29 @@ export function dispatcher<Key extends string>(
     checkApp(mounted, `the mount ${key}`);
     if (identities.has(pattern.identity)) throw mountedTwice(key);
     identities.add(pattern.identity);
-    tree.add(pattern, mounted);
-    table.set(pattern.match === undefined ? pattern.head || "/" : key, mounted);
+    const name = pattern.match === undefined ? pattern.head : key;
+    tree.add(pattern, { app: mounted, route: name });
+    table.set(name || "/", mounted);
   }
-  const appAt = (path: string): App | undefined => placeOf(tree, path)?.app;
+  const appAt = (path: string): App | undefined => placeOf(tree, path)?.mount.app;
 
   const dispatch: App = function dispatcher(environ, startResponse) {
     const path = environ.PATH_INFO;
     if (path === "*") return app(environ, startResponse);
     const place = placeOf(tree, path);
-    if (mayBeAmbiguous(path) && isAmbiguous(path, place?.app, appAt)) return badRequest(environ, startResponse);
+    if (mayBeAmbiguous(path) && isAmbiguous(path, place?.mount.app, appAt)) return badRequest(environ, startResponse);
     if (place === undefined) return app(environ, startResponse);
-    const { length, params } = place;
+    const { mount, length, params } = place;
     if (params === undefined) return badRequest(environ, startResponse);
+    const outer = environ["tsgi.route"];
     const inner = {
       ...environ,
       SCRIPT_NAME: environ.SCRIPT_NAME + path.slice(0, length),
       PATH_INFO: path.slice(length),
+      "tsgi.route": outer ? outer + mount.route : mount.route,
     };
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
-    return place.app(enter(inner), startResponse);
+    return mount.app(enter(inner), startResponse);
   };
   const inner: Inner[] = [...table].map(([key, mounted]) => ({ app: mounted, label: key, mount: key }));
   return wrapping(Object.assign(dispatch, { mounts: table, fallback: app }), [...inner, { app, label: "(else)" }]);
@@ -114,12 +123,12 @@ export function dispatcher<Key extends string>(
 
 const NO_PARAMS: Params = Object.freeze({});
 
-function placeOf(tree: PathTree<App>, path: string): MountedAt | undefined {
+function placeOf(tree: PathTree<Mount>, path: string): MountedAt | undefined {
   const { literal, length, patterns } = tree.find(path);
-  let place: MountedAt | undefined = literal === undefined ? undefined : { app: literal, length, params: NO_PARAMS };
+  let place: MountedAt | undefined = literal === undefined ? undefined : { mount: literal, length, params: NO_PARAMS };
   for (const { pattern, value } of patterns) {
     const match = pattern.match(path);
-    if (match !== undefined && (place === undefined || match.length > place.length)) place = { app: value, ...match };
+    if (match !== undefined && (place === undefined || match.length > place.length)) place = { mount: value, ...match };
   }
   return place;
 }

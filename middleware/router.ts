@@ -12,7 +12,7 @@
 
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import { enter } from "../src/exchange/innermost.ts";
+import { enterRoute } from "../src/exchange/innermost.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
@@ -32,12 +32,15 @@ export interface RouterOptions {
 
 /** The apps of one path, by method. */
 interface Route {
+  readonly path: string;
   readonly methods: Map<string, App>;
 }
 
 /** Where a request goes: to an app, or, if its path has routes only for other methods, to an answer that names them. */
 interface Destination {
   readonly app: App | undefined;
+  /** The route as it was written, without its methods; empty where there is no app. */
+  readonly path: string;
   /** Undefined if a parameter is not UTF-8. */
   readonly params: Params | undefined;
   /** The routes of the path that do not take the method. */
@@ -83,11 +86,13 @@ export function router<Key extends string>(
       if (isAmbiguous(path, ownerOf(destination), ownerAt)) return badRequest(environ, startResponse);
     }
     if (destination === undefined) return app(environ, startResponse);
-    const { app: routed, params, others } = destination;
+    const { app: routed, path: pattern, params, others } = destination;
     if (routed === undefined) return refusal(method, others)(environ, startResponse);
     if (params === undefined) return badRequest(environ, startResponse);
-    if (params === NO_PARAMS) return routed(environ, startResponse);
-    return routed(enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } }), startResponse);
+    let inner = environ;
+    if (params !== NO_PARAMS) inner = { ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } };
+    enterRoute(inner, pattern);
+    return routed(inner, startResponse);
   };
   const inner = Object.entries(table).map(([label, routed]) => ({ app: routed, label }));
   return wrapping(route, [...inner, { app, label: "(else)" }]);
@@ -103,7 +108,7 @@ function compileRoutes(routes: Routes, caseSensitive: boolean): PathTree<Route> 
     const pattern = compilePattern(parts[2] as string, { extent: "whole", caseSensitive, code: "TSGI_BAD_ROUTE" });
     let route = byPath.get(pattern.identity);
     if (route === undefined) {
-      route = { methods: new Map() };
+      route = { path: parts[2] as string, methods: new Map() };
       byPath.set(pattern.identity, route);
       tree.add(pattern, route);
     }
@@ -121,17 +126,17 @@ function destinationOf(tree: PathTree<Route>, path: string, method: string): Des
   const isWhole = length === path.length || (length === path.length - 1 && path.endsWith("/"));
   if (literal !== undefined && isWhole) {
     const app = appFor(literal, method);
-    if (app !== undefined) return { app, params: NO_PARAMS, others };
+    if (app !== undefined) return { app, path: literal.path, params: NO_PARAMS, others };
     others.push(literal);
   }
   for (const { pattern, value } of patterns) {
     const match = pattern.match(path);
     if (match === undefined) continue;
     const app = appFor(value, method);
-    if (app !== undefined) return { app, params: match.params, others };
+    if (app !== undefined) return { app, path: value.path, params: match.params, others };
     others.push(value);
   }
-  return others.length === 0 ? undefined : { app: undefined, params: NO_PARAMS, others };
+  return others.length === 0 ? undefined : { app: undefined, path: "", params: NO_PARAMS, others };
 }
 
 const NO_PARAMS: Params = Object.freeze({});

@@ -16,11 +16,11 @@ import { isSwitching } from "../src/exchange/failures.ts";
 import { reportError } from "../src/exchange/report.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
-import { getHeader, removeHeaders, setHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
 import { andThen, isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import type { Change } from "./transform/change.ts";
+import { headersOfNewBody, NO_BODY, withKnownTag } from "./transform/new-body.ts";
 import { hidesType, isSelected, mayAskAgain, wholeRequest } from "./transform/selection.ts";
 
 export {
@@ -207,9 +207,6 @@ function withNewBody(original: Original, changed: AppResponse, environ: Environ)
   return andThen(original.drop(), () => ({ ...changed, headers }));
 }
 
-/** An empty body of unknown length. */
-const NO_BODY: Iterable<never> = { [Symbol.iterator]: () => [][Symbol.iterator]() };
-
 function closingBoth(body: Body, original: Original): Body {
   const reader = new BodyReader(body);
   return toStream({
@@ -223,21 +220,4 @@ function closingBoth(body: Body, original: Original): Body {
 function closeBoth(closing: Promise<unknown> | undefined, original: Original): Promise<unknown> | undefined {
   const all = [closing, original.drop()].filter((each) => each !== undefined);
   return all.length === 0 ? undefined : Promise.all(all);
-}
-
-/** A 304 of an app knows the strong tag of its own body; a client that has the changed one knows it as a weak tag. */
-function withKnownTag(headers: HeaderList, environ: Environ): HeaderList {
-  const tag = getHeader(headers, "ETag");
-  const isKnownAsWeak = tag?.startsWith('"') && environ.HTTP_IF_NONE_MATCH?.includes(`W/${tag}`);
-  return isKnownAsWeak ? setHeader(headers, "ETag", `W/${tag}`) : headers;
-}
-
-/** Fields that describe the bytes of a body (RFC 9110 §8.6, §14.3; RFC 9530). */
-const OF_BODY = ["Content-Length", "Accept-Ranges", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"];
-
-function headersOfNewBody(before: HeaderList, changed: HeaderList): HeaderList {
-  const headers = removeHeaders(changed, ...OF_BODY);
-  const tag = getHeader(headers, "ETag");
-  const isStale = tag !== undefined && tag === getHeader(before, "ETag") && !tag.startsWith("W/");
-  return isStale ? setHeader(headers, "ETag", `W/${tag}`) : headers;
 }

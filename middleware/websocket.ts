@@ -63,11 +63,11 @@ const OPTIONS: Kinds<WebsocketOptions> = {
 };
 
 /**
- * websocket makes an app that speaks WebSocket (RFC 6455), to be mounted, guarded and wrapped as any other: headers that
+ * websocket makes an app that speaks WebSocket (RFC 6455), also over HTTP/2 (RFC 8441), to be mounted, guarded and wrapped as any other: headers that
  * layers add go into the 101, and a layer that answers in its place refuses the connection. The answers:
  *
  * - 101, and the handlers are called.
- * - 426 to a request that does not ask for a WebSocket, or for another version than 13.
+ * - 426 with `Upgrade: websocket` to a request that does not ask for a WebSocket, or for another version than 13.
  * - 405 to another method than GET, 400 to a malformed key or list of subprotocols.
  * - 403 to a page of another origin.
  * - 501 where the server cannot give its connections away, 503 while it closes.

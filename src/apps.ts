@@ -81,11 +81,11 @@ export const notFound: App = text("Not Found\n", { status: "404 Not Found" });
 function response(owner: string, content: Chunk, type: string, options: ResponseOptions): App {
   checkOptions(owner, options, KINDS);
   const { status = "200 OK", headers = [] } = options;
-  parseStatus(status);
+  const { code } = parseStatus(status);
   const list: [name: string, value: string][] = headers.map(([name, value]) => [name, value]);
   if (!hasHeader(headers, "Content-Type")) list.unshift(["Content-Type", type]);
   if (!hasHeader(headers, "Content-Length")) list.push(["Content-Length", String(byteLength(content))]);
-  prepareHeaders(list);
+  prepareHeaders(list, code);
   return function response(_environ, startResponse) {
     startResponse(status, list);
     return content;

@@ -3,40 +3,41 @@
 
 import { readFileSync } from "node:fs";
 import { type Arguments, parseArguments } from "./cli/arguments.ts";
-import { check } from "./cli/check.ts";
 import { CommandError } from "./cli/command-error.ts";
-import { settingsJson, settingsText } from "./cli/config-command.ts";
 import { configurationOf } from "./cli/configuration/configuration.ts";
 import { loadApp, loadOptions } from "./cli/load-app.ts";
-import { precompress, precompressOptions } from "./cli/precompress.ts";
 import { readConfiguration, readSettings, targetOf } from "./cli/read-configuration.ts";
-import { serveCommand } from "./cli/serve-command.ts";
-import { superviseCommand } from "./cli/supervise-command.ts";
-import { USAGE } from "./cli/usage.ts";
 
 async function main(args: string[]): Promise<number> {
   const parsed = parseArguments(args);
-  if (parsed.flags.help) return print(USAGE);
+  if (parsed.flags.help) return print((await import("./cli/usage.ts")).USAGE);
   if (parsed.flags.version) return print(`${version()}\n`);
   return run(parsed, args);
 }
 
+/** What an action does not need is not loaded: that is a good part of the time until the first answer. */
 async function run(parsed: Arguments, args: readonly string[]): Promise<number> {
   const { action, folder, paths, settings, flags } = parsed;
   if (action === "precompress") {
+    const { precompress, precompressOptions } = await import("./cli/precompress.ts");
     return precompress(folder, precompressOptions(flags.only, settings.get("quiet") === true));
   }
   if (action === "check") {
+    const { check } = await import("./cli/check.ts");
     const resolved = await readSettings(parsed);
     return check(await loadApp(targetOf(resolved), loadOptions(resolved.values)), paths);
   }
   if (action === "config") return printSettings(parsed);
   const configuration = await readConfiguration(parsed);
-  return configuration.isSupervised ? superviseCommand(configuration, args) : serveCommand(configuration);
+  if (configuration.isSupervised) {
+    return (await import("./cli/supervise-command.ts")).superviseCommand(configuration, args);
+  }
+  return (await import("./cli/serve-command.ts")).serveCommand(configuration);
 }
 
 /** Settings that do not go together are refused, as they are where they are used. */
 async function printSettings(parsed: Arguments): Promise<number> {
+  const { settingsJson, settingsText } = await import("./cli/config-command.ts");
   const resolved = await readSettings(parsed);
   configurationOf(resolved, { kind: "module", target: "", load: loadOptions(resolved.values) });
   return print(parsed.flags.json ? settingsJson(resolved) : settingsText(resolved));

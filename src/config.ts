@@ -23,15 +23,15 @@ export interface TsgiConfig {
    * `"unix:site.sock?mode=660"`, `"fd:3"` for a socket that was inherited. Instead of `host`, `port` and `unix`.
    */
   bind?: string | readonly string[] | undefined;
-  /** The address to listen on. Default: `HOST` of the environment, or `"127.0.0.1"`. */
+  /** The address to listen on. Default: `HOST` of the environment, or `127.0.0.1`. */
   host?: string | undefined;
-  /** The port to listen on; 0 picks a free one. Default: `PORT` of the environment, or 8000. */
+  /** The port to listen on; 0 picks a free one. Default: `PORT` of the environment, or `8000`. */
   port?: number | undefined;
   /** The path of a Unix socket to listen on, instead of `host` and `port`. */
   unix?: string | undefined;
-  /** How many connections wait in the kernel to be accepted, for each place. Default 1024. */
+  /** How many connections wait in the kernel to be accepted, for each place. Default `1024`. */
   backlog?: number | undefined;
-  /** How many connections are open at once, for each place and process; what comes beyond it is closed. Default 0. */
+  /** How many connections are open at once, for each place and process; what comes beyond it is closed. Default `0`. */
   maxConnections?: number | undefined;
   /**
    * The networks of the proxies that begin each connection with a header of the PROXY protocol: `["10.0.0.0/8"]`. Connections
@@ -41,7 +41,7 @@ export interface TsgiConfig {
 
   /** Serves HTTP/2 as well. Default `false`. */
   http2?: boolean | undefined;
-  /** How many streams of HTTP/2 a connection may have open at once. Default 100. */
+  /** How many streams of HTTP/2 a connection may have open at once. Default `100`. */
   maxConcurrentStreams?: number | undefined;
   /** The file of a private key in PEM, or several; makes it https. Files of TLS are read again when they change. */
   tlsKey?: string | readonly string[] | undefined;
@@ -62,32 +62,32 @@ export interface TsgiConfig {
   /** The cipher suites, in OpenSSL's format. Default: those of Node. */
   tlsCiphers?: string | undefined;
 
-  /** How long a client may take for a TLS handshake, and a proxy for its header. Default 10 s. */
+  /** How long a client may take for a TLS handshake, and a proxy for its header. Default `10s`. */
   handshakeTimeout?: Duration | undefined;
-  /** How long a client may take for the head of a request. Default 15 s. */
+  /** How long a client may take for the head of a request. Default `15s`. */
   headersTimeout?: Duration | undefined;
-  /** How long a client may take for a whole request. Default 5 min. */
+  /** How long a client may take for a whole request. Default `5m`. */
   requestTimeout?: Duration | undefined;
-  /** How long a body may make no progress. Default 60 s. */
+  /** How long a body may make no progress. Default `1m`. */
   bodyTimeout?: Duration | undefined;
-  /** How long an idle connection is kept; behind a load balancer, longer than that keeps it. Default 5 s. */
+  /** How long an idle connection is kept; behind a load balancer, longer than that keeps it. Default `5s`. */
   keepAliveTimeout?: Duration | undefined;
-  /** The longest request target. Default 16 KiB. */
+  /** The longest request target. Default `16K`. */
   maxTargetLength?: Size | undefined;
-  /** The largest head of a request. Default 16 KiB. */
+  /** The largest head of a request. Default `16K`. */
   maxHeaderSize?: Size | undefined;
-  /** How many header lines a request may have. Default 100. */
+  /** How many header lines a request may have. Default `100`. */
   maxHeadersCount?: number | undefined;
-  /** How many requests a connection may carry. Default 0. */
+  /** How many requests a connection may carry. Default `0`. */
   maxRequestsPerConnection?: number | undefined;
   /** Whether a run of `/` in a path is one. Default `true`. */
   mergeSlashes?: boolean | undefined;
 
-  /** How long a server that closes still accepts connections, for load balancers that hear of it late. Default 0. */
+  /** How long a server that closes still accepts connections, for load balancers that hear of it late. Default `0`. */
   drainDelay?: Duration | undefined;
-  /** How long idle connections are kept after that, as requests may be on their way. Default 1 s; 0 ends them at once. */
+  /** How long idle connections are kept after that, as requests may be on their way. Default `1s`; 0 ends them at once. */
   linger?: Duration | undefined;
-  /** How long running exchanges may take after that; then they are cut. Default 30 s; 0 cuts them at once. */
+  /** How long running exchanges may take after that; then they are cut. Default `30s`; 0 cuts them at once. */
   grace?: Duration | undefined;
 
   /** The user that the process becomes once it listens: a name or a number. Needs root. Default: it stays as it is. */
@@ -99,17 +99,17 @@ export interface TsgiConfig {
   /** The file that the process writes its id to, and removes at its end. Default: none. */
   pidFile?: string | undefined;
 
-  /** How many processes serve the app; `"auto"`: one for each CPU. Default: `WEB_CONCURRENCY` of the environment, or 1. */
+  /** How many processes serve the app; `"auto"`: one for each CPU. Default: `WEB_CONCURRENCY` of the environment, or `1`. */
   workers?: number | "auto" | undefined;
-  /** How long a worker may hang before it is replaced. Default 30 s. */
+  /** How long a worker may hang before it is replaced. Default `30s`. */
   timeout?: Duration | undefined;
-  /** How long a worker may take to start. Default 60 s. */
+  /** How long a worker may take to start. Default `1m`. */
   bootTimeout?: Duration | undefined;
-  /** After how many requests a worker is replaced. Default 0. */
+  /** After how many requests a worker is replaced. Default `0`. */
   maxRequests?: number | undefined;
-  /** By which part of `maxRequests` workers differ, so that not all are replaced at once: 0 to 1. Default 0.1. */
+  /** By which part of `maxRequests` workers differ, so that not all are replaced at once: 0 to 1. Default `0.1`. */
   maxRequestsJitter?: number | undefined;
-  /** How much memory a worker may take before it is replaced. Default 0. */
+  /** How much memory a worker may take before it is replaced. Default `0`. */
   maxMemory?: Size | undefined;
   /** The path that a new worker has to answer, without a socket, before it counts as ready. Default: none is asked. */
   readyPath?: string | undefined;

@@ -32,6 +32,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_ROUTE"
   /** A status line is not three digits from 200, a space and a reason. */
   | "TSGI_BAD_STATUS"
+  /** The URL of a target to send requests to is not one. */
+  | "TSGI_BAD_TARGET"
   /** A TLS key or certificate is missing, unreadable or does not fit. */
   | "TSGI_BAD_TLS"
   /** Something else has read the request body already. */

@@ -11,8 +11,9 @@
  * The rules of a response, in the order in which they matter:
  *
  * 1. `startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`. It
- *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header. There is no header named
- *    `Status`, and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
+ *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Upgrade` in a 426.
+ *    A server sends that over HTTP/1.1 alone, with `Connection: upgrade` (RFC 9110 §15.5.22). There is no header named `Status`,
+ *    and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
  * 2. An app calls `startResponse` before its first chunk. Nothing is sent before the first non-empty chunk, the first
  *    `write` or the end of the body, so an app may call it as late as that (a generator does, in its first step).
  * 3. A second call without `error` throws. With `error` it replaces what was recorded as long as nothing has been sent,
@@ -113,6 +114,20 @@ export type Params = Readonly<Record<string, string | string[]>>;
 /** Takes a connection over: a Node `Duplex`, and the headers of the 101 that the app sends there. */
 export type TakeUpgrade = (connection: object, headers: HeaderList) => void;
 
+/** What a client got: of `exchange.onEnd`. */
+export interface ExchangeEnd {
+  /** The status code that was sent, also of an error that the server has answered; 101 after an upgrade; 0 for none. */
+  readonly status: number;
+  /** How many bytes of the body were sent, as far as the server knows. */
+  readonly bytes: number;
+  /** Whether the whole response was sent, or the connection was taken over. */
+  readonly isComplete: boolean;
+  /** Whether the client left before that. */
+  readonly isClientGone: boolean;
+  /** What the app has failed with, where it got a 500 or its response was cut for it. */
+  readonly error: unknown;
+}
+
 /** What this server knows and can do beyond the contract. A member that is absent is not supported here. */
 export interface Exchange {
   /** The request's header lines as sent: case, order and repeats. */
@@ -123,6 +138,11 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
   /** Calls back once if the client goes away before the response was handed over; at once if it is gone already. */
   onAbort?(callback: () => void): void;
+  /**
+   * Calls back once when the exchange has ended, with what the client got: the response was sent or cut, the client has left, or
+   * the connection was taken over. To be called before the response begins, so that its bytes are counted.
+   */
+  onEnd?(callback: (end: ExchangeEnd) => void): void;
   /** Sends the head now, or as soon as it is known, instead of with the first chunk. */
   flush?(): void;
   /** Sends an informational response: `inform("103 Early Hints", [["Link", "</a.css>; rel=preload"]])`. */
@@ -134,6 +154,9 @@ export interface Exchange {
    * bytes that came after the request. Absent where the request does not ask for an upgrade or has a body, where the client has
    * ended its side, and where the server cannot; an app that does not take it answers as usual (RFC 9110 §7.8). The app sends
    * the 101 itself. Throws `TSGI_RESPONSE_OVER` once the response has begun, `TSGI_CLIENT_GONE` once the client has left.
+   *
+   * A WebSocket over HTTP/2 (RFC 8441) looks as one over HTTP/1.1 does: a `GET` with `Upgrade`, `Connection` and a key, and the
+   * server translates the head that the app sends. Where the app answers with a 2xx instead, the client gets a 501.
    */
   readonly upgrade?: (() => object) | undefined;
   /** Whether the connection was taken over (rules 17 and 18). */
@@ -170,7 +193,7 @@ export interface Exchange {
  * Always: `SCRIPT_NAME + PATH_INFO` is the canonical path of the request.
  */
 export interface Environ {
-  /** The method as sent: `"GET"`. */
+  /** The method as sent: `"GET"`; also for a WebSocket over HTTP/2. */
   readonly REQUEST_METHOD: string;
   /** The mount point of the app being called: `""` at the root; never ends in `/`. */
   readonly SCRIPT_NAME: string;
@@ -241,6 +264,8 @@ export interface Environ {
   readonly "tsgi.exchange": Exchange;
   /** Parameters of the mount and route patterns matched so far. */
   readonly "tsgi.params": Params;
+  /** The patterns of the mounts matched so far: `"/users/:user/blog"`; `""` outside of a mount. */
+  readonly "tsgi.route"?: string;
   /** One object shared by every layer of the request; copies of the environ keep it. */
   readonly "tsgi.state": Record<string, unknown>;
   /**

@@ -11,10 +11,12 @@
 export { checkHeaders, isHopByHop, prepareHeaders } from "./http/field-rules.ts";
 export { addVary, getHeader, hasHeader, headerPairs, removeHeaders, setHeader } from "./http/headers.ts";
 export { preferredEncoding, preferredType } from "./http/negotiation.ts";
+export { type Part, partialContent, wantedRanges } from "./http/partial.ts";
 export { canonicalPath, canonicalPrefix, parseTarget, type Target } from "./http/path.ts";
 export {
   checkPreconditions,
   isRangeOfThis,
+  notModifiedHeaders,
   parseDate,
   type Validators,
   type Verdict,

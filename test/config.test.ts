@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { findAccount } from "../src/cli/accounts.ts";
 import { parseBind } from "../src/cli/configuration/bind.ts";
 import { type Configuration, configurationOf } from "../src/cli/configuration/configuration.ts";
 import { formatDuration, parseDuration } from "../src/cli/configuration/duration.ts";
@@ -109,7 +111,7 @@ test("config: places to listen on", () => {
       "fd:",
       "fd:-1",
     ],
-    ...["user@host:1", "host:1/x", "host:1?mode=660", "[::1%lo]:1x"],
+    ...["user@host:1", "*:1", "host:1/x", "host:1?mode=660", "[::1%lo]:1x"],
   ]) {
     assert.equal(parseBind(text), undefined, text);
   }
@@ -249,6 +251,7 @@ test("config: a wrong value of each setting is refused, and says what to give", 
 
 test("config: a value that is wrong in the environment is refused", () => {
   for (const [environment, message] of [
+    [{ PORT: "1\n2" }, "PORT in the environment: 1\\x0a2 is not a port; choose 0 to 65535"],
     [{ PORT: "http" }, "PORT in the environment: http is not a port; choose 0 to 65535"],
     [
       { WEB_CONCURRENCY: "0" },
@@ -398,4 +401,33 @@ test("config: each default and each value is a text that its flag takes", () => 
     const { reader, default: initial } = settingOf(name);
     if (initial !== undefined) assert.deepEqual(reader.fromText(reader.toText(initial)), initial, name);
   }
+});
+
+test("config: the comment on each key says its default", () => {
+  const source = readFileSync(new URL("../src/config.ts", import.meta.url), "utf8");
+  const comments = new Map(
+    [...source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n {2}(\w+)\?:/g)].map(([, text, name]) => [name, text]),
+  );
+  assert.deepEqual([...comments.keys()], SETTING_NAMES);
+  for (const name of SETTING_NAMES) {
+    const { reader, default: initial, variable, flag } = settingOf(name);
+    const comment = comments.get(name) as string;
+    if (variable !== undefined) assert.ok(comment.includes(`\`${variable}\``), name);
+    if (initial !== undefined) {
+      assert.match(
+        comment,
+        new RegExp(`Default(?:: \`\\w+\` of the environment, or)? \`${reader.toText(initial)}\``),
+        name,
+      );
+    }
+    assert.equal(flag?.value === undefined, flag === undefined || reader.isSwitch === true, name);
+  }
+});
+
+test("config: to become another user needs root", (t) => {
+  t.mock.method(process as { geteuid(): number }, "geteuid", () => 1000);
+  const message = "--user and --group need root; leave them out, or start tsgi as root";
+  assert.throws(() => findAccount({ user: "nobody", group: undefined }), failure(message));
+  assert.throws(() => findAccount({ user: undefined, group: 1 }), failure(message));
+  assert.equal(findAccount({ user: undefined, group: undefined }), undefined);
 });

@@ -1,5 +1,5 @@
 import { fromFetch, fromNode, notFound, readBytes, serve } from "tsgi";
-import { dispatcher } from "tsgi/middleware";
+import { accessLog, dispatcher, metrics, requestId, traceContext } from "tsgi/middleware";
 import { certificate } from "./certificate.js";
 import { CHUNK, CHUNKS, HELLO, report, USERS } from "./report.js";
 
@@ -48,6 +48,18 @@ function wrapped(count) {
   return app;
 }
 
+const LOG = `${process.env.BENCH_FOLDER}/access-${process.pid}.log`;
+
+/** What is seen of a site, one kind at a time, or all. */
+const OBSERVED = {
+  log: (app) => accessLog(app, { to: LOG, format: "combined" }),
+  json: (app) => accessLog(app, { to: LOG, format: "json" }),
+  metrics: (app) => metrics(app),
+  id: (app) => requestId(app),
+  trace: (app) => traceContext(app),
+  all: (app) => accessLog(metrics(requestId(traceContext(app))), { to: LOG, format: "json" }),
+};
+
 /** The app of a framework, as its own server has it. */
 async function adapted(name) {
   const { app } = await import(`./apps/${name}.js`);
@@ -59,6 +71,7 @@ const [variant, of] = (process.argv[2] ?? "").split(":");
 const apps = {
   mounts: () => mounted(Number(of)),
   middlewares: () => wrapped(Number(of)),
+  observed: () => OBSERVED[of](site),
   app: () => adapted(of),
   plain: () => adapted(of),
 };

@@ -70,6 +70,8 @@ function checkOwn(environ: Environ): void {
   must(version?.[0] === 1 && version?.[1] === 0, `tsgi.version is ${version}`, "strings");
   const scheme = environ["tsgi.url_scheme"];
   must(scheme === "http" || scheme === "https", `tsgi.url_scheme is ${scheme}`, "strings");
+  const route = environ["tsgi.route"];
+  must(route === undefined || typeof route === "string", `tsgi.route is ${typeof route}`, "strings");
   for (const key of FLAGS) must(typeof environ[key] === "boolean", `${key} is ${typeof environ[key]}`, "objects");
   for (const key of OBJECTS) must(isObject(environ[key]), `${key} is ${typeof environ[key]}`, "objects");
   const { "tsgi.input": input, "tsgi.errors": errors } = environ;

@@ -16,7 +16,7 @@ export function checkHead(
   isSwitch: boolean,
 ): { readonly status: Status; readonly declared: number } {
   const status = isSwitch ? SWITCHING_STATUS : asRule(() => parseStatus(line));
-  const declared = asRule(() => checkHeaders(headers));
+  const declared = asRule(() => checkHeaders(headers, status.code));
   checkFields(headers);
   if (status.code === 204 && declared >= 0) throw violation("RESPONSE", "204 declares a Content-Length", "noLength");
   return { status, declared };

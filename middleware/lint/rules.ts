@@ -33,7 +33,10 @@ export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: st
     1,
     "`startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`.",
   ],
-  head: [1, "It throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header."],
+  head: [
+    1,
+    "It throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Upgrade` in a 426.",
+  ],
   singleFields: [1, "There is no header named `Status`, and a field that holds one value occurs once."],
   listIsValue: [1, "A header list is a value: it is not changed after the call."],
   startFirst: [2, "An app calls `startResponse` before its first chunk."],

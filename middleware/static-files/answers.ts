@@ -2,9 +2,11 @@
 
 import type { AppResponse, Body, Environ, HeaderList } from "../../src/gateway.ts";
 import { addVary, removeHeaders, setHeader } from "../../src/http/headers.ts";
+import type { Part } from "../../src/http/partial.ts";
+import { notModifiedHeaders } from "../../src/http/precondition.ts";
 import { type Evaluation, evaluate, type Prepared } from "./evaluate.ts";
-import { FileBody, type Part } from "./file-body.ts";
-import { unmodifiedHeadersOf, withOwnHeaders } from "./file-headers.ts";
+import { FileBody } from "./file-body.ts";
+import { withOwnHeaders } from "./file-headers.ts";
 import { listFolder } from "./listing.ts";
 import { redirectToFolder } from "./navigation.ts";
 import { changed, isChanged } from "./open-file.ts";
@@ -95,7 +97,7 @@ export class Answers {
     const isFile = status.startsWith("2") || status.startsWith("304");
     if (this.#policy.headersFor === undefined || !isFile) return headers;
     const merged = withOwnHeaders(headers, this.#policy.headersFor(environ, file.path, file.served));
-    return status.startsWith("304") ? unmodifiedHeadersOf(merged) : merged;
+    return status.startsWith("304") ? notModifiedHeaders(merged) : merged;
   }
 
   async #read(file: Prepared, parts: readonly Part[], key: string, resource: Resource): Promise<Body> {

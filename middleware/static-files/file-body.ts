@@ -1,6 +1,6 @@
 /** Parts of a file as a body. */
 
-import type { ByteRange } from "../../src/http/range.ts";
+import type { Part } from "../../src/http/partial.ts";
 import type { OpenFile } from "./open-file.ts";
 
 /**
@@ -8,9 +8,6 @@ import type { OpenFile } from "./open-file.ts";
  * CPU time for a large file.
  */
 export const CHUNK: number = 128 * 1024;
-
-/** A part of a body: a range of the file, or bytes that stand between two. */
-export type Part = ByteRange | Uint8Array;
 
 /**
  * Reads parts of an open file, and releases it: after the last byte, on an error, or when it is closed earlier, even before

@@ -65,20 +65,3 @@ export function withOwnHeaders(headers: HeaderList, given: HeaderList): HeaderLi
 function isVary(name: string): boolean {
   return name.toLowerCase() === "vary";
 }
-
-/** Fields that a 304 leaves out: they describe content that it does not have (RFC 9110 §15.4.5). */
-const ONLY_WITH_CONTENT = [
-  "Content-Type",
-  "Content-Length",
-  "Content-Encoding",
-  "Content-Language",
-  "Content-Disposition",
-  "Last-Modified",
-  "Accept-Ranges",
-  "X-Content-Type-Options",
-];
-
-/** The headers of a 304, derived from those of a 200. */
-export function unmodifiedHeadersOf(headers: HeaderList): HeaderList {
-  return removeHeaders(headers, ...ONLY_WITH_CONTENT);
-}

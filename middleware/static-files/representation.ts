@@ -2,11 +2,11 @@
 
 import type { HeaderList } from "../../src/gateway.ts";
 import { prepareHeaders } from "../../src/http/field-rules.ts";
-import type { Validators } from "../../src/http/precondition.ts";
+import { notModifiedHeaders, type Validators } from "../../src/http/precondition.ts";
 import type { ByteRange } from "../../src/http/range.ts";
 import { HASHED, hashOf, hashOfFile } from "./content-hash.ts";
 import { contentTag, givenTag, NO_TAG, statTag, versionTag } from "./entity-tag.ts";
-import { fileHeadersOf, unmodifiedHeadersOf } from "./file-headers.ts";
+import { fileHeadersOf } from "./file-headers.ts";
 import { changed, OpenFile, openFile } from "./open-file.ts";
 import type { FileOwner, OpenFiles } from "./open-files.ts";
 import type { ServedFile } from "./options.ts";
@@ -107,7 +107,7 @@ export class Representation implements Validators, FileOwner {
     this.headers = prepareHeaders(
       fileHeadersOf(this.served, { etag: this.etag, modified: this.modified, hasVariants }, policy),
     );
-    this.unmodifiedHeaders = prepareHeaders(unmodifiedHeadersOf(this.headers));
+    this.unmodifiedHeaders = prepareHeaders(notModifiedHeaders(this.headers));
   }
 
   async #tag(): Promise<string> {

@@ -125,7 +125,7 @@ export function inPieces(body: Body): Body {
   return toStream(new PieceReader(new BodyReader(body)));
 }
 
-class PieceReader implements ChunkReader {
+export class PieceReader implements ChunkReader {
   readonly isAsync: boolean;
   readonly #inner: ChunkReader;
   #long: Chunk = "";

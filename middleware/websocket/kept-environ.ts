@@ -48,6 +48,7 @@ export function keptEnviron(environ: Environ): Environ {
     "tsgi.run_once": environ["tsgi.run_once"],
     "tsgi.exchange": exchange,
     "tsgi.params": environ["tsgi.params"],
+    "tsgi.route": environ["tsgi.route"] ?? "",
     "tsgi.state": environ["tsgi.state"],
   };
   exchange.belongTo(kept);

@@ -145,7 +145,8 @@ function partsOf(response: Response): ResponseParts {
 
 /** Without what belongs to one connection, and without the length that a 204 must not have (RFC 9110 §8.6). */
 function sentHeaders(status: number, headers: HeaderList): HeaderList {
-  const sent = headers.some(([name]) => isHopByHop(name)) ? headers.filter(([name]) => !isHopByHop(name)) : headers;
+  const isDropped = ([name]: HeaderList[number]): boolean => isHopByHop(name, status);
+  const sent = headers.some(isDropped) ? headers.filter((line) => !isDropped(line)) : headers;
   return status === 204 ? removeHeaders(sent, "Content-Length") : sent;
 }
 

@@ -50,7 +50,8 @@ export interface NodeListener {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
   /**
    * The listener of the `stream` event of an `http2` server, in place of `request`: `server.on("stream", listener.stream)`. It
-   * takes two thirds of the CPU time. The app gets the `trailers` of the request too.
+   * takes two thirds of the CPU time. The app gets the `trailers` of the request too, and WebSockets where the server offers
+   * them: `createServer({ settings: { enableConnectProtocol: true } })`.
    */
   readonly stream: NodeStreamListener;
 }

@@ -1,6 +1,7 @@
 /** The file that tells others the id of the process. */
 
 import { chownSync, linkSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { codeOf } from "../errors.ts";
 import type { Account } from "./accounts.ts";
 import { CommandError } from "./command-error.ts";
@@ -14,19 +15,21 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
  * and for a file with something else in it. `account` is whom the process becomes later.
  */
 export function holdPidFile(file: string, account?: Account): void {
+  // The app may change to another folder.
+  const path = resolve(file);
   removeDead(file);
   try {
-    write(file, account);
+    write(path, account);
   } catch (error) {
     if (codeOf(error) === "EEXIST") throw new CommandError(`--pid-file ${file} was just written by another process`, 1);
     throw new CommandError(`--pid-file ${file} cannot be written: ${codeOf(error)}`, 1);
   }
-  process.once("exit", () => remove(file));
+  process.once("exit", () => remove(path));
   for (const signal of SIGNALS) {
     const end = () => {
       // Whoever else listens decides what becomes of the process.
       if (process.listenerCount(signal) > 1) return;
-      remove(file);
+      remove(path);
       process.off(signal, end);
       process.kill(process.pid, signal);
     };

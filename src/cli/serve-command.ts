@@ -3,6 +3,7 @@
 import { chownSync } from "node:fs";
 import type { App } from "../gateway.ts";
 import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
+import { commandAccessLog } from "./access-log.ts";
 import { type Account, become, findAccount } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
@@ -74,10 +75,15 @@ async function start(
   let loaded: Source | undefined;
   const options = { ...serveOptions(configuration, tls), onError: hintOnce(() => loaded) };
   const traced = (app: App) => (configuration.serve.development || verbose ? traceRequests(app) : app);
+  const logged = (app: App) => {
+    const log = commandAccessLog(app, configuration);
+    if (log.reopen !== undefined) process.on("SIGUSR1", log.reopen);
+    return log.app;
+  };
   if (verbose) printExchanges(process.stdout);
   if (account === undefined) {
     loaded = await loadSource(configuration);
-    return { server: await startServer(traced(loaded.app), options), loaded };
+    return { server: await startServer(traced(logged(loaded.app)), options), loaded };
   }
   const late = lateApp();
   const server = await startServer(traced(late.app), options);
@@ -85,11 +91,11 @@ async function start(
     giveSockets(configuration.places, account);
     become(account);
     loaded = await loadSource(configuration);
+    late.resolve(logged(loaded.app));
   } catch (error) {
     await server.close({ linger: 0, grace: 0 });
     throw error;
   }
-  late.resolve(loaded.app);
   return { server, loaded };
 }
 

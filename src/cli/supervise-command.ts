@@ -5,6 +5,7 @@ import { escapeControls } from "../escape.ts";
 import { automaticWorkers } from "../supervisor/cpus.ts";
 import type { Settings } from "../supervisor/settings.ts";
 import type { Outcome } from "../supervisor/slot.ts";
+import { appointSuccessor, inheritance, succeed } from "../supervisor/succession.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { findAccount } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
@@ -29,17 +30,21 @@ export async function superviseCommand(configuration: Configuration, args: reado
   if (configuration.tls !== undefined) loadTls(configuration.tls);
   const account = findAccount(configuration.process);
   if (umask !== undefined) process.umask(umask);
-  if (pidFile !== undefined) holdPidFile(pidFile, account);
   const supervisor = new Supervisor(settingsOf(configuration, args));
-  obeySignals(supervisor, print);
-  const outcome = await supervisor.start().catch((error: unknown) => {
+  obeySignals(supervisor, args, print);
+  const inherited = await inheritance();
+  const holdPid = () => pidFile !== undefined && holdPidFile(pidFile, account);
+  if (inherited === undefined) holdPid();
+  const outcome = await supervisor.start(inherited).catch((error: unknown) => {
     throw listeningError(error);
   });
   if (!outcome.ok) throw new CommandError(outcome.reason, NONE_STARTED);
+  // The one before this holds the file until it has gone.
+  if (inherited !== undefined) void succeed().then(holdPid);
   const { title, urls, wanted } = supervisor.status;
   const [[local, ...network], ...others] = urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
   print(
-    `serving ${title} on ${local}, ${wanted} ${wanted === 1 ? "worker" : "workers"}`,
+    `serving ${title} with ${wanted} ${wanted === 1 ? "worker" : "workers"} on ${local}`,
     ...network.map((address) => `on the network: ${address}`),
     ...others.flat().map((address) => `also on ${address}`),
   );
@@ -74,7 +79,7 @@ function settingsOf(configuration: Configuration, args: readonly string[]): Sett
 }
 
 /** The signals that Gunicorn knows, with their meaning there. */
-function obeySignals(supervisor: Supervisor, print: Print): void {
+function obeySignals(supervisor: Supervisor, args: readonly string[], print: Print): void {
   const { log } = supervisor.settings;
   const report = (what: string, done: Promise<Outcome>) => {
     void done.then((outcome) => (outcome.ok ? print(`${what}: done`) : log(`${what} failed: ${outcome.reason}`)));
@@ -91,6 +96,12 @@ function obeySignals(supervisor: Supervisor, print: Print): void {
   process.on("SIGTTIN", () => report("one worker more", supervisor.scaleBy(1)));
   process.on("SIGTTOU", () => report("one worker less", supervisor.scaleBy(-1)));
   process.on("SIGUSR1", () => supervisor.reopen());
+  process.on("SIGUSR2", async () => {
+    const outcome = await appointSuccessor(supervisor, [process.argv[1] as string, ...args]);
+    if (!outcome.ok) return log(`the new supervisor does not serve: ${outcome.reason}`);
+    print(`the supervisor ${outcome.pid} goes on`);
+    await supervisor.stop({ isReplaced: true });
+  });
   // A terminal sends it whenever its window changes.
   if (!process.stdout.isTTY) process.on("SIGWINCH", () => report("no workers", supervisor.scale(0)));
 }

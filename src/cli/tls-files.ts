@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { TlsOptions, TlsPolicy } from "../server/serve.ts";
+import { TICKET_KEYS_LENGTH } from "../server/tls/options.ts";
 import { CommandError } from "./command-error.ts";
 
 /** Where keys, certificates and what else TLS needs are. */
@@ -28,8 +29,6 @@ export interface LoadedTls {
 
 /** How often the files are looked at, in milliseconds. */
 const INTERVAL = 1_000;
-
-const TICKET_KEYS_LENGTH = 48;
 
 /** loadTls reads the files. Throws a `CommandError` for one that cannot be read, or that holds something else. */
 export function loadTls(files: TlsFiles): LoadedTls {
@@ -75,7 +74,7 @@ function readTicketKeys(file: string | undefined): Buffer | undefined {
   const keys = readWhole("--tls-ticket-keys", file);
   if (keys.length === TICKET_KEYS_LENGTH) return keys;
   throw new CommandError(
-    `--tls-ticket-keys ${file} has ${keys.length} bytes, not ${TICKET_KEYS_LENGTH}; make it: openssl rand -out ${file} 48`,
+    `--tls-ticket-keys ${file} has ${keys.length} bytes, not ${TICKET_KEYS_LENGTH}; make it: openssl rand -out ${file} ${TICKET_KEYS_LENGTH}`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { Start } from "../supervisor/messages.ts";
 import type { WorkerTask } from "../supervisor/supervise.ts";
 import { runWorker, type Served } from "../supervisor/worker-side.ts";
 import { request } from "../testing.ts";
+import { commandAccessLog, type LoggedApp } from "./access-log.ts";
 import { become, findAccount } from "./accounts.ts";
 import { parseArguments } from "./arguments.ts";
 import { followCertificates } from "./certificates.ts";
@@ -26,6 +27,8 @@ interface Plan {
   readonly serve: ServeOptions;
   readonly readyPath: string | undefined;
   load(): Promise<Source>;
+  /** Has the requests of an app logged. */
+  log(app: App): LoggedApp;
   /** Called with the server, once it serves. */
   begin(server: Server): void;
 }
@@ -35,16 +38,17 @@ runWorker(async ({ task, places, ticketKeys }: Start): Promise<Served> => {
   const { serve, readyPath } = plan;
   const loaded = await plan.load();
   if (readyPath !== undefined) await tryOut(loaded.app, readyPath);
+  const { app, reopen } = plan.log(loaded.app);
   const tls = serve.tls && { ...serve.tls, ticketKeys: serve.tls.ticketKeys ?? ticketKeys };
   const settings = settingsOf({ ...serve, multiprocess: true, tls, onError: hintOnce(() => loaded) });
   const server = await serveAt(
-    serve.development ? traceRequests(loaded.app) : loaded.app,
+    serve.development ? traceRequests(app) : app,
     settings,
     places.map(({ address, fd }) => ({ host: "", port: 0, unix: undefined, mode: undefined, fd, address })),
   );
   reportStrayErrors(process.stderr, () => openRequests(server));
   plan.begin(server);
-  return { server, title: loaded.title };
+  return { server, title: loaded.title, reopen };
 });
 
 async function planOfCommand({ args }: CommandTask): Promise<Plan> {
@@ -61,6 +65,7 @@ async function planOfCommand({ args }: CommandTask): Promise<Plan> {
       if (account !== undefined) become(account);
       return loadSource(configuration);
     },
+    log: (app) => commandAccessLog(app, configuration),
     begin(server) {
       if (tls === undefined) return;
       followCertificates(server, configuration, tls, () => {
@@ -72,7 +77,13 @@ async function planOfCommand({ args }: CommandTask): Promise<Plan> {
 
 function planOfCode({ target, interface: name, isFactory, readyPath, serve }: WorkerTask): Plan {
   const source = { kind: "module", target, load: { interface: name, isFactory } } as const;
-  return { serve, readyPath, load: () => loadSource({ source }), begin() {} };
+  return {
+    serve,
+    readyPath,
+    load: () => loadSource({ source }),
+    log: (app) => ({ app, reopen: undefined }),
+    begin() {},
+  };
 }
 
 /** An app that does not answer well is not to replace one that does. Rejects with what it has answered. */

@@ -8,7 +8,7 @@ import { takeHeaders } from "../http/field-rules.ts";
 import { parseStatus } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { CapturedBody } from "./captured-body.ts";
-import { isSwitchOf, notStarted, responseOver, SWITCHING, startedTwice } from "./failures.ts";
+import { isSwitchOf, notStarted, responseOver, SWITCHING, SWITCHING_STATUS, startedTwice } from "./failures.ts";
 import { reportError } from "./report.ts";
 
 /**
@@ -77,8 +77,9 @@ class Capture {
   #start(line: StatusLine, headers: HeaderList, error: unknown): Write {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#outcome !== undefined) throw error ?? responseOver();
-    if (!isSwitchOf(this.#environ["tsgi.exchange"], line)) parseStatus(line);
-    this.#headers = takeHeaders(headers).list;
+    const isSwitch = isSwitchOf(this.#environ["tsgi.exchange"], line);
+    const { code } = isSwitch ? SWITCHING_STATUS : parseStatus(line);
+    this.#headers = takeHeaders(headers, code).list;
     this.#status = line;
     this.#writer ??= (chunk) => this.#write(chunk);
     return this.#writer;

@@ -136,6 +136,7 @@ function constantsOf(info: ServerInfo): Readonly<Record<string, unknown>> {
     "tsgi.run_once": info.runOnce ?? false,
     "tsgi.exchange": null,
     "tsgi.params": NO_PARAMS,
+    "tsgi.route": "",
     "tsgi.state": null,
     ...info.variables,
   };

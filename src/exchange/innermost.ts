@@ -1,30 +1,54 @@
-/** Development: which environ the app that failed was given, for the error page. */
+/**
+ * Which environ the innermost app was given, and by which route, for code further out: the error page, the access log,
+ * metrics. The exchange knows it, as all copies of an environ share that; nothing is noted where nobody asked for it.
+ */
 
 import type { Environ } from "../gateway.ts";
 
-/** A key of `tsgi.state`, which all copies of an environ share. Not enumerable, so that no code meets it by accident. */
-const INNERMOST: unique symbol = Symbol("tsgi.innermost");
-
-interface TracedState {
-  [INNERMOST]?: Environ;
+/** An exchange that can note them. */
+export interface Traced {
+  /** The environ that was noted last. */
+  innermost: Environ | undefined;
+  /** The route that was noted after it. */
+  innermostRoute: string | undefined;
 }
 
 /** Has the copies of this environ be noted by `enter`. */
 export function traceInnermost(environ: Environ): void {
-  Object.defineProperty(environ["tsgi.state"], INNERMOST, { value: environ, writable: true });
+  const exchange = environ["tsgi.exchange"] as Partial<Traced>;
+  if (exchange.innermost === undefined) exchange.innermost = environ;
 }
 
 /**
- * enter notes the environ that a mounted app is called with, and gives it back: `return mounted(enter(inner), startResponse)`.
- * It does nothing outside of development.
+ * enter notes the environ that an inner app is called with, and gives it back: `return mounted(enter(inner), startResponse)`.
+ * Each middleware that gives its app another environ does so, so that the access log knows the mount, the user and the address
+ * that the app got.
  */
 export function enter<Inner extends Environ>(inner: Inner): Inner {
-  const state = inner["tsgi.state"] as TracedState;
-  if (state[INNERMOST] !== undefined) state[INNERMOST] = inner;
+  const exchange = inner["tsgi.exchange"] as Partial<Traced>;
+  if (exchange.innermost !== undefined) {
+    exchange.innermost = inner;
+    exchange.innermostRoute = undefined;
+  }
   return inner;
+}
+
+/** Notes the pattern by which the whole path below the mount was routed. */
+export function enterRoute(inner: Environ, pattern: string): void {
+  const exchange = inner["tsgi.exchange"] as Partial<Traced>;
+  if (exchange.innermost === undefined) return;
+  enter(inner);
+  exchange.innermostRoute = pattern;
 }
 
 /** The environ that was noted last, or the one given. */
 export function innermostOf(environ: Environ): Environ {
-  return (environ["tsgi.state"] as TracedState)[INNERMOST] ?? environ;
+  return (environ["tsgi.exchange"] as Partial<Traced>).innermost ?? environ;
+}
+
+/** The patterns of the mounts and the route that lead to the innermost app: `/users/:id`; empty where there are none. */
+export function routeOf(environ: Environ): string {
+  const mounts = innermostOf(environ)["tsgi.route"] ?? "";
+  const route = (environ["tsgi.exchange"] as Partial<Traced>).innermostRoute;
+  return route === undefined ? mounts : mounts + route;
 }

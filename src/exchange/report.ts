@@ -22,9 +22,16 @@ export function reportError(environ: Environ, error: unknown): void {
 export function writeError(environ: Environ, error: unknown, what?: string): void {
   callOut(
     () => {
-      const where = what ?? `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`;
+      const where = what ?? requestOf(environ);
       return environ["tsgi.errors"].write(`${where}: ${describeError(error)}\n`);
     },
     () => {},
   );
+}
+
+/** The line of a request, with the id that a layer has given it. */
+function requestOf(environ: Environ): string {
+  // An error is reported of environs too that are not complete.
+  const id = (environ["tsgi.state"] as Environ["tsgi.state"] | undefined)?.["request.id"];
+  return `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}${typeof id === "string" ? ` [${id}]` : ""}`;
 }

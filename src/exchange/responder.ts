@@ -6,12 +6,24 @@
 import { byteLength, checkChunk, checkChunks, toBytes } from "../body/chunk.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
-import type { App, Body, Chunk, Environ, Exchange, HeaderList, StatusLine, TakeUpgrade, Write } from "../gateway.ts";
+import type {
+  App,
+  Body,
+  Chunk,
+  Environ,
+  Exchange,
+  ExchangeEnd,
+  HeaderList,
+  StatusLine,
+  TakeUpgrade,
+  Write,
+} from "../gateway.ts";
 import { checkHeaders } from "../http/field-rules.ts";
 import { removeHeaders } from "../http/headers.ts";
 import { parseStatus, type Status } from "../http/status.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { Departure } from "./departure.ts";
+import { Ending } from "./ending.ts";
 import {
   badLength,
   checkInformational,
@@ -21,17 +33,21 @@ import {
   SWITCHING_STATUS,
   startedTwice,
 } from "./failures.ts";
+import type { Traced } from "./innermost.ts";
 import { Reporter, reporterOf } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
 const NO_HEADERS: HeaderList = [];
+
+/** A longer body is handed over in pieces of this length where its end matters, so that the client's leaving is noticed. */
+const PIECE = 64 * 1024;
 
 /**
  * One exchange: runs an app once and sends its response. It is the environ's `tsgi.exchange` as well. Every failure at the
  * border between the app and the server ends here: nothing that an app, a body, a callback or a sink throws or rejects with
  * gets past it.
  */
-export class Responder implements Exchange {
+export class Responder implements Exchange, Traced {
   readonly #sink: Sink;
   readonly #options: ResponderOptions;
   #environ: Environ | undefined;
@@ -57,6 +73,11 @@ export class Responder implements Exchange {
   #reader: BodyReader | undefined;
   #departure: Departure | undefined;
   #reporter: Reporter | undefined;
+  /** What is to be told of the end, if somebody wants to know. */
+  #ending: Ending | undefined;
+  /** What was noted of the layers within. */
+  innermost: Environ | undefined = undefined;
+  innermostRoute: string | undefined = undefined;
 
   constructor(sink: Sink, options: ResponderOptions) {
     this.#sink = sink;
@@ -87,7 +108,7 @@ export class Responder implements Exchange {
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
     const status = this.#take !== undefined && isSwitching(line) ? SWITCHING_STATUS : parseStatus(line);
-    this.#declared = checkHeaders(headers);
+    this.#declared = checkHeaders(headers, status.code);
     this.#headers = headers;
     this.#status = status;
     if (this.#flushAsked) this.flush();
@@ -139,10 +160,48 @@ export class Responder implements Exchange {
     }
     this.#sink.writeHead(status, this.#headers, this.#declared < 0 ? length : -1);
     this.#sent = true;
+    if (this.#ending !== undefined) {
+      if (length > PIECE) {
+        this.#declared = length;
+        this.#reader = new BodyReader(piecesOf(chunks));
+        void this.#stream(this.#reader);
+        return;
+      }
+      this.#ending.bytes = length;
+    }
     this.#finish();
     const last = chunks.length - 1;
     for (let index = 0; index < last; index++) void this.#sink.write(chunks[index] as Chunk);
-    this.#sink.end(chunks[last]);
+    this.#endSink(chunks[last]);
+  }
+
+  /** Ends the response; who wants to know of its end hears of it once the response is with the operating system. */
+  #endSink(chunk?: Chunk): void {
+    const ending = this.#ending;
+    if (ending === undefined) {
+      this.#sink.end(chunk);
+      return;
+    }
+    ending.status = this.#status?.code ?? 0;
+    const hears = this.#sink.onSent !== undefined;
+    if (hears) this.#sink.onSent?.((isSent, unsent) => ending.sent(isSent, unsent));
+    this.#sink.end(chunk);
+    if (!hears) ending.tell(true);
+  }
+
+  /** The response was cut, or nobody is there to get it. */
+  #tellCut(unsent: number): void {
+    const ending = this.#ending;
+    if (ending === undefined) return;
+    ending.status = this.#sent ? (this.#status?.code ?? 0) : 0;
+    ending.isClientGone = this.#gone;
+    ending.tell(false, unsent);
+  }
+
+  #tellUpgraded(): void {
+    if (this.#ending === undefined) return;
+    this.#ending.status = SWITCHING_STATUS.code;
+    this.#ending.tell(true);
   }
 
   async #stream(reader: BodyReader): Promise<void> {
@@ -183,7 +242,7 @@ export class Responder implements Exchange {
    * it in its old space.
    */
   #checkAgain(): void {
-    this.#declared = checkHeaders(this.#headers);
+    this.#declared = checkHeaders(this.#headers, this.#status?.code);
   }
 
   #sendHead(length: number): void {
@@ -203,17 +262,22 @@ export class Responder implements Exchange {
     const status = this.#started();
     if (this.#isBodiless(status)) return;
     if (!this.#sent) this.#sendHead(-1);
-    if (this.#declared < 0) return this.#sink.write(chunk);
+    if (this.#declared < 0) {
+      if (this.#ending !== undefined) this.#ending.bytes += byteLength(chunk);
+      return this.#sink.write(chunk);
+    }
     const length = byteLength(chunk);
     const left = this.#declared - this.#written;
     if (length <= left) {
       this.#written += length;
+      if (this.#ending !== undefined) this.#ending.bytes = this.#written;
       return this.#sink.write(chunk);
     }
     this.#written = this.#declared;
+    if (this.#ending !== undefined) this.#ending.bytes = this.#declared;
     this.report(badLength(this.#declared, "longer"));
     this.#finish();
-    this.#sink.end(toBytes(chunk).subarray(0, left));
+    this.#endSink(toBytes(chunk).subarray(0, left));
     this.#close(undefined);
   }
 
@@ -231,7 +295,8 @@ export class Responder implements Exchange {
     if (!bodiless && this.#written < this.#declared) {
       this.report(badLength(this.#declared, "shorter"));
       this.#sink.abort();
-    } else this.#sink.end();
+      this.#tellCut(0);
+    } else this.#endSink();
     this.#close(undefined);
   }
 
@@ -240,8 +305,10 @@ export class Responder implements Exchange {
     this.#checkAgain();
     const { upgrade } = this.#sink;
     this.#finish();
-    if (upgrade === undefined) this.#sink.abort();
-    else {
+    if (upgrade === undefined) {
+      this.#sink.abort();
+      this.#tellCut(0);
+    } else {
       const connection = upgrade();
       this.#upgraded = connection;
       callOut(
@@ -251,6 +318,7 @@ export class Responder implements Exchange {
           this.#cutUpgraded();
         },
       );
+      this.#tellUpgraded();
     }
     this.#close(undefined);
   }
@@ -267,17 +335,23 @@ export class Responder implements Exchange {
       return;
     }
     const status = this.#sent ? undefined : statusOfError(error);
-    if (status === undefined) this.report(error);
+    if (status === undefined) {
+      this.report(error);
+      if (this.#ending !== undefined) this.#ending.error = error;
+    }
     this.#finish();
     try {
-      if (this.#sent) this.#sink.abort();
-      else this.#answerError(status ?? "500 Internal Server Error", error);
+      if (this.#sent) {
+        this.#sink.abort();
+        this.#tellCut(this.#sink.unsent ?? 0);
+      } else this.#answerError(status ?? "500 Internal Server Error", error);
     } catch (sinkError) {
       this.report(sinkError);
       callOut(
         () => this.#sink.abort(),
         (abortError) => this.report(abortError),
       );
+      this.#tellCut(0);
     }
     this.#close(undefined);
   }
@@ -293,8 +367,12 @@ export class Responder implements Exchange {
     } catch (pageError) {
       this.report(pageError);
     }
-    this.#sink.writeHead(parseStatus(line), page.headers, byteLength(page.body));
-    this.#sink.end(this.#isHead ? undefined : page.body);
+    const length = byteLength(page.body);
+    this.#status = parseStatus(line);
+    this.#sink.writeHead(this.#status, page.headers, length);
+    this.#sent = true;
+    if (this.#ending !== undefined && !this.#isHead) this.#ending.bytes = length;
+    this.#endSink(this.#isHead ? undefined : page.body);
   }
 
   /** Nobody would answer on a connection whose app has failed after it took it over. */
@@ -351,6 +429,7 @@ export class Responder implements Exchange {
     this.#gone = true;
     this.#departure?.leave();
     this.#close(undefined);
+    this.#tellCut(this.#sink.unsent ?? 0);
   }
 
   #departed(): Departure {
@@ -393,6 +472,7 @@ export class Responder implements Exchange {
     if (upgrade === undefined) throw new TsgiError("TSGI_CLIENT_GONE", "the client ended its side before the upgrade");
     this.#finish();
     this.#upgraded = upgrade();
+    this.#tellUpgraded();
     // A synchronous body is what runs just now, or is not being read: its reader closes it.
     if (this.#reader?.isAsync) this.#close(undefined);
     return this.#upgraded;
@@ -428,6 +508,18 @@ export class Responder implements Exchange {
     if (!this.#over || this.#gone) this.#departed().add(callback);
   }
 
+  onEnd(callback: (end: ExchangeEnd) => void): void {
+    if (this.#ending === undefined) {
+      this.#ending = new Ending((error) => this.#reportLate(error));
+      if (this.#over) {
+        this.#ending.status = this.#sent ? (this.#status?.code ?? 0) : 0;
+        this.#ending.isClientGone = this.#gone;
+        this.#ending.tell(!this.#gone);
+      }
+    }
+    this.#ending.add(callback);
+  }
+
   flush(): void {
     if (this.#sent || this.#over) return;
     if (this.#status === undefined) {
@@ -438,5 +530,13 @@ export class Responder implements Exchange {
     if (this.#status === SWITCHING_STATUS) return;
     this.#sendHead(-1);
     this.#sink.flush();
+  }
+}
+
+/** Chunks, in pieces that the client is given time for. */
+function* piecesOf(chunks: readonly Chunk[]): Generator<Chunk> {
+  for (const chunk of chunks) {
+    const bytes = toBytes(chunk);
+    for (let start = 0; start < bytes.length; start += PIECE) yield bytes.subarray(start, start + PIECE);
   }
 }

@@ -28,6 +28,14 @@ export interface Sink {
    * returned.
    */
   onClose(callback: () => void): void;
+  /**
+   * Calls back once what was handed over is with the operating system, or its client has left before that, with the number of
+   * bytes that were left. Called before `end`, only for responses whose end somebody wants to know. Absent where `end` is all
+   * that is known.
+   */
+  onSent?(callback: (isSent: boolean, unsent: number) => void): void;
+  /** How many of the bytes that were handed over have not been sent, if it is known. */
+  readonly unsent?: number;
   /** The request's header lines as sent, if the server knows them: `headers` of the `Exchange`. */
   readonly requestHeaders?: HeaderList;
   /** The request's trailer lines, if the server supports them: `trailers` of the `Exchange`. */
@@ -37,7 +45,7 @@ export interface Sink {
   /** Gives the connection away, if the server can and the request asks for it: `upgrade` of the `Exchange`. */
   readonly upgrade?: (() => object) | undefined;
   /** Calls back once when the server begins to close, if it tells; the callback does not throw: `onServerClose` of the `Exchange`. */
-  onServerClose?(callback: () => void): void;
+  readonly onServerClose?: ((callback: () => void) => void) | undefined;
   /** Sends an informational response, if the server supports them: `inform` of the `Exchange`. */
   inform?(status: StatusLine, headers: HeaderList): void;
 }

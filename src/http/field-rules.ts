@@ -3,6 +3,7 @@
 import { BoundedMap } from "../bounded-map.ts";
 import { TsgiError } from "../errors.ts";
 import type { HeaderList } from "../gateway.ts";
+import { getHeader, removeHeaders } from "./headers.ts";
 
 /** RFC 9110 §5.6.2: what a field name and a method are made of. */
 export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -20,8 +21,15 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** isHopByHop tells whether a field belongs to one connection (RFC 9110 §7.6.1), so that only a server may send it. */
-export function isHopByHop(name: string): boolean {
+/** The status whose responses say by `Upgrade` what is asked for (RFC 9110 §15.5.22). */
+const UPGRADE_REQUIRED = 426;
+
+/**
+ * isHopByHop tells whether a field belongs to one connection (RFC 9110 §7.6.1), so that only a server may send it: all such
+ * fields, or with the status code of a response those that it cannot have. A 426 has `Upgrade`.
+ */
+export function isHopByHop(name: string, code = 0): boolean {
+  if (code === UPGRADE_REQUIRED && name.toLowerCase() === "upgrade") return false;
   const known = hopByHop.get(name);
   if (known !== undefined) return known;
   const isOne = HOP_BY_HOP.has(name.toLowerCase());
@@ -34,6 +42,16 @@ const hopByHop = new BoundedMap<string, boolean>(1000);
 /** isBeyondAscii tells whether the value of a header holds a character beyond ASCII, which is sent as Latin-1. */
 export function isBeyondAscii(value: string): boolean {
   return BEYOND_ASCII.test(value);
+}
+
+/** upgradeOf gives the `Upgrade` of a response (rule 1), to be sent with `Connection: upgrade` where there is one (RFC 9110 §7.8). */
+export function upgradeOf(code: number, headers: HeaderList): string | undefined {
+  return code === UPGRADE_REQUIRED ? getHeader(headers, "Upgrade") : undefined;
+}
+
+/** withoutUpgrade gives the headers of a response without `Upgrade`, for connections that cannot be upgraded. */
+export function withoutUpgrade(code: number, headers: HeaderList): HeaderList {
+  return upgradeOf(code, headers) === undefined ? headers : removeHeaders(headers, "Upgrade");
 }
 
 /** A list that was checked, and is never changed again. */
@@ -49,21 +67,24 @@ export interface PreparedHeaders extends CheckedHeaders {
   readonly text: string;
   /** Whether `Date` is among them. */
   readonly hasDate: boolean;
+  /** Whether `Upgrade` is. */
+  readonly hasUpgrade: boolean;
 }
 
 const prepared = new WeakMap<HeaderList, PreparedHeaders>();
 
 /**
- * prepareHeaders checks and freezes a list, once for all the responses that it will be the head of, and gives it back.
- * Throws as `checkHeaders`.
+ * prepareHeaders checks and freezes a list, once for all the responses that it will be the head of, and gives it back. Their
+ * status code matters where it is 426. Throws as `checkHeaders`.
  */
-export function prepareHeaders(headers: HeaderList): HeaderList {
-  const contentLength = checkHeaders(headers);
+export function prepareHeaders(headers: HeaderList, code = 0): HeaderList {
+  const contentLength = checkHeaders(headers, code);
   for (const line of headers) Object.freeze(line);
   const text = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const hasDate = headers.some(([name]) => name.toLowerCase() === "date");
   const list = Object.freeze(headers) as HeaderList;
-  prepared.set(list, { list, contentLength, text, hasDate });
+  const hasUpgrade = headers.some(([name]) => name.toLowerCase() === "upgrade");
+  prepared.set(list, { list, contentLength, text, hasDate, hasUpgrade });
   return list;
 }
 
@@ -76,28 +97,36 @@ export function preparedHeaders(headers: HeaderList): PreparedHeaders | undefine
  * takeHeaders checks a list, and returns one that no other code can change: the list itself where it was prepared, else a copy.
  * Throws as `checkHeaders`.
  */
-export function takeHeaders(headers: HeaderList): CheckedHeaders {
+export function takeHeaders(headers: HeaderList, code = 0): CheckedHeaders {
   const known = prepared.get(headers);
-  if (known !== undefined) return known;
+  if (known !== undefined) return forStatus(known, code);
   const list: [name: string, value: string][] = [];
-  return { list, contentLength: checkLines(headers, list) };
+  return { list, contentLength: checkLines(headers, list, code) };
+}
+
+function forStatus(known: PreparedHeaders, code: number): PreparedHeaders {
+  if (known.hasUpgrade && code !== UPGRADE_REQUIRED) throw hopByHopError("Upgrade");
+  return known;
 }
 
 /**
  * checkHeaders checks the header list of a response and gives its `Content-Length`, or -1 where it has none. Throws
  * `TSGI_BAD_HEADER` for a line that is not a pair of strings, a name that is not a token (RFC 9110 §5.6.2), a value with a
  * control character or one beyond Latin-1 (§5.5), a malformed or repeated `Content-Length`; `TSGI_HOP_BY_HOP` for a
- * connection-specific header (§7.6.1).
+ * connection-specific header (§7.6.1), except `Upgrade` where `code` is 426.
  */
-export function checkHeaders(headers: HeaderList): number {
-  return prepared.get(headers)?.contentLength ?? checkLines(headers, undefined);
+export function checkHeaders(headers: HeaderList, code = 0): number {
+  const known = prepared.get(headers);
+  return known === undefined ? checkLines(headers, undefined, code) : forStatus(known, code).contentLength;
 }
 
 const PLAIN = 0;
 const LENGTH = 1;
-const names = new BoundedMap<string, typeof PLAIN | typeof LENGTH>(1000);
+const UPGRADE = 2;
+type Kind = typeof PLAIN | typeof LENGTH | typeof UPGRADE;
+const names = new BoundedMap<string, Kind>(1000);
 
-function checkLines(headers: HeaderList, copy: [name: string, value: string][] | undefined): number {
+function checkLines(headers: HeaderList, copy: [name: string, value: string][] | undefined, code: number): number {
   if (!Array.isArray(headers)) {
     throw badHeader("headers are not a list", 'Pass pairs: [["Content-Type", "text/html"]].');
   }
@@ -114,22 +143,25 @@ function checkLines(headers: HeaderList, copy: [name: string, value: string][] |
         throw badHeader(`Content-Length ${JSON.stringify(value)} is malformed or repeated`, "Give one decimal number.");
       }
       length = Number(value);
-    }
+    } else if (kind === UPGRADE && code !== UPGRADE_REQUIRED) throw hopByHopError(name);
     copy?.push([name, value]);
   }
   return length;
 }
 
-function checkName(name: unknown): typeof PLAIN | typeof LENGTH {
+function checkName(name: unknown): Kind {
   if (typeof name !== "string" || !TOKEN.test(name)) throw badName(name);
-  if (isHopByHop(name)) {
-    throw new TsgiError("TSGI_HOP_BY_HOP", `${name} is the server's own header`, {
-      hint: "Leave it out: a hop-by-hop header belongs to one connection (RFC 9110 §7.6.1).",
-    });
-  }
-  const kind = name.toLowerCase() === "content-length" ? LENGTH : PLAIN;
+  const key = name.toLowerCase();
+  if (isHopByHop(name, UPGRADE_REQUIRED)) throw hopByHopError(name);
+  const kind = key === "content-length" ? LENGTH : key === "upgrade" ? UPGRADE : PLAIN;
   names.set(name, kind);
   return kind;
+}
+
+function hopByHopError(name: string): TsgiError {
+  return new TsgiError("TSGI_HOP_BY_HOP", `${name} is the server's own header`, {
+    hint: "Leave it out: a hop-by-hop header belongs to one connection (RFC 9110 §7.6.1).",
+  });
 }
 
 function badName(name: unknown): TsgiError {

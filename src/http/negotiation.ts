@@ -7,10 +7,14 @@ import Negotiator from "negotiator";
  * sent as it is. Undefined where the client accepts none of them: 406.
  *
  * Without `Accept-Encoding` it is `identity`: the field's absence accepts everything, but says that the client knows nothing.
+ * `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
  */
 export function preferredEncoding(header: string | undefined, available: readonly string[]): string | undefined {
   if (header === undefined) return available.includes("identity") ? "identity" : undefined;
-  const wellFormed = header.split(",").filter((element) => !BAD_WEIGHT.test(element));
+  const wellFormed = header
+    .replace(/(?<![\w-])x-gzip(?![\w-])/gi, "gzip")
+    .split(",")
+    .filter((element) => !BAD_WEIGHT.test(element));
   const negotiator = new Negotiator({ headers: { "accept-encoding": wellFormed.join() } }) as unknown as Encodings;
   return negotiator.encodings([...available], { preferred: [...available] })[0];
 }

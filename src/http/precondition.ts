@@ -1,6 +1,7 @@
 /** Preconditions of a request (RFC 9110 §13): whether a client may have what it asks for, and needs it. */
 
-import type { Environ } from "../gateway.ts";
+import type { Environ, HeaderList } from "../gateway.ts";
+import { hasHeader, removeHeaders } from "./headers.ts";
 
 /** What tells two versions of a resource apart. */
 export interface Validators {
@@ -35,6 +36,30 @@ export function isRangeOfThis(environ: Environ, { etag, modified }: Validators):
   if (condition === undefined) return true;
   if (condition.endsWith('"')) return !etag.startsWith("W/") && condition === etag;
   return parseDate(condition) === modified;
+}
+
+/** Fields that a 304 leaves out: they describe content that it does not have (RFC 9110 §15.4.5). */
+const ONLY_WITH_CONTENT = [
+  "Content-Type",
+  "Content-Length",
+  "Content-Encoding",
+  "Content-Language",
+  "Content-Disposition",
+  "Content-Range",
+  "Content-MD5",
+  "Content-Digest",
+  "Digest",
+  "Accept-Ranges",
+  "X-Content-Type-Options",
+];
+
+/**
+ * notModifiedHeaders gives the headers of a 304 for a response that would have these: without those that describe the content.
+ * `Last-Modified` stays where there is no `ETag` (RFC 9110 §15.4.5).
+ */
+export function notModifiedHeaders(headers: HeaderList): HeaderList {
+  const kept = removeHeaders(headers, ...ONLY_WITH_CONTENT);
+  return hasHeader(kept, "ETag") ? removeHeaders(kept, "Last-Modified") : kept;
 }
 
 const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;

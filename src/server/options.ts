@@ -133,7 +133,7 @@ export interface Place {
   readonly host: string;
   readonly port: number;
   readonly unix: string | undefined;
-  readonly mode: number | undefined;
+  readonly mode?: number | undefined;
   readonly fd: number | undefined;
   /** The address, where it is known before; without a descriptor, another process accepts connections and hands them over. */
   readonly address?: Address | undefined;

@@ -2,8 +2,8 @@
 
 import * as net from "node:net";
 import { TsgiError } from "../errors.ts";
+import { type HasAddress, networksOf } from "../networks.ts";
 import { checkOptions, listOf, STRING } from "../options.ts";
-import { type HasAddress, networksOf } from "./networks.ts";
 import { type Endpoint, parseProxyHeader } from "./proxy-protocol.ts";
 
 /** Which proxies are believed. */
@@ -149,6 +149,8 @@ export function handOver(secure: net.Server, accept: (socket: net.Socket) => voi
     const ends = endsOf(plain);
     open.set(ends, plain);
     plain.once("close", () => open.delete(ends));
+    // The socket of TLS takes this over.
+    plain.allowHalfOpen = false;
     secure.emit("connection", plain);
   };
 }

@@ -2,8 +2,8 @@
 
 import * as net from "node:net";
 import type { TLSSocket } from "node:tls";
+import { networksOf } from "../networks.ts";
 import { callOut } from "../promise.ts";
-import { networksOf } from "./networks.ts";
 import { LONGEST, type Settings } from "./options.ts";
 import { createProxiedServer, handOver } from "./proxied.ts";
 import type { Identity } from "./tls/identity.ts";
@@ -19,6 +19,8 @@ export function createAcceptor(
   const timeout = settings.handshakeTimeout || LONGEST;
   const secure = identity?.createServer({
     ...options,
+    // A client that ends amid the handshake waits for no answer.
+    allowHalfOpen: false,
     ALPNProtocols: settings.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
     handshakeTimeout: timeout,
   });
@@ -43,6 +45,7 @@ export function isHttp2(socket: net.Socket): boolean {
 
 function admitted(identity: Identity, accept: (socket: net.Socket) => void): (socket: net.Socket) => void {
   return (socket) => {
+    socket.allowHalfOpen = true;
     if (identity.admits(socket as TLSSocket)) accept(socket);
     else socket.destroy();
   };

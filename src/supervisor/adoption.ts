@@ -1,4 +1,4 @@
-/** Which worker accepts what comes for a slot whose own worker is gone. */
+/** Which worker accepts what comes for a slot whose own worker is gone, or hangs. */
 
 import type { Worker } from "./worker.ts";
 
@@ -9,9 +9,9 @@ export class Adoption {
 
   /** Has siblings accept what comes for slots without a worker, until these have one; `currents` are the workers by their slots. */
   cover(currents: readonly (Worker | undefined)[]): void {
-    const ready = currents.filter((worker) => worker?.state === "ready") as Worker[];
+    const ready = currents.filter((worker) => worker?.serves) as Worker[];
     for (const slot of currents.keys()) {
-      const isServed = currents[slot]?.state === "ready";
+      const isServed = currents[slot]?.serves === true;
       const adopter = ready.find(({ adopted }) => adopted.has(slot));
       if (isServed) this.#listening.add(slot);
       if (isServed && adopter !== undefined) {

@@ -8,7 +8,7 @@ import type { Hang } from "./hang-inspector.ts";
 import { childArguments } from "./worker.ts";
 
 /** How long the inspector may take, in milliseconds. */
-const TIMEOUT = 3_000;
+const TIMEOUT = 10_000;
 
 /** How many of the functions and of the requests are named. */
 const MOST_NAMED = 5;
@@ -50,8 +50,9 @@ function nodeArguments(): string[] {
     : [...childArguments(), "--experimental-websocket", "--no-warnings"];
 }
 
-/** What hangs, in one line. */
-export function describeHang({ frames, requests }: Hang): string {
+/** What hangs, in one line; undefined for a process that waits, and holds no request. */
+export function describeHang({ frames, requests }: Hang): string | undefined {
+  if (frames.length === 0 && requests.length === 0) return undefined;
   const [first, ...callers] = frames
     .slice(0, MOST_NAMED)
     .map(({ name, where }) => `${name || "a function"} (${where})`);

@@ -44,7 +44,7 @@ export type Order =
   /** Say which requests are under way. */
   | { readonly type: "list"; readonly id: number }
   /** Serve the connection that comes with this message. */
-  | { readonly type: "connection"; readonly place: number };
+  | { readonly type: "connection"; readonly place: number; readonly id: number };
 
 /** A request that is under way. */
 export interface RequestUnderWay {
@@ -76,6 +76,8 @@ export type Report =
   /** It cannot serve, and exits. */
   | { readonly type: "failed"; readonly reason: string }
   | Beat
+  /** It has a connection, which is its own now. */
+  | { readonly type: "took"; readonly id: number }
   /** It has served enough requests, and is to be replaced. */
   | { readonly type: "retire" }
   | { readonly type: "listed"; readonly id: number; readonly requests: readonly RequestUnderWay[] };

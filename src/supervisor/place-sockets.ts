@@ -1,8 +1,10 @@
 /** The sockets of one place: bound by the supervisor, which outlives the workers that serve them. */
 
+import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
-import { unlink } from "node:fs/promises";
+import { rename, unlink } from "node:fs/promises";
 import * as net from "node:net";
+import { dirname, join } from "node:path";
 import { clearSocketPath, portError, socketError, withMode } from "../server/listen.ts";
 import type { Address, ListenOptions } from "../server/options.ts";
 import { addressOfHost, type BoundSocket, bindSocket, canBind } from "./bound-socket.ts";
@@ -14,6 +16,13 @@ export interface InheritedPlace {
   /** Whether connections have to be accepted here, and handed over. */
   readonly isHanded: boolean;
   readonly fds: readonly number[];
+  readonly accepting?: AcceptingServer | undefined;
+}
+
+/** A server that accepts connections, and those that have come before anybody asked for them. */
+export interface AcceptingServer {
+  readonly server: net.Server;
+  readonly early: readonly net.Socket[];
 }
 
 /** The sockets of one place. */
@@ -25,7 +34,7 @@ export interface PlaceSockets {
   readonly hasOwn: boolean;
   /** What a new supervisor is given as its descriptors, in the order of `inherited`. */
   readonly descriptors: readonly (number | net.Server)[];
-  readonly inherited: Omit<InheritedPlace, "fds">;
+  readonly inherited: Omit<InheritedPlace, "fds" | "accepting">;
   /** No longer holds the sockets; what workers have open lives on. */
   close(): void;
   /** Removes what a place leaves in the file system. */
@@ -82,6 +91,7 @@ async function bindPort(host: string, port: number, slots: number): Promise<Plac
   }
 }
 
+/** Binds a Unix socket under another name, which Node unlinks when it closes: the socket may have been passed on by then. */
 async function bindUnix(
   unix: string,
   mode: number | undefined,
@@ -89,41 +99,52 @@ async function bindUnix(
   onConnection: OnConnection,
 ): Promise<PlaceSockets> {
   await clearSocketPath(unix);
+  const bound = join(dirname(unix), `.${randomBytes(4).toString("hex")}`);
+  const place = canBind
+    ? sharedPlace(await bindPath(bound, unix, mode))
+    : handedPlace(await withMode(mode, () => listenHere({ path: bound, backlog }, unix, onConnection)), unix);
+  await rename(bound, unix);
   const address = { socket: `unix:${unix}` };
-  let place: PlaceSockets;
-  if (canBind) {
-    try {
-      const socket = withMode(mode, () => bindSocket({ path: unix }));
-      place = {
-        address,
-        fd: () => socket.fd(),
-        hasOwn: false,
-        descriptors: [socket.fd()],
-        inherited: { address, isShared: true, isHanded: false },
-        close: () => socket.close(),
-        remove: nothingToRemove,
-      };
-    } catch (cause) {
-      throw await socketError(cause as Error, unix);
-    }
-  } else {
-    place = handedPlace(await withMode(mode, () => listenHere({ path: unix, backlog }, unix, onConnection)), unix);
+  return { ...place, address, inherited: { ...place.inherited, address }, remove: () => removeSocket(unix) };
+}
+
+async function bindPath(bound: string, unix: string, mode: number | undefined): Promise<BoundSocket> {
+  try {
+    return withMode(mode, () => bindSocket({ path: bound }));
+  } catch (cause) {
+    throw await socketError(cause as Error, unix);
   }
-  return { ...place, address, remove: () => unlink(unix).catch(() => {}) };
+}
+
+function sharedPlace(socket: BoundSocket): PlaceSockets {
+  return {
+    address: undefined,
+    fd: () => socket.fd(),
+    hasOwn: false,
+    descriptors: [socket.fd()],
+    inherited: { address: undefined, isShared: true, isHanded: false },
+    close: () => socket.close(),
+    remove: nothingToRemove,
+  };
+}
+
+async function removeSocket(unix: string): Promise<void> {
+  await unlink(unix).catch(() => {});
 }
 
 /** The sockets that a former supervisor, or the system, has passed on. */
 export function inheritedPlace(
-  { address, isShared, isHanded, fds }: InheritedPlace,
+  { address, isShared, isHanded, fds, accepting }: InheritedPlace,
   onConnection: OnConnection,
 ): PlaceSockets {
-  if (isHanded) {
-    const server = net
-      .createServer({ pauseOnConnect: true, noDelay: true }, onConnection)
-      .listen({ fd: fds[0] as number });
-    return { ...handedPlace(server, ""), address, inherited: { address, isShared, isHanded } };
-  }
   const unix = address !== undefined && "socket" in address ? address.socket.replace(/^unix:/, "") : undefined;
+  const remove = unix === undefined ? nothingToRemove : () => removeSocket(unix);
+  if (accepting !== undefined) {
+    const { server, early } = accepting;
+    server.removeAllListeners("connection").on("connection", onConnection);
+    for (const socket of early) onConnection(socket);
+    return { ...handedPlace(server, ""), address, inherited: { address, isShared, isHanded }, remove };
+  }
   return {
     address,
     fd: (slot) => (isShared ? fds[0] : fds[slot]),
@@ -133,7 +154,7 @@ export function inheritedPlace(
     close() {
       for (const fd of fds) closeSync(fd);
     },
-    remove: unix === undefined ? nothingToRemove : () => unlink(unix).catch(() => {}),
+    remove,
   };
 }
 

@@ -18,6 +18,8 @@ export interface SlotOwner {
   wants(slot: number): boolean;
   /** Some worker serves now, or does no longer. */
   changed(): void;
+  /** A process has ended. */
+  gone(worker: Worker): void;
   /** A worker has died that was to serve. */
   died(): void;
 }
@@ -106,6 +108,8 @@ export class Slot {
 
   async #bootIsLate(worker: Worker): Promise<void> {
     const where = await inspectHang(worker);
+    // It may have become ready meanwhile.
+    if (worker.state !== "starting") return;
     const { bootTimeout } = this.#owner.settings;
     worker.kill(`it was not ready after ${bootTimeout} ms${where === undefined ? "" : `: it is ${where}`}`);
   }
@@ -123,6 +127,7 @@ export class Slot {
       }
     }
     owner.changed();
+    owner.gone(worker);
   }
 
   /** Starts a worker where there is none, again and again until one is ready. */

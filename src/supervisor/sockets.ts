@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ListenOptions } from "../server/options.ts";
 import type { Start } from "./messages.ts";
 import { bindPlace, type InheritedPlace, inheritedPlace, type PlaceSockets } from "./place-sockets.ts";
-import { FIRST_DESCRIPTOR, type Worker } from "./worker.ts";
+import { FIRST_DESCRIPTOR, type HandedConnection, type Worker } from "./worker.ts";
 
 /** How often a worker can adopt each slot. */
 const ADOPTIONS = 3;
@@ -31,7 +31,7 @@ export class Sockets {
   /** The workers that connections can be handed to: those that serve, else those that are leaving. */
   readonly #takers: () => readonly Worker[];
   /** Connections that wait for a worker. */
-  readonly #waiting: { readonly place: number; readonly socket: Socket }[] = [];
+  readonly #waiting: HandedConnection[] = [];
   #turn = 0;
   #lastConnection = 0;
   #isClosed = false;
@@ -44,7 +44,7 @@ export class Sockets {
   async open(places: readonly ListenOptions[], slots: number, backlog: number, inherited?: Inherited): Promise<void> {
     try {
       for (const [index, place] of places.entries()) {
-        const onConnection = (socket: Socket) => this.#hand(index, socket);
+        const onConnection = (socket: Socket) => this.#onConnection(index, socket);
         const passedOn = inherited?.places[index];
         this.#places.push(
           passedOn === undefined
@@ -80,27 +80,29 @@ export class Sockets {
   }
 
   /** What a new supervisor is to go on with. */
-  get passedOn(): { places: Omit<InheritedPlace, "fds">[]; descriptors: PlaceSockets["descriptors"][] } {
+  get passedOn(): { places: PlaceSockets["inherited"][]; descriptors: PlaceSockets["descriptors"][] } {
     return {
       places: this.#places.map(({ inherited }) => inherited),
       descriptors: this.#places.map(({ descriptors }) => descriptors),
     };
   }
 
-  /** Hands over what has waited for a worker. */
-  handWaiting(): void {
-    for (const { place, socket } of this.#waiting.splice(0)) this.#hand(place, socket);
+  #onConnection(place: number, socket: Socket): void {
+    this.#lastConnection = performance.now();
+    // A client that leaves before a worker has its connection.
+    socket.on("error", () => {});
+    this.hand([{ place, socket }]);
   }
 
-  /** Hands a connection to the workers in turn. */
-  #hand(place: number, socket: Socket): void {
-    this.#lastConnection = performance.now();
-    socket.on("error", () => {});
+  /** Hands connections to the workers in turn, with those that have waited for one. */
+  hand(connections: readonly HandedConnection[] = []): void {
     const takers = this.#takers();
-    const worker = takers[this.#turn++ % takers.length];
-    if (worker !== undefined) worker.send({ type: "connection", place }, socket);
-    else if (this.#isClosed) socket.destroy();
-    else this.#waiting.push({ place, socket });
+    for (const { place, socket } of [...this.#waiting.splice(0), ...connections]) {
+      const worker = takers[this.#turn++ % takers.length];
+      if (worker !== undefined) worker.hand(place, socket);
+      else if (this.#isClosed) socket.destroy();
+      else this.#waiting.push({ place, socket });
+    }
   }
 
   /** Closes the sockets after a delay; workers that have them open too go on. */

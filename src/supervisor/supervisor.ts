@@ -8,7 +8,7 @@ import type { Settings } from "./settings.ts";
 import { type Outcome, Slot, type SlotOwner, untilGone } from "./slot.ts";
 import { type Inherited, Sockets } from "./sockets.ts";
 import { describeWorker, nameOf, type Status, type SupervisorState } from "./status.ts";
-import { Watch } from "./watch.ts";
+import { Watch, type Watcher } from "./watch.ts";
 import { Worker } from "./worker.ts";
 
 /** A request that some worker is answering. */
@@ -29,15 +29,15 @@ export interface StopOptions {
 /** How many slots a supervisor has at least: as many workers can be asked for. */
 const LEAST_SLOTS = 16;
 
-/** How often a worker says that it is alive, at most and at least; in milliseconds. */
-const BEAT = 1_000;
+/** How often a worker says that it is alive, and how often at most; in milliseconds. */
+const BEAT = 500;
 const FASTEST_BEAT = 50;
 
 /** How much longer than they were given the workers may take to leave, in milliseconds. */
 const PATIENCE = 3_000;
 
 /** Supervisor starts, watches and replaces workers. */
-export class Supervisor implements SlotOwner {
+export class Supervisor implements SlotOwner, Watcher {
   readonly settings: Settings;
   readonly startedAt: number = Date.now();
   state: SupervisorState = "starting";
@@ -79,11 +79,7 @@ export class Supervisor implements SlotOwner {
     const { listen, backlog, timeout } = this.settings;
     if (inherited !== undefined) this.ticketKeys = inherited.ticketKeys;
     await this.sockets.open(listen, this.#slots.length, backlog, inherited);
-    this.#watch = new Watch(
-      () => this.workers,
-      timeout,
-      () => this.#hangs++,
-    );
+    this.#watch = new Watch(() => this.workers, timeout, this);
     const [first, ...others] = this.#slots.slice(0, this.#wanted) as [Slot, ...Slot[]];
     const outcome = await first.replace();
     if (!outcome.ok) {
@@ -200,7 +196,7 @@ export class Supervisor implements SlotOwner {
 
   /** The workers that connections can be handed to. */
   #takers(): Worker[] {
-    const serving = this.#slots.flatMap(({ current }) => (current?.state === "ready" ? [current] : []));
+    const serving = this.#slots.flatMap(({ current }) => (current?.serves ? [current] : []));
     return serving.length > 0 || !this.isStopping ? serving : this.workers.filter(({ state }) => state === "draining");
   }
 
@@ -210,11 +206,19 @@ export class Supervisor implements SlotOwner {
 
   changed(): void {
     this.#adoption.cover(this.#slots.map(({ current }) => current));
-    if (this.#takers().length > 0) this.sockets.handWaiting();
+    if (this.#takers().length > 0) this.sockets.hand();
+  }
+
+  gone(worker: Worker): void {
+    this.sockets.hand(worker.takeBack());
   }
 
   died(): void {
     this.#deaths++;
+  }
+
+  hung(): void {
+    this.#hangs++;
   }
 
   async spawn(slot: number): Promise<Worker> {

@@ -83,7 +83,7 @@ class WorkerSide {
 
   obey(order: Order, socket: Socket | undefined): void {
     if (this.#served === undefined && order.type !== "drain") this.#early.push(() => this.obey(order, socket));
-    else if (order.type === "connection") this.#take(order.place, socket);
+    else if (order.type === "connection") this.#take(order, socket);
     else if (order.type === "drain") void this.#drain(order);
     else if (order.type === "adopt") this.#adopt(order.slot);
     else if (order.type === "release") this.#release(order.slot);
@@ -96,7 +96,8 @@ class WorkerSide {
     void this.#drain({ delay: 0, linger: 1_000, grace: 10_000, isLast: !process.connected });
   }
 
-  #take(place: number, socket: Socket | undefined): void {
+  #take({ place, id }: { readonly place: number; readonly id: number }, socket: Socket | undefined): void {
+    tell({ type: "took", id });
     const listener = this.#served && listenersOfServer(this.#served.server)[place];
     if (socket === undefined || listener === undefined) return;
     socket.allowHalfOpen = true;

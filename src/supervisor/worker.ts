@@ -22,6 +22,12 @@ export interface WorkerOptions {
   readonly start: Start;
 }
 
+/** A connection that was handed to a worker. */
+export interface HandedConnection {
+  readonly place: number;
+  readonly socket: Socket;
+}
+
 /** The first descriptor that a worker inherits; those before it are the standard streams and the channel. */
 export const FIRST_DESCRIPTOR = 4;
 
@@ -45,6 +51,8 @@ export class Worker {
   urls: readonly string[] = [];
   /** Whether it is about to be replaced, though it serves. */
   isOutdated = false;
+  /** Whether it has not been heard of for a while, so that others serve what comes for it. */
+  isSilent = false;
   /** Whether its event loop hangs, and it is about to be killed. */
   isHanging = false;
   /** Why it was ended by the supervisor. */
@@ -63,6 +71,7 @@ export class Worker {
   onRetire: () => void = () => {};
   readonly #child: ChildProcess;
   readonly #lists = new Map<number, (requests: readonly RequestUnderWay[]) => void>();
+  readonly #handed = new Map<number, HandedConnection>();
   #lastId = 0;
   #settleReady: (reason: string | undefined) => void = () => {};
 
@@ -114,6 +123,11 @@ export class Worker {
         this.beat = report;
         this.onBeat(report);
         break;
+      case "took":
+        // This closes the descriptor of this process alone.
+        this.#handed.get(report.id)?.socket.destroy();
+        this.#handed.delete(report.id);
+        break;
       case "retire":
         this.onRetire();
         break;
@@ -123,10 +137,29 @@ export class Worker {
     }
   }
 
-  /** Sends an order, and a connection with it; what cannot be delivered any more is nobody's loss. */
-  send(order: Order, socket?: Socket): void {
-    if (!this.#child.connected) socket?.destroy();
-    else this.#child.send(order, socket, {}, (error) => error && socket?.destroy());
+  /** Whether connections are to be given to it. */
+  get serves(): boolean {
+    return this.state === "ready" && !this.isSilent;
+  }
+
+  /** Sends an order; what cannot be delivered any more is nobody's loss. */
+  send(order: Order): void {
+    if (this.#child.connected) this.#child.send(order, () => {});
+  }
+
+  /** Hands a connection over. It stays open here until the worker has it, as the worker may die before. */
+  hand(place: number, socket: Socket): void {
+    const id = ++this.#lastId;
+    this.#handed.set(id, { place, socket });
+    if (!this.#child.connected) return;
+    this.#child.send({ type: "connection", place, id } satisfies Order, socket, { keepOpen: true }, () => {});
+  }
+
+  /** The connections that it has not taken, which are not its any more. */
+  takeBack(): HandedConnection[] {
+    const handed = [...this.#handed.values()];
+    this.#handed.clear();
+    return handed;
   }
 
   /** Has the worker close without loss, and exit; durations are milliseconds. */

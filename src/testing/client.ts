@@ -67,6 +67,11 @@ export class Client extends FetchSink {
     super.flush();
   }
 
+  /** A test sees what a client of HTTP/1.1 would. */
+  protected override connectionHeaders(_code: number, headers: HeaderList): HeaderList {
+    return headers;
+  }
+
   protected override resolve(response: Response): void {
     const { log, informational } = this;
     Object.defineProperties(response, {

@@ -4,20 +4,33 @@
  */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { Readable } from "node:stream";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { accessLog } from "../../middleware/access-log.ts";
 import { cascade } from "../../middleware/cascade.ts";
+import { compress } from "../../middleware/compress.ts";
+import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
+import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
+import { metrics } from "../../middleware/metrics.ts";
+import { proxy } from "../../middleware/proxy.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
+import { range } from "../../middleware/range.ts";
+import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
+import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
+import { thereAndBack } from "../support/codings.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -61,7 +74,24 @@ const revoked = (): unknown => {
   return proxy;
 };
 
+/** A server that dies amid each of its responses. */
+const dying = createServer((socket) => {
+  socket.on("error", () => {});
+  socket.once("data", () => {
+    socket.write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    setTimeout(() => socket.end(), 5);
+  });
+});
+dying.listen(0, "127.0.0.1");
+await once(dying, "listening");
+after(() => dying.close());
+
 const failures: Record<string, Failure> = {
+  "a target that dies amid its response": {
+    app: proxy(`http://127.0.0.1:${(dying.address() as AddressInfo).port}`),
+    ending: "cut",
+    isReported: false,
+  },
   "the app throws": { app: fail, ending: "error", isReported: true },
   "the app rejects": { app: reject, ending: "error", isReported: true },
   "the app rejects late": {
@@ -269,6 +299,12 @@ const layers: Record<string, (app: App) => App> = {
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
   staticFiles: (app) => staticFiles(app, { "/elsewhere": "." }),
   cors,
+  "all that observes": (app) =>
+    accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
+  proxyFix: (app) => proxyFix(app, { trust: 1 }),
+  decompress: (app) => decompress(app),
+  "conditional and range": (app) => range(conditional(app)),
+  compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };
@@ -291,7 +327,8 @@ for (const [where, ask] of Object.entries(hosts)) {
               assert.equal(count(errors), 1, place);
             }
             // A document is not sent before all of it is there, and a client of tests gets the error of the app.
-            const isBefore = ending === "error" || (around === "mapDocument" && ending === "cut");
+            const isWhole = around === "mapDocument" || around === "compress";
+            const isBefore = ending === "error" || (isWhole && ending === "cut");
             if (where === "testing") {
               if (ending === "whole" && !isReported) assert.equal(answer?.status, 200, place);
               else assert.ok(answer === undefined || answer.isCut, place);

@@ -53,6 +53,7 @@ test("environBuilder: the whole environ", () => {
     "tsgi.run_once": false,
     "tsgi.exchange": exchange,
     "tsgi.params": {},
+    "tsgi.route": "",
     "tsgi.state": {},
   });
 });

@@ -6,6 +6,7 @@ import { cors } from "../../middleware/cors.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts } from "../../middleware/hosts.ts";
 import { lint } from "../../middleware/lint.ts";
+import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { router } from "../../middleware/router.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
@@ -88,6 +89,7 @@ const layers: Record<string, readonly [(app: App) => App, ...string[]]> = {
   cors: [cors, "Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: *"],
   dispatcher: [(app) => inPlace(dispatcher(notFound, { "/": app })), ADDED],
   hosts: [(app) => inPlace(hosts(notFound, { a: app })), ADDED],
+  proxyFix: [(app) => inPlace(proxyFix(app, { trust: 1 })), ADDED],
   router: [(app) => inPlace(router(notFound, { "/{*path}": app })), ADDED],
   "cascade, first": [(app) => inPlace(cascade([app, notFound])), ADDED],
   "cascade, last": [(app) => inPlace(cascade([notFound, app])), ADDED],

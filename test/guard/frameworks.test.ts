@@ -47,7 +47,8 @@ function careless(request: IncomingMessage, response: ServerResponse): void {
 }
 
 function ofExpress(): App {
-  const app = express();
+  // Elsewhere it prints the stack of each error.
+  const app = express().set("env", "test");
   app.use("/admin", (_request, response) => void response.send(SECRET));
   app.get("/:name", (request, response) => response.sendFile(request.params.name, { root: files }));
   app.get(
@@ -115,7 +116,7 @@ function ofItty(): App {
 const SITES: Readonly<Record<string, App>> = {
   "a careless listener": fromNode(careless),
   Express: ofExpress(),
-  "express.static": fromNode(express().use(express.static(files))),
+  "express.static": fromNode(express().set("env", "test").use(express.static(files))),
   // Its `use("/admin")` takes `/admin.x` too, which is not a spelling of `/admin` but a rule of its own.
   Connect: fromNode(connect().use("/admin/secret.txt", (_request, response) => void response.end(SECRET))),
   "serve-static": fromNode(connect().use(serveStatic(files))),

@@ -117,6 +117,7 @@ test("prepareHeaders: the list is frozen with its lines, and known from then on"
     contentLength: 5,
     text: "Content-Length: 5\r\nX: caf\u00e9\r\n",
     hasDate: false,
+    hasUpgrade: false,
   });
   assert.equal(takeHeaders(list).list, list);
   assert.equal(checkHeaders(list), 5);

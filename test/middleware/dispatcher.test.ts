@@ -122,7 +122,7 @@ test("dispatcher: a mounted app gets a copy that shares the state and leaves the
     return dispatcher(notFound, { "/a": inner })(environ, startResponse);
   }, "/a/b?q");
   const [outer, mounted] = seen as [Environ, Environ];
-  assert.deepEqual(mounted, { ...outer, SCRIPT_NAME: "/a", PATH_INFO: "/b" });
+  assert.deepEqual(mounted, { ...outer, SCRIPT_NAME: "/a", PATH_INFO: "/b", "tsgi.route": "/a" });
   assert.equal(Object.getPrototypeOf(mounted), Object.prototype);
   assert.equal(mounted["tsgi.state"], outer["tsgi.state"]);
   assert.equal(outer.PATH_INFO, "/a/b");

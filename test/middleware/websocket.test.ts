@@ -229,14 +229,18 @@ async function refusal(
 }
 
 for (const [what, headers, answer, method] of [
-  ["a plain request", {}, "426 This is a WebSocket\n"],
-  ["another protocol", { ...ASK, Upgrade: "h2c" }, "426 This is a WebSocket\n"],
-  ["a request without Connection: upgrade", { ...ASK, Connection: "close" }, "426 This is a WebSocket\n"],
+  ["a plain request", {}, "426 upgrade: websocket This is a WebSocket\n"],
+  ["another protocol", { ...ASK, Upgrade: "h2c" }, "426 upgrade: websocket This is a WebSocket\n"],
+  [
+    "a request without Connection: upgrade",
+    { ...ASK, Connection: "close" },
+    "426 upgrade: websocket This is a WebSocket\n",
+  ],
   ["another method", ASK, "405 allow: GET A WebSocket begins with GET\n", "POST"],
   [
     "another version",
     { ...ASK, "Sec-WebSocket-Version": "8" },
-    "426 sec-websocket-version: 13 Only version 13 is spoken here\n",
+    "426 sec-websocket-version: 13 upgrade: websocket Only version 13 is spoken here\n",
   ],
   ["no key", { ...ASK, "Sec-WebSocket-Key": "" }, "400 The WebSocket handshake is malformed\n"],
   ["a key of the wrong length", { ...ASK, "Sec-WebSocket-Key": "dGhl" }, "400 The WebSocket handshake is malformed\n"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { execFileSync } from "node:child_process";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -293,4 +294,23 @@ test("events: what a subscriber throws is an uncaught exception, and the respons
     encoding: "utf8",
   });
   assert.equal(printed, "hello: start head end\n");
+});
+
+test("events: a store that is bound to the start is that of the app, of its body and of nothing else", async (t) => {
+  const storage = new AsyncLocalStorage<string>();
+  const starts = channel("tsgi.request.start");
+  starts.bindStore(storage, (message) => (message as { environ: Environ }).environ.PATH_INFO);
+  t.after(() => starts.unbindStore(storage));
+  const app: App = async function* (_environ, startResponse) {
+    startResponse("200 OK", []);
+    yield `${storage.getStore()} `;
+    await new Promise(setImmediate);
+    yield `${storage.getStore()}.`;
+  };
+  const { connect } = await start(t, app);
+  const client = await connect();
+  client.get("/a").get("/b", "Connection: close");
+  const received = await client.all();
+  assert.deepEqual(received.match(/\/[ab][ .]/g), ["/a ", "/a.", "/b ", "/b."]);
+  assert.equal(storage.getStore(), undefined);
 });

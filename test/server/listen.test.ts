@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, Server as NetServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { App } from "../../src/gateway.ts";
 import { type ServeOptions, type Server, serve } from "../../src/server/serve.ts";
 import { certificate } from "../support/certificate.ts";
+import { NODE_FLAGS, pathToRun } from "../support/compiled.ts";
 import { eventually, HELLO, hello, RawClient, start } from "../support/raw-client.ts";
 
 /** Says where the server thinks it is. */
@@ -91,6 +92,9 @@ for (const [what, options] of [
   ["a descriptor beside places", { fd: 3, listen: [{ port: 0 }] }],
   ["a Unix socket and a descriptor", { unix: "/x", fd: 3 }],
   ["both in a place", { listen: [{ unix: "/x", fd: 3 }] }],
+  ["permissions without a Unix socket", { port: 0, mode: 0o660 }],
+  ["permissions beside places", { mode: 0o660, listen: [{ unix: "/x" }] }],
+  ["permissions that are not", { unix: "/x", mode: 0o1000 }],
   ["a descriptor that is not a number", { fd: "3" }],
   ["a backlog of 0", { port: 0, backlog: 0 }],
   ["a negative number of connections", { port: 0, maxConnections: -1 }],
@@ -99,6 +103,23 @@ for (const [what, options] of [
     await assert.rejects(serve(hello, options as unknown as ServeOptions), { code: "TSGI_BAD_OPTION" });
   });
 }
+
+test("listen: a Unix socket has the permissions that it is given", async (t) => {
+  const base = await folder(t);
+  const [group, own] = ["group", "own"].map((name) => join(base, name)) as [string, string];
+  const umask = process.umask();
+  await serving(t, hello, {
+    listen: [
+      { unix: group, mode: 0o660 },
+      { unix: own, mode: 0o600 },
+    ],
+  });
+  assert.deepEqual(
+    [group, own].map((path) => (statSync(path).mode & 0o777).toString(8)),
+    ["660", "600"],
+  );
+  assert.equal(process.umask(), umask);
+});
 
 test("listen: the backlog is handed to the kernel", async (t) => {
   const listening = t.mock.method(NetServer.prototype, "listen");
@@ -127,8 +148,8 @@ test("listen: beyond maxConnections a connection is closed, until another one en
 
 /** A program that serves on a socket which it inherits as descriptor 3. */
 function heir(t: TestContext, descriptor: number) {
-  const file = fileURLToPath(new URL("../support/fixtures/inherit.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", file, "3"], {
+  const file = pathToRun(fileURLToPath(new URL("../support/fixtures/inherit.ts", import.meta.url)));
+  const child = spawn(process.execPath, [...NODE_FLAGS, file, "3"], {
     stdio: ["pipe", "pipe", "inherit", descriptor],
   });
   t.after(() => child.kill("SIGKILL"));

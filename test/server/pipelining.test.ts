@@ -36,6 +36,7 @@ test("pipelining: a request waits until the one before it is answered", async (t
   const { app, open, calls } = gated();
   const client = await (await start(t, app)).connect();
   client.get("/slow").get("/a").get("/b");
+  await eventually(() => calls.length > 0);
   await aWhile();
   assert.deepEqual(calls, ["/slow"]);
   assert.equal(client.received, "");

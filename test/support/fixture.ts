@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { NODE_FLAGS, pathToRun } from "./compiled.ts";
 
 export interface Fixture {
   readonly child: ChildProcessByStdio<Writable, Readable, null>;
@@ -20,8 +21,8 @@ export async function fixture(
   args: readonly string[] = [],
   descriptors: number | "hard" = "hard",
 ): Promise<Fixture> {
-  const file = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
-  const command = [process.execPath, "--expose-gc", "--import", "tsx", file, ...args];
+  const file = pathToRun(fileURLToPath(new URL(`fixtures/${name}`, import.meta.url)));
+  const command = [process.execPath, "--expose-gc", ...NODE_FLAGS, file, ...args];
   const child = spawn(
     "sh",
     ["-c", `ulimit -n ${descriptors === "hard" ? "$(ulimit -Hn)" : descriptors}; exec "$@"`, "sh", ...command],

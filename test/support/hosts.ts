@@ -44,7 +44,7 @@ const byPath: App = (environ, startResponse) => {
 /** What the server reports by itself names the path. */
 const serverErrors = {
   write(written: string): void {
-    const path = /^\w+ \/(\d+): /.exec(written)?.[1];
+    const path = /^\w+ \/(\d+)(?: \[\w+\])?: /.exec(written)?.[1];
     if (path !== undefined) asked[Number(path)]?.errors.push(written);
   },
 };

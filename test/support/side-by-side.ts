@@ -47,11 +47,12 @@ function send(port: number, path: string, { method = "GET", headers = {}, body =
   });
 }
 
-/** An answer without what differs from one place to another: the mount, the stack of an error, the secrets of a session. */
+/** An answer without what differs from one place or moment to another: the mount, the stack of an error, secrets of a session. */
 function withoutPlace({ status, headers, body }: Answer, mount: string): Answer {
   const text = JSON.stringify({ headers, body })
     .replaceAll(mount === "" ? "\0" : mount, "")
-    .replace(/sid=[^;]+/g, "sid=…");
+    .replace(/sid=[^;]+/g, "sid=…")
+    .replace(/Expires=(?!Thu, 01 Jan 1970)[^;"]+/g, "Expires=…");
   const { headers: plain, body: own } = JSON.parse(text) as Answer;
   const [withoutStack, ...stack] = own.split(/<br> &nbsp; &nbsp;at [^<]*/);
   if (plain.location !== undefined || status === 404 || stack.length > 0) {

@@ -43,19 +43,17 @@ async function findImports(): Promise<void> {
   for (const [, name] of contract.matchAll(/^export (?:type|interface) (\w+)/gm)) {
     imports.push([name as string, `import type { ${name} } from "tsgi";`]);
   }
-  const places = [
-    ["tsgi", "src/index.ts"],
-    ["tsgi/middleware", "middleware/index.ts"],
-    ["tsgi/http", "src/http.ts"],
-    ["tsgi/body", "src/body.ts"],
-    ["tsgi/server", "src/server.ts"],
-    ["tsgi/testing", "src/testing.ts"],
-    ["./placeholders.ts", "test/system/doc-samples/placeholders.ts"],
-  ] as const;
-  for (const [specifier, file] of places) {
-    for (const name of Object.keys(await import(join(root, file)))) {
-      imports.push([name, `import { ${name} } from "${specifier}";`]);
-    }
+  const places = {
+    tsgi: await import("../../src/index.ts"),
+    "tsgi/middleware": await import("../../middleware/index.ts"),
+    "tsgi/http": await import("../../src/http.ts"),
+    "tsgi/body": await import("../../src/body.ts"),
+    "tsgi/server": await import("../../src/server.ts"),
+    "tsgi/testing": await import("../../src/testing.ts"),
+    "./placeholders.ts": await import("./doc-samples/placeholders.ts"),
+  };
+  for (const [specifier, module] of Object.entries(places)) {
+    for (const name of Object.keys(module)) imports.push([name, `import { ${name} } from "${specifier}";`]);
   }
 }
 
@@ -103,6 +101,7 @@ before(async () => {
   }
   writeFileSync(join(folder, "public/favicon.ico"), "icon");
   writeFileSync(join(folder, "node_modules/some-package/package.json"), '{ "name": "some-package" }');
+  writeFileSync(join(folder, "site.ts"), 'import { text } from "tsgi";\nexport const app = text("hello");\n');
   cpSync(join(root, "test/system/doc-samples/placeholders.ts"), join(folder, "placeholders.ts"));
   // On a port that is free, whatever the sample says.
   for (const { file, code } of samples) writeFileSync(join(folder, file), moduleOf(code.replaceAll("8000", "0")));

@@ -43,6 +43,7 @@ function prose(size: number): string {
 
 const PAGE = prose(3000);
 const SCRIPT = prose(20_000);
+const LONG = prose(8_000_000);
 
 /** A new folder of files. */
 function folder(files: Record<string, string | Uint8Array>): string {
@@ -226,7 +227,7 @@ function unfinished(site: string): string[] {
 }
 
 test("tsgi precompress: a file that is changed meanwhile gets no variant", async () => {
-  const site = folder({ "a.txt": prose(2_000_000) });
+  const site = folder({ "a.txt": LONG.slice(0, 1_000_000) });
   const { child, printed } = started("precompress", site, "--only", "br");
   await until(() => unfinished(site).length > 0);
   appendFileSync(join(site, "a.txt"), "more");
@@ -240,7 +241,7 @@ test("tsgi precompress: a file that is changed meanwhile gets no variant", async
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   test(`tsgi precompress: ${signal} ends it at once, and leaves no unfinished file`, async () => {
-    const site = folder({ "a.txt": prose(8_000_000), "b.txt": prose(8_000_000), "c.txt": prose(8_000_000) });
+    const site = folder({ "a.txt": LONG, "b.txt": LONG, "c.txt": LONG });
     const { child } = started("precompress", site, "--only", "br");
     await until(() => unfinished(site).length > 0);
     const exited = once(child, "exit");
@@ -282,7 +283,7 @@ for (const [what, args, message] of [
   [
     "an option of servers",
     [".", "--port", "1"],
-    "--port is an option of tsgi <module> and tsgi static; see tsgi --help",
+    "--port is an option of tsgi <module>, tsgi static and tsgi config; see tsgi --help",
   ],
 ] as [string, string[], string][]) {
   test(`tsgi precompress: ${what} is one line and exit code 2`, () => {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "../../src/cli/configuration/settings.ts";
 import { cli, curl, root, startSite, steps } from "../support/session.ts";
 
 const run = promisify(execFile);
@@ -29,7 +30,9 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 for (const [index, block] of blocks.entries()) {
   if (block.language !== "ts") continue;
-  const name = /^\/\/ (\S+\.ts)$/m.exec(block.code)?.[1] as string;
+  const name = /^\/\/ (\S+\.ts)$/m.exec(block.code)?.[1];
+  // The config file has no name in its first line.
+  if (name === undefined) continue;
   const next = blocks[index + 1];
   const session = next?.language === "console" ? steps(next.code) : [];
 
@@ -43,7 +46,7 @@ for (const [index, block] of blocks.entries()) {
     const site = await startSite(name, folder);
     try {
       for (const { command, output } of session) {
-        const isStart = command === `npx tsgi ${name}`;
+        const isStart: boolean = command === `npx tsgi ${name}`;
         assert.equal(
           isStart ? site.firstLine.replace(site.url, "http://127.0.0.1:8000") : await curl(site, command),
           output,
@@ -59,6 +62,26 @@ test("readme: the usage is what the command prints", async () => {
   const { stdout } = await run(process.execPath, [cli, "--help"]);
   const shown = /<!-- usage -->\n```console\n\$ npx tsgi --help\n([\s\S]*?)```/.exec(readme)?.[1];
   assert.equal(shown, stdout);
+});
+
+test("readme: the config file is one, and the table of settings has them all", async () => {
+  const file = /<!-- config -->\n```ts\n([\s\S]*?)```/.exec(readme)?.[1] as string;
+  await writeFile(join(folder, "tsgi.config.ts"), file);
+  const { stdout } = await run(process.execPath, [cli, "config"], { cwd: folder });
+  assert.match(stdout, /^keepAliveTimeout +75s +tsgi\.config\.ts$/m);
+  await rm(join(folder, "tsgi.config.ts"));
+  const rows = /\| about \| settings \|\n.*\n((?:\|.*\n)+)/.exec(readme)?.[1] as string;
+  const listed = rows
+    .trim()
+    .split("\n")
+    .map((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  const sections = [...new Set(SETTING_NAMES.map((name) => settingOf(name).section))];
+  const names = (section: string) => SETTING_NAMES.filter((name) => settingOf(name).section === section);
+  const shown = (name: SettingName) => (settingOf(name).flag === undefined ? name : `--${flagOf(name)}`);
+  assert.deepEqual(
+    listed,
+    sections.map((section) => names(section).map(shown)),
+  );
 });
 
 test("readme: the table of middlewares is the folder", async () => {

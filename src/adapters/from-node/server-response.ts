@@ -153,25 +153,26 @@ export function throwAsNode(headers: HeaderList): void {
 /** The headers as they were set, or else as `writeHead` was given them: an object, pairs, or names and values in turn. */
 function sentHeadersOf(response: ServerResponse, given: unknown): HeaderList {
   const list: [name: string, value: string][] = [];
+  const { statusCode: code } = response;
   if (hasHeaders(response)) {
     // Node's own map then: by the lower-cased name, the name as it was set and the value.
     const set = given as Record<string, [string, unknown]>;
     for (const key of Object.keys(set)) {
       const [name, value] = set[key] as [string, unknown];
-      addHeader(list, name, value);
+      addHeader(list, code, name, value);
     }
   } else if (Array.isArray(given)) {
-    if (Array.isArray(given[0])) for (const [name, value] of given) addHeader(list, name, value);
-    else for (let index = 0; index < given.length; index += 2) addHeader(list, given[index], given[index + 1]);
+    if (Array.isArray(given[0])) for (const [name, value] of given) addHeader(list, code, name, value);
+    else for (let index = 0; index < given.length; index += 2) addHeader(list, code, given[index], given[index + 1]);
   } else if (given !== null && given !== undefined) {
-    for (const name of Object.keys(given)) addHeader(list, name, (given as Record<string, unknown>)[name]);
+    for (const name of Object.keys(given)) addHeader(list, code, name, (given as Record<string, unknown>)[name]);
   }
   return list;
 }
 
 /** Adds a header, except one that belongs to the connection: the framework does not know which one it is on. */
-function addHeader(list: [name: string, value: string][], name: string, value: unknown): void {
-  if (isHopByHop(name)) return;
+function addHeader(list: [name: string, value: string][], code: number, name: string, value: unknown): void {
+  if (isHopByHop(name, code)) return;
   if (value === undefined) validateHeaderValue(name, value as unknown as string);
   if (Array.isArray(value)) for (const each of value) list.push([name, String(each)]);
   else list.push([name, String(value)]);

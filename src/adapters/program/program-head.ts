@@ -19,20 +19,22 @@ export interface ProgramHead {
  * itself, but a mounted app cannot know which app the path belongs to.
  */
 export function parseProgramHead(text: string): ProgramHead {
-  const headers: [name: string, value: string][] = [];
-  let status: StatusLine | undefined;
+  const lines: [name: string, value: string][] = [];
+  let given: StatusLine | undefined;
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(":");
     if (colon < 1) throw new Error(`${JSON.stringify(line.slice(0, 80))} is not a header line`);
     const name = line.slice(0, colon);
     const value = line.slice(colon + 1).trim();
     const key = name.toLowerCase();
-    if (key === "status") status = parseProgramStatus(value);
-    else if (!isHopByHop(key)) headers.push([name, value]);
+    if (key === "status") given = parseProgramStatus(value);
+    else lines.push([name, value]);
   }
-  checkHeaders(headers);
-  const hasLocation = hasHeader(headers, "Location");
-  return { status: status ?? (hasLocation ? "302 Found" : "200 OK"), headers };
+  const status = given ?? (hasHeader(lines, "Location") ? "302 Found" : "200 OK");
+  const { code } = parseStatus(status);
+  const headers = lines.filter(([name]) => !isHopByHop(name, code));
+  checkHeaders(headers, code);
+  return { status, headers };
 }
 
 function parseProgramStatus(value: string): StatusLine {

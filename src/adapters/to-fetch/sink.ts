@@ -3,6 +3,7 @@
 import { toBytes } from "../../body/chunk.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, HeaderList } from "../../gateway.ts";
+import { withoutUpgrade } from "../../http/field-rules.ts";
 import { hasHeader } from "../../http/headers.ts";
 import { isNullBody, type Status } from "../../http/status.ts";
 import { mayBeDropped } from "../../promise.ts";
@@ -56,11 +57,17 @@ export class FetchSink implements Sink {
   }
 
   writeHead(status: Status, headers: HeaderList, length: number): void {
-    const lines = length < 0 ? headers : [...headers, ["Content-Length", String(length)] as const];
+    const sent = this.connectionHeaders(status.code, headers);
+    const lines = length < 0 ? sent : [...sent, ["Content-Length", String(length)] as const];
     this.#init = { status: status.code, statusText: status.reason, headers: lines as [string, string][] };
     if (hasHeader(headers, "Content-Encoding")) this.#init.encodeBody = "manual";
     this.#hasType = hasHeader(headers, "Content-Type");
     this.#hasBody = !this.#isHead && !isNullBody(status.code);
+  }
+
+  /** The headers that belong to the connection, which a host knows better. */
+  protected connectionHeaders(code: number, headers: HeaderList): HeaderList {
+    return withoutUpgrade(code, headers);
   }
 
   flush(): void {

@@ -12,7 +12,7 @@ import { TsgiError } from "../../errors.ts";
 import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
-import { isBeyondAscii } from "../../http/field-rules.ts";
+import { isBeyondAscii, upgradeOf, withoutUpgrade } from "../../http/field-rules.ts";
 import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
 import { callOut } from "../../promise.ts";
@@ -83,10 +83,20 @@ export class ResponseSink implements Sink {
       return;
     }
     try {
-      this.#writeHead(status, length < 0 ? headers : [...headers, ["Content-Length", String(length)]]);
+      const sent = this.#connectionHeaders(status.code, headers);
+      this.#writeHead(status, length < 0 ? sent : [...sent, ["Content-Length", String(length)]]);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** HTTP/2 has no `Upgrade` (RFC 9113 §8.2.2); beside it Node would not say whether the connection stays. */
+  #connectionHeaders(code: number, headers: HeaderList): HeaderList {
+    if (this.#isHttp2) return withoutUpgrade(code, headers);
+    if (upgradeOf(code, headers) === undefined) return headers;
+    const isLast = !this.#response.shouldKeepAlive || /close/i.test(String(this.#response.getHeader("Connection")));
+    const option = isLast ? "close" : "keep-alive";
+    return [...headers, ["Connection", `upgrade, ${option}`]];
   }
 
   #writeHead({ code, reason, isLatin1 }: Status, headers: HeaderList): void {

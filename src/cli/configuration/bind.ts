@@ -11,7 +11,7 @@ export function parseBind(text: string): ListenOptions | undefined {
   if (text.startsWith("unix:")) return parseUnix(text.slice(5));
   const fd = /^fd:(\d{1,9})$/.exec(text)?.[1];
   if (fd !== undefined) return { fd: Number(fd) };
-  const [, host = "", digits] = /^(\[[^\]]*\]|[^:[\]/?#@\s]*):(\d{1,5})$/.exec(text) ?? [];
+  const [, host = "", digits] = /^(\[[^\]]*\]|[\w.-]*):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > LARGEST_PORT) return undefined;
   if (!host.startsWith("[")) return { host: host || everyInterface(), port };

@@ -1,7 +1,7 @@
 /** How the values of settings are read: texts of the command line and of the environment, and values of a config file. */
 
 import { isAbsolute, join, relative } from "node:path";
-import { networksOf } from "../../server/networks.ts";
+import { networksOf } from "../../networks.ts";
 import { LONGEST } from "../../server/options.ts";
 import { moveBind, parseBind } from "./bind.ts";
 import { formatDuration, parseDuration } from "./duration.ts";

@@ -1,5 +1,6 @@
 /** Where settings come from: flags, before the config file, before the environment, before defaults. */
 
+import { escapeControls } from "../../escape.ts";
 import { nearestTo, showOption } from "../../options.ts";
 import { CommandError } from "../command-error.ts";
 import { mover } from "./reader.ts";
@@ -100,7 +101,7 @@ function fromFlags(flags: Sources["flags"]): Given {
   const given: Given = new Map();
   for (const [name, raw] of flags) {
     // What names the app has no flag.
-    const flag = settingOf(name).flag === undefined ? "the argument" : `--${flagOf(name)}`;
+    const flag = settingOf(name).flag === undefined ? "the argument" : `--${raw === false ? "no-" : ""}${flagOf(name)}`;
     const value = typeof raw === "boolean" ? raw : readTexts(name, typeof raw === "string" ? [raw] : raw, flag);
     given.set(name, { value, origin: { from: "flag", name: flag } });
   }
@@ -113,11 +114,8 @@ function readTexts(name: SettingName, texts: readonly string[], source: string):
   const values = texts.map((text) => {
     const value = reader.fromText(text);
     if (value !== undefined) return value;
-    throw new CommandError(
-      text === ""
-        ? `${source} is empty; ${reader.advice}`
-        : `${source} ${text} is not ${reader.what}; ${reader.advice}`,
-    );
+    const wrong = text === "" ? "is empty" : `${escapeControls(text)} is not ${reader.what}`;
+    throw new CommandError(`${source} ${wrong}; ${reader.advice}`);
   });
   return reader.isList ? values.flat() : values.at(-1);
 }

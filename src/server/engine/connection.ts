@@ -239,8 +239,8 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     writer.environ = environ;
     this.#exchange = writer;
     if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
-    if (started.hasSubscribers) started.publish({ environ });
-    responder.run(service.app, environ);
+    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
+    else responder.run(service.app, environ);
   }
 
   /** The next piece of the body that has come. */
@@ -381,7 +381,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     exchange?.input?.collect();
     exchange?.connectionClosed();
     exchange?.input?.fail(clientGone());
-    this.output.release();
+    this.output.closed();
   };
 
   checkTime(): void {

@@ -11,6 +11,9 @@
  *
  * They come in this order, each at most once for a request, except that any number of errors may come after the start, also
  * after the end; each start has one end. A request that is taken over for another protocol ends complete and without a head.
+ * `channel("tsgi.request.start").bindStore(storage, ({ environ }) => …)` gives each request a store of an `AsyncLocalStorage`, in
+ * which its app runs and its body is read.
+ *
  * Subscribers are called at once. What they throw does not reach the server: Node throws it again in the next tick, as an
  * uncaught exception of the process.
  */
@@ -28,6 +31,8 @@ export interface RequestStarted {
 export interface HeadSent extends RequestStarted {
   /** The head as sent, with its empty line. */
   readonly head: string;
+  /** Its status code. */
+  readonly status: number;
 }
 
 /** The message of `tsgi.request.end`. */
@@ -52,13 +57,18 @@ export interface RequestRefused {
   readonly received: Uint8Array;
 }
 
+/** The channel of starts: the app runs, and its body is read, in the contexts that were bound to it (`bindStore`). */
+export interface StartEvents extends Events<RequestStarted> {
+  runStores(message: RequestStarted, run: () => void): void;
+}
+
 /** A channel of events. */
 export interface Events<Message> {
   readonly hasSubscribers: boolean;
   publish(message: Message): void;
 }
 
-export const started: Events<RequestStarted> = channel("tsgi.request.start");
+export const started: StartEvents = channel("tsgi.request.start");
 export const headSent: Events<HeadSent> = channel("tsgi.request.head");
 export const ended: Events<RequestEnded> = channel("tsgi.request.end");
 export const failed: Events<RequestFailed> = channel("tsgi.request.error");

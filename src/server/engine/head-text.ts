@@ -1,7 +1,7 @@
 /** The head of a response as text (RFC 9112 §4, §5). */
 
 import type { HeaderList } from "../../gateway.ts";
-import { preparedHeaders } from "../../http/field-rules.ts";
+import { preparedHeaders, upgradeOf } from "../../http/field-rules.ts";
 import type { Status } from "../../http/status.ts";
 
 /** How the end of a body is told (RFC 9112 §6.3): nothing is said, it has a length, it comes in chunks. */
@@ -19,7 +19,8 @@ export function headText(keepAlive: number): HeadText {
     const lines = prepared === undefined ? linesOf(headers) : prepared.text;
     const date = (prepared?.hasDate ?? hasDate(headers)) ? "" : dateLine();
     const begin = `HTTP/1.1 ${status.code} ${status.reason}\r\n${lines}`;
-    const connection = isLast ? "Connection: close\r\n" : kept;
+    let connection = isLast ? "Connection: close\r\n" : kept;
+    if (upgradeOf(status.code, headers) !== undefined) connection = connection.replace(" ", " upgrade, ");
     if (length === "unsaid") return `${begin}${date}${connection}\r\n`;
     if (length === "chunked") return `${begin}${date}${connection}Transfer-Encoding: chunked\r\n\r\n`;
     return `${begin}Content-Length: ${length}\r\n${date}${connection}\r\n`;

@@ -13,18 +13,33 @@ export const HIGH_WATER_MARK: number = 128 * 1024;
 /** How much is gathered before it is sent in any case. */
 const MOST_GATHERED = 64 * 1024;
 
+/** Who waits for what has been gathered so far to be with the operating system. */
+interface Waiting {
+  /** How many bytes of the connection that is. */
+  readonly position: number;
+  readonly onSent: (isSent: boolean, unsent: number) => void;
+}
+
 /** Output sends bytes to one socket. */
 export class Output {
   readonly #socket: Socket;
+  readonly #isTls: boolean;
   /** Each character is a byte: that is what Node sends fastest. */
   #text = "";
   #isCorked = false;
   #isScheduled = false;
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
+  /** How many bytes were handed to the socket, and how many of them are known to be with the operating system. */
+  #passed = 0;
+  #taken = 0;
+  readonly #waiting: Waiting[] = [];
+  /** Whether the end of what was handed to the socket last is heard of. */
+  #isHeard = true;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#isTls = "encrypted" in socket;
   }
 
   /** How many bytes wait to be sent. */
@@ -56,7 +71,9 @@ export class Output {
     }
     this.#cork();
     this.#pass();
-    this.#socket.write(bytes);
+    this.#passed += bytes.length;
+    this.#isHeard = true;
+    this.#socket.write(bytes, this.#onTaken);
   }
 
   /** Hands the text that was gathered to the socket, which may keep it. */
@@ -64,7 +81,39 @@ export class Output {
     const text = this.#text;
     if (text === "") return;
     this.#text = "";
-    this.#socket.write(text, "latin1");
+    this.#passed += text.length;
+    // Plain TCP mostly takes it at once, which `flush` sees; TLS never does.
+    this.#isHeard = this.#isTls && this.#waiting.length > 0;
+    if (this.#isHeard) this.#socket.write(text, "latin1", this.#onTaken);
+    else this.#socket.write(text, "latin1");
+  }
+
+  /** How many of the bytes that were gathered are not known to be with the operating system. */
+  get unsent(): number {
+    return this.#passed + this.#text.length - this.#taken;
+  }
+
+  /** Calls back once what has been gathered so far is with the operating system, or the connection was closed before. */
+  onSent(onSent: Waiting["onSent"]): void {
+    this.#waiting.push({ position: this.#passed + this.#text.length, onSent });
+  }
+
+  readonly #onTaken = (): void => {
+    const socket = this.#socket;
+    // One that was destroyed forgets what it has not sent.
+    if (socket.destroyed) return;
+    this.#taken = this.#passed - socket.writableLength;
+    if (this.#waiting.length > 0) this.#tellSent();
+  };
+
+  #tellSent(): void {
+    const waiting = this.#waiting;
+    let told = 0;
+    while (told < waiting.length && (waiting[told] as Waiting).position <= this.#taken) {
+      (waiting[told++] as Waiting).onSent(true, 0);
+    }
+    if (told === waiting.length) waiting.length = 0;
+    else waiting.splice(0, told);
   }
 
   #cork(): void {
@@ -76,9 +125,14 @@ export class Output {
   /** Sends what was gathered. */
   flush(): void {
     this.#pass();
-    if (!this.#isCorked) return;
-    this.#isCorked = false;
-    this.#socket.uncork();
+    if (this.#isCorked) {
+      this.#isCorked = false;
+      this.#socket.uncork();
+    }
+    this.#onTaken();
+    if (this.#waiting.length === 0 || this.#isHeard || !this.#socket.writable) return;
+    this.#isHeard = true;
+    this.#socket.write("", "latin1", this.#onTaken);
   }
 
   /** Sends what was gathered at the end of this turn. */
@@ -100,7 +154,10 @@ export class Output {
       this.#room = new Promise((resolve) => {
         this.#makeRoom = resolve;
       });
-      this.#socket.once("drain", () => this.release());
+      this.#socket.once("drain", () => {
+        this.#onTaken();
+        this.release();
+      });
     }
     return this.#room;
   }
@@ -119,6 +176,12 @@ export class Output {
     if (this.#socket.writableLength > 0) this.#socket.destroy();
     else this.#socket.setTimeout(0, this.#onTimeout);
   };
+
+  /** The connection is closed: what waits is lost. */
+  closed(): void {
+    for (const { position, onSent } of this.#waiting.splice(0)) onSent(position <= this.#taken, position - this.#taken);
+    this.release();
+  }
 
   /** Settles the promise of room. */
   release(): void {

@@ -58,6 +58,7 @@ export class ResponseWriter implements Sink {
   /** Whether no further request is read after this exchange. */
   isLast = false;
   #onClose: (() => void) | undefined;
+  #onSent: ((isSent: boolean, unsent: number) => void) | undefined;
   /** The trailer lines of the request, once they have come. */
   trailers: readonly string[] = [];
   /** For events; set before the app runs. */
@@ -103,7 +104,9 @@ export class ResponseWriter implements Sink {
       this.isLast,
     );
     this.#addHead(text);
-    if (headSent.hasSubscribers) headSent.publish({ environ: this.environ as Environ, head: text });
+    if (headSent.hasSubscribers) {
+      headSent.publish({ environ: this.environ as Environ, head: text, status: status.code });
+    }
   }
 
   #addHead(text: string): void {
@@ -145,8 +148,18 @@ export class ResponseWriter implements Sink {
 
   end(chunk?: Chunk): void {
     if (chunk !== undefined) this.#addChunk(chunk);
-    if (this.#isChunked) this.#connection.output.addText("0\r\n\r\n");
+    const { output } = this.#connection;
+    if (this.#isChunked) output.addText("0\r\n\r\n");
+    if (this.#onSent !== undefined) output.onSent(this.#onSent);
     this.#finish(true);
+  }
+
+  onSent(callback: (isSent: boolean, unsent: number) => void): void {
+    this.#onSent = callback;
+  }
+
+  get unsent(): number {
+    return this.#connection.output.unsent;
   }
 
   abort(): void {

@@ -22,6 +22,8 @@ export function sessionOptions(streams: number, { headSize, lines }: ParserLimit
   return {
     maxHeaderListPairs: Math.min(most, 2 * (lines + PSEUDO_HEADERS)),
     settings: {
+      // WebSockets (RFC 8441 §3).
+      enableConnectProtocol: true,
       maxConcurrentStreams: streams,
       maxHeaderListSize: Math.max(LEAST_HEADER_LIST, Math.min(most, 2 * accepted)),
     },

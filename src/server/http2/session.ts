@@ -94,6 +94,11 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     return this.#service.server;
   }
 
+  onServerClose(callback: () => void): void {
+    if (this.#service.isClosing) callback();
+    else this.#service.onClose.add(callback);
+  }
+
   get exchanges(): OpenExchange[] {
     return this.#streams.all.flatMap(({ environ, begun }) =>
       environ === undefined ? [] : [{ environ, since: begun }],
@@ -145,8 +150,8 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     this.#streams.add(writer);
     stream.on("close", () => this.#streamEnded(writer));
     if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
-    if (started.hasSubscribers) started.publish({ environ });
-    responder.run(service.app, environ);
+    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
+    else responder.run(service.app, environ);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
   }
 

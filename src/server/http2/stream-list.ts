@@ -69,7 +69,7 @@ export class StreamList {
     const { clock, limits } = this.#service;
     const { now } = clock;
     for (const writer of this.#writers) {
-      if (writer.stream.bufferSize === 0) writer.waiting = -1;
+      if (writer.isTaken || writer.stream.bufferSize === 0) writer.waiting = -1;
       else if (writer.waiting < 0) writer.waiting = now;
     }
     const waiting = this.#writers.filter((writer) => writer.waiting >= 0);

@@ -1,16 +1,20 @@
 /** A sink that writes one response to a stream of HTTP/2 (RFC 9113 §8.1). */
 
 import type { ServerHttp2Stream } from "node:http2";
+import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
+import { withoutUpgrade } from "../../http/field-rules.ts";
 import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
 import { isEventStream } from "../engine/event-stream.ts";
 import { ended, headSent } from "../engine/events.ts";
 import { HIGH_WATER_MARK } from "../engine/output.ts";
+import { refuseStream } from "./refuse-stream.ts";
 import type { RequestHead } from "./request-head.ts";
 import { headAsText, responseFields } from "./response-head.ts";
 import { StreamBody } from "./stream-body.ts";
+import { Tunnel } from "./tunnel.ts";
 
 const INTERNAL_ERROR = 2;
 const NO_HEADERS: HeaderList = [];
@@ -27,6 +31,8 @@ export interface StreamOwner {
   readonly server: object | undefined;
   /** Whether `node:diagnostics_channel` is told. */
   readonly tells: boolean;
+  /** Calls back once when the server begins to close, if it tells. */
+  onServerClose?(callback: () => void): void;
 }
 
 /** StreamWriter sends the response of one exchange. */
@@ -35,7 +41,9 @@ export class StreamWriter implements Sink {
   readonly stream: ServerHttp2Stream;
   readonly #head: RequestHead;
   /** The body of the request, if it has one. */
-  readonly body: StreamBody | undefined;
+  body: StreamBody | undefined;
+  /** Whether an app has taken the stream over, with its limits. */
+  isTaken = false;
   /** Set before the app runs. */
   environ: Environ | undefined;
   #headers: HeaderList = NO_HEADERS;
@@ -46,6 +54,7 @@ export class StreamWriter implements Sink {
   #isCorked = false;
   #isWatched = false;
   #onClose: (() => void) | undefined;
+  #onSent: ((isSent: boolean, unsent: number) => void) | undefined;
   /** Where the session has it among its streams. */
   place = -1;
   /** When it began, and when its body came nearer. */
@@ -56,11 +65,12 @@ export class StreamWriter implements Sink {
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
 
-  /** `hasBody` tells whether the head was not the end of the request. */
-  constructor(owner: StreamOwner, stream: ServerHttp2Stream, head: RequestHead, hasBody: boolean) {
+  /** `goesOn` tells whether the head was not the end of the request. */
+  constructor(owner: StreamOwner, stream: ServerHttp2Stream, head: RequestHead, goesOn: boolean) {
     this.#owner = owner;
     this.stream = stream;
     this.#head = head;
+    const hasBody = goesOn && !head.isTunnel;
     this.body = hasBody ? new StreamBody(stream, head.expectsContinue) : undefined;
     if (hasBody) this.#watch();
   }
@@ -71,14 +81,26 @@ export class StreamWriter implements Sink {
 
   writeHead(status: Status, headers: HeaderList, length: number): void {
     if (this.closed) return;
-    const fields = responseFields(status.code, headers, length);
+    if (this.#head.isTunnel && status.code < 300) {
+      this.#refuseTunnel();
+      return;
+    }
+    const fields = responseFields(status.code, withoutUpgrade(status.code, headers), length);
     this.stream.respond(fields, length === 0 ? ENDED : length < 0 ? OPEN_ENDED : undefined);
     if (length < 0) this.stream.once("wantTrailers", () => this.#endWhole());
     this.#isSent = true;
     this.#headers = headers;
     if (this.#owner.tells && headSent.hasSubscribers) {
-      headSent.publish({ environ: this.environ as Environ, head: headAsText(fields, status.reason) });
+      const head = headAsText(fields, status.reason);
+      headSent.publish({ environ: this.environ as Environ, head, status: status.code });
     }
+  }
+
+  /** Any 2xx would say that the tunnel is there (RFC 9110 §9.3.6), but the app has taken the request for a plain one. */
+  #refuseTunnel(): void {
+    refuseStream(this.stream, "501 Not Implemented");
+    this.streamClosed();
+    this.#discardRest();
   }
 
   flush(): void {
@@ -132,6 +154,11 @@ export class StreamWriter implements Sink {
       else stream.end(chunk);
     }
     this.#finish(true);
+    this.#discardRest();
+  }
+
+  #discardRest(): void {
+    if (this.#isTunnel) this.body ??= new StreamBody(this.stream, false);
     this.body?.discard();
   }
 
@@ -167,6 +194,14 @@ export class StreamWriter implements Sink {
     }
   }
 
+  onSent(callback: (isSent: boolean, unsent: number) => void): void {
+    this.#onSent = callback;
+  }
+
+  get unsent(): number {
+    return this.stream.writableLength;
+  }
+
   /** Without it a client that leaves is noticed when the stream closes. */
   #watch(): void {
     if (this.#isWatched) return;
@@ -198,6 +233,9 @@ export class StreamWriter implements Sink {
     }
     this.body?.clientLeft();
     this.#release();
+    const onSent = this.#onSent;
+    this.#onSent = undefined;
+    onSent?.(this.stream.rstCode === 0 && !this.stream.aborted, this.unsent);
   }
 
   /**
@@ -224,6 +262,32 @@ export class StreamWriter implements Sink {
 
   get server(): object | undefined {
     return this.#owner.server;
+  }
+
+  get onServerClose(): Sink["onServerClose"] {
+    const owner = this.#owner;
+    return owner.onServerClose && ((callback) => owner.onServerClose?.(callback));
+  }
+
+  get upgrade(): (() => object) | undefined {
+    return this.#isTunnel && !this.#isSent && !this.closed ? () => this.#takeOver() : undefined;
+  }
+
+  /** Whether the client waits for a tunnel, and has not ended its side of it. */
+  get #isTunnel(): boolean {
+    return this.#head.isTunnel && !this.stream.destroyed && this.stream.state.remoteClose !== 1;
+  }
+
+  #takeOver(): Tunnel {
+    const { environ } = this;
+    this.#finish(true);
+    this.#watch();
+    this.isTaken = true;
+    this.environ = undefined;
+    return new Tunnel(this.stream, {
+      headFailed: (error) => reportError(environ as Environ, error),
+      refused: () => this.#discardRest(),
+    });
   }
 
   inform(status: StatusLine, headers: HeaderList): void {

@@ -22,7 +22,8 @@ export class TlsTransport extends Duplex {
     socket.on("data", (bytes: Buffer) => {
       if (!this.push(bytes)) socket.pause();
     });
-    // The session is destroyed when the socket is; what it still does then must find a transport that is not closed.
+    // The end of the client's side is not passed on: Node ends the other side then, and writing after that ends the process. The
+    // session is destroyed when the socket is; what it still does then must find a transport that is not closed.
     socket.on("close", () => setImmediate(() => setImmediate(() => this.destroy())));
     socket.on("drain", () => this.#written());
     socket.pause();

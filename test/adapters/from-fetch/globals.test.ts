@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect } from "node:util";
+import { pathToRun } from "../../support/compiled.ts";
 
 const { Request: PlatformRequest, Response: PlatformResponse } = globalThis;
 const { fromFetch } = await import("../../../src/adapters/from-fetch.ts");
@@ -20,8 +21,9 @@ fromFetch(() => new Response(), { globals: true });
 /** A second copy of the package, as when two versions are installed. */
 const folder = await mkdtemp(join(tmpdir(), "tsgi-copy-"));
 after(() => rm(folder, { recursive: true }));
-await cp(fileURLToPath(new URL("../../../src", import.meta.url)), join(folder, "src"), { recursive: true });
-const copied = pathToFileURL(join(folder, "src/adapters/from-fetch.ts")).href;
+const source = pathToRun(fileURLToPath(new URL("../../../src/adapters/from-fetch.ts", import.meta.url)));
+await cp(join(source, "../.."), join(folder, "src"), { recursive: true });
+const copied = pathToFileURL(join(folder, "src/adapters", basename(source))).href;
 const copy = (await import(copied)) as typeof import("../../../src/adapters/from-fetch.ts");
 
 async function told(handler: FetchHandler, make = fromFetch, globals = true): Promise<string> {

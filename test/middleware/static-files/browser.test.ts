@@ -58,10 +58,8 @@ async function open(t: TestContext, folder: string, options: StaticFilesOptions 
 /** Ten seconds of video, made by the browser itself: noise, so that it does not shrink to nothing. */
 async function makeVideo(page: Page, url: string): Promise<Buffer> {
   await page.goto(`${url}/blank.html`);
-  const bytes = (await page.evaluate(
-    'import("/scripts/make-video.js").then(({ makeVideo }) => makeVideo())',
-  )) as number[];
-  return Buffer.from(bytes);
+  const video = await page.evaluate<string>('import("/scripts/make-video.js").then(({ makeVideo }) => makeVideo())');
+  return Buffer.from(video, "base64");
 }
 
 test("browser: it plays a video and seeks in it by ranges", { skip }, async (t) => {

@@ -208,7 +208,7 @@ test("listing page: no name breaks out of its place", { skip }, async () => {
         assert.equal(await page.locator(`body *:not(${structure})`).count(), 0);
         assert.equal(await page.locator("body > *, main > *, .card > *, tbody th > *").count(), 5 + names.length + 1);
       }),
-      { numRuns: Number(process.env.RUNS ?? 60) },
+      { numRuns: Number(process.env.RUNS ?? 30) },
     );
   });
 });

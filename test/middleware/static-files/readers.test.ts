@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileTree } from "../../support/file-tree.ts";
 import { type Fixture, fixture } from "../../support/fixture.ts";
 
-const READERS = 1000;
+/** How many read at once. By hand: `TSGI_READERS=1000`. */
+const READERS = Number(process.env.TSGI_READERS ?? 400);
 const SIZE = 100 << 20;
 /** What each stalled reader may keep in the server, in bytes: a chunk, and what the kernel has not taken of the one before. */
 const EACH = 400 * 1024;

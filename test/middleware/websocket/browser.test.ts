@@ -7,10 +7,18 @@ import { type WebsocketConnection, websocket } from "../../../middleware/websock
 import { html } from "../../../src/apps.ts";
 import { type Server, serve } from "../../../src/server/serve.ts";
 import { stack } from "../../../src/stack.ts";
+import { certificate } from "../../support/certificate.ts";
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 const skip = executablePath === undefined ? "chromium is not installed" : false;
-const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+const args = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--ignore-certificate-errors",
+];
 
 const sockets = new Set<WebsocketConnection>();
 const room = websocket(
@@ -93,4 +101,27 @@ test("websocket: a page is told when the server closes", { skip }, async () => {
   const closing = server.close();
   await page.waitForFunction('events[0] === "1001 The server is closing"');
   await closing;
+});
+
+test("websocket: a page in Chromium uses HTTP/2, and hears when the server closes", { skip }, async (t) => {
+  const protocols: string[] = [];
+  const echo = websocket({
+    open: (_socket, { SERVER_PROTOCOL }) => protocols.push(SERVER_PROTOCOL),
+    message: (socket, data) => socket.send(data),
+  });
+  const secure = await serve(dispatcher(html(PAGE), { "/room": echo }), {
+    port: 0,
+    http2: true,
+    tls: await certificate(),
+  });
+  t.after(() => secure.close({ grace: 0 }));
+  const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
+  await page.goto(secure.url);
+  assert.equal(await page.evaluate(`join("${secure.url.replace("https", "wss")}/room")`), "open  ");
+  await page.evaluate('socket.send("grüße ".repeat(20000))');
+  await page.waitForFunction('events[0] === "grüße ".repeat(20000)');
+  const closing = secure.close();
+  await page.waitForFunction('events[1] === "1001 The server is closing"');
+  await closing;
+  assert.deepEqual(protocols, ["HTTP/2.0"]);
 });

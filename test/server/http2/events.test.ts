@@ -27,7 +27,11 @@ test("events: of a request that is answered", async (t) => {
     seen.map(([name, { environ, ...rest }]) => [name, environ?.REQUEST_URI, rest]),
     [
       ["start", "/seen", {}],
-      ["head", "/seen", { head: "HTTP/2.0 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\n" }],
+      [
+        "head",
+        "/seen",
+        { head: "HTTP/2.0 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\n", status: 200 },
+      ],
       ["end", "/seen", { isComplete: true }],
     ],
   );

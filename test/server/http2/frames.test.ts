@@ -79,7 +79,7 @@ const MALFORMED: Record<string, Buffer> = {
   "two lengths": bad([...pseudo(), ["content-length", "0"], ["content-length", "0"]]),
   "a list of lengths": bad([...pseudo(), ["content-length", "0, 0"]]),
   "a length without a body": bad([...pseudo(), ["content-length", "1"]]),
-  "an extended CONNECT that was not offered": bad([...pseudo("CONNECT"), [":protocol", "websocket"]]),
+  "a protocol without CONNECT": bad([...pseudo(), [":protocol", "websocket"]]),
 };
 
 for (const [what, bytes] of Object.entries(MALFORMED)) {

@@ -61,7 +61,8 @@ test("limits: what is announced", async (t) => {
 });
 
 test("limits: a head far beyond the limit ends its stream", async (t) => {
-  const { frames } = await startHttp2(t, hello);
+  // Node's session says nothing more: it ends as an idle one.
+  const { frames } = await startHttp2(t, hello, { keepAliveTimeout: 200 });
   const client = await frames();
   const bytes = block([
     ...pseudo(),
@@ -93,10 +94,11 @@ test("limits: empty CONTINUATION without an end ends the connection", async (t) 
 
 test("limits: a flood of resets ends the connection, and most of them never reach the app", async (t) => {
   let seen = 0;
-  const { frames } = await startHttp2(t, () => {
+  const app: App = () => {
     seen++;
     return new Promise(() => {});
-  });
+  };
+  const { frames } = await startHttp2(t, app, { keepAliveTimeout: 200 });
   const client = await frames();
   await flood(client, (round) => {
     const pairs = Array.from({ length: 10 }, (_, index) => {
@@ -221,6 +223,7 @@ for (const [what, lines] of [
     };
     const { frames } = await startHttp2(t, app, { bodyTimeout: 100 });
     const client = await frames();
+    client.answersPings = true;
     client.send(...lines, get(1));
     await client.until(RST_STREAM, 1);
     await eventually(() => aborted);

@@ -5,9 +5,11 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectSecurely, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
+import type { App } from "../../../src/gateway.ts";
 import { serve, type TlsOptions } from "../../../src/server/serve.ts";
 import { Authority, selfSigned } from "../../support/authority.ts";
-import { eventually, hello, RawClient, start } from "../../support/raw-client.ts";
+import { NODE_FLAGS, pathToRun } from "../../support/compiled.ts";
+import { aWhile, eventually, hello, RawClient, start } from "../../support/raw-client.ts";
 
 const first = selfSigned({ names: ["first.example"] });
 const second = selfSigned({ names: ["second.example", "*.second.example", "deep.first.example"] });
@@ -338,7 +340,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   });
 }
 
-const server = fileURLToPath(new URL("../../support/fixtures/tls-server.ts", import.meta.url));
+const server = pathToRun(fileURLToPath(new URL("../../support/fixtures/tls-server.ts", import.meta.url)));
 
 /** A server in a process of its own. */
 async function startProcess(
@@ -346,7 +348,7 @@ async function startProcess(
   tls: TlsOptions,
   ...args: string[]
 ): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(process.execPath, ["--import", "tsx", server, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, server, ...args], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   t.after(() => child.kill());
@@ -368,4 +370,29 @@ test("identity: two processes with the same ticket keys resume each other's sess
     }
     assert.equal(resumed, 50, version);
   }
+});
+
+for (const [what, options, header] of [
+  ["", {}, ""],
+  [" behind a proxy", { proxyProtocol: { from: ["127.0.0.1"] } }, "PROXY TCP4 192.0.2.7 198.51.100.1 55798 443\r\n"],
+] as const) {
+  test(`identity: a client that ends amid the handshake${what} is let go`, async (t) => {
+    const { connect: open } = await start(t, hello, { tls: first, handshakeTimeout: 0, ...options });
+    for (const begun of ["", "\x16\x03\x01"]) {
+      const client = await open();
+      client.send(header + begun).socket.end();
+      assert.equal(await client.all(), "");
+    }
+  });
+}
+
+test("identity: a client that ends its side after the handshake gets its answer", async (t) => {
+  const late: App = async (environ, startResponse) => {
+    await aWhile();
+    return hello(environ, startResponse);
+  };
+  const { server } = await start(t, late, { tls: first });
+  const client = new RawClient(await handshake(t, server.port, { allowHalfOpen: true } as ConnectionOptions));
+  client.get("/").socket.end();
+  assert.match(await client.all(), /hello$/);
 });

@@ -1,0 +1,1 @@
+export declare const BODIES: Readonly<Record<string, string>>;

@@ -1,0 +1,95 @@
+/**
+ * A server elsewhere as an app.
+ *
+ * ```ts
+ * export const app = dispatcher(site, { "/api": proxy("http://10.0.0.7:3000") });
+ * ```
+ *
+ * It needs the package `undici`, 7.30 or later, which is not installed with tsgi: `npm install undici@7`.
+ */
+
+import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
+import { checkOptions } from "../src/options.ts";
+import { isPromise } from "../src/promise.ts";
+import { startAttempt } from "./proxy/attempt.ts";
+import { Forwarding } from "./proxy/forwarding.ts";
+import { settingsOf, UPSTREAM_OPTIONS, type UpstreamOptions } from "./proxy/options.ts";
+import { type AttemptListener, type Failure, mayRepeat } from "./proxy/outcome.ts";
+import { Pool } from "./proxy/pool.ts";
+import type { AttemptLimits } from "./proxy/reception.ts";
+import { Run, type Started, type Strategy } from "./proxy/run.ts";
+import { targetOf } from "./proxy/target.ts";
+import type { UpstreamRequest } from "./proxy/upstream-request.ts";
+
+export type { TlsOptions } from "./proxy/connect.ts";
+export type { Trust } from "./proxy/forwarded.ts";
+
+/** Options of `proxy`. */
+export interface ProxyOptions extends UpstreamOptions {}
+
+/**
+ * proxy makes an app of a server elsewhere, to be mounted, guarded and transformed as any other. A target is `http://host:port`,
+ * `https://host` or `unix:/path/of.sock`, each with a path that all requests begin with (`unix:/path/of.sock:/base`).
+ *
+ * The target gets the method, the path below the mount, the query, the headers and the body, and is told of the client by
+ * `X-Forwarded-*`, the mount among them, and `Via`. What belongs to a connection stays there (RFC 9110 §7.6.1). Nothing is
+ * buffered except small request bodies, and who reads slowly makes the other side wait. A client that leaves ends the request
+ * to the target; a target that fails amid its response cuts the client's. The answers besides the target's:
+ *
+ * - 502 where it cannot be reached, or does not answer in HTTP, 504 where it takes too long.
+ * - 503 with `Retry-After` where too many requests are under way.
+ * - 400, 431 to a request that cannot be sent on; 405 to TRACE, 501 to CONNECT; 508 to one that has come by here before.
+ *
+ * Trailers are not passed on, and targets are spoken to in HTTP/1.1.
+ *
+ * GET, HEAD and OPTIONS are repeated once where the target has closed a connection that was kept; other methods never, once
+ * anything of them was sent.
+ *
+ * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, and `TSGI_NO_PACKAGE` where `undici` is not installed.
+ */
+export function proxy(target: string, options: ProxyOptions = {}): App {
+  const parsed = targetOf(target, "proxy");
+  checkOptions("proxy", options, UPSTREAM_OPTIONS);
+  const { forwarding, returning, pool: poolOptions, limits } = settingsOf(options);
+  const maker = new Forwarding(forwarding, "proxy");
+  const pool = new Pool(parsed, poolOptions, "proxy");
+  const hasBase = parsed.base !== "";
+
+  function send(environ: Environ, startResponse: StartResponse, request: UpstreamRequest | App): Body | Promise<Body> {
+    if (typeof request === "function") return request(environ, startResponse);
+    const strategy = new OneTarget(pool, request, limits);
+    return new Run(environ, startResponse, request, returning, maker.returnVia, strategy).body;
+  }
+
+  return function proxy(environ, startResponse) {
+    const request = maker.requestOf(environ, hasBase);
+    if (isPromise(request)) return request.then((made) => send(environ, startResponse, made));
+    return send(environ, startResponse, request);
+  };
+}
+
+/** The strategy where there is nowhere else to go. */
+class OneTarget implements Strategy {
+  readonly #pool: Pool;
+  readonly #request: UpstreamRequest;
+  readonly #limits: AttemptLimits;
+  #hasRepeated = false;
+
+  constructor(pool: Pool, request: UpstreamRequest, limits: AttemptLimits) {
+    this.#pool = pool;
+    this.#request = request;
+    this.#limits = limits;
+  }
+
+  attempt(last: Failure | undefined, listener: AttemptListener): Started | undefined {
+    if (last !== undefined) {
+      const { method, body } = this.#request;
+      // Another failure would be the same again.
+      const mayHelp = last.isStale || last.reason === "continue";
+      if (!mayHelp || this.#hasRepeated || !mayRepeat(last, method, body?.isReplayable ?? true)) return undefined;
+      this.#hasRepeated = true;
+    }
+    const attempt = startAttempt(this.#pool, this.#request, this.#limits, listener, last !== undefined);
+    return { attempt, target: this.#pool.target };
+  }
+}

@@ -1,0 +1,97 @@
+/** Opens connections to a target, and tells in which phase that fails. */
+
+import { connect as connectTcp, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { memberOf } from "../../src/errors.ts";
+import { type Failure, failure, type Phase } from "./outcome.ts";
+import { serverName, type Target } from "./target.ts";
+
+/** What TLS connections are made with: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized` and so on, as Node has them. */
+export type TlsOptions = Readonly<ConnectionOptions>;
+
+/** What is kept for the connections of one target. */
+export interface Connecting {
+  readonly target: Target;
+  /** In milliseconds; DNS and TLS included. */
+  readonly connectTimeout: number;
+  readonly tls: TlsOptions;
+  /** The TLS session of the last connection, which shortens the next handshake. */
+  session: Buffer | undefined;
+  /** Whether the target has answered in HTTP/1.0, so that it cannot be sent chunks (RFC 9112 §6.1). */
+  isHttp10: boolean;
+}
+
+/** The error of a connection that could not be opened. */
+export class ConnectError extends Error {
+  readonly failure: Failure;
+
+  constructor(phase: Phase, isTimeout: boolean, cause: unknown) {
+    super(isTimeout ? "took too long" : cause instanceof Error ? messageOf(cause) : String(cause), { cause });
+    const reason = isTimeout ? "timeout" : phase === "tls" ? "untrusted" : "unreachable";
+    this.failure = failure(phase, reason, this, { isUnsent: true });
+  }
+}
+
+/** Of several addresses, each has an error of its own. */
+function messageOf(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
+}
+
+/** As much as undici has read at once too. */
+const HIGH_WATER_MARK = 65_536;
+
+/** How long a connection is quiet before TCP asks for the other side, in milliseconds. */
+const KEEP_ALIVE_DELAY = 60_000;
+
+/** Calls back once, with a connection or a `ConnectError`. Destroying the socket before ends it without a call. */
+export function connect(
+  connecting: Connecting,
+  callback: (error: ConnectError | null, socket: Socket | null) => void,
+): Socket {
+  const { target } = connecting;
+  let phase: Phase = "connect";
+  let timer: NodeJS.Timeout | undefined;
+  const socket = target.isSecure ? secureSocket(connecting) : plainSocket(target);
+  const settle = (error: ConnectError | null): void => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    callback(error, error === null ? socket : null);
+  };
+  timer = setTimeout(() => {
+    settle(new ConnectError(phase, true, undefined));
+    socket.destroy();
+  }, connecting.connectTimeout);
+  if (target.isSecure) socket.once("connect", () => (phase = "tls"));
+  socket.once(target.isSecure ? "secureConnect" : "connect", () => settle(null));
+  socket.on("error", (error) => {
+    if (memberOf(error, "code").startsWith("EAI_") || memberOf(error, "code") === "ENOTFOUND") phase = "resolve";
+    settle(new ConnectError(phase, false, error));
+  });
+  socket.once("close", () => settle(new ConnectError(phase, false, new Error("the connection was closed"))));
+  socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_DELAY);
+  return socket;
+}
+
+function plainSocket({ hostname, port, socketPath }: Target): Socket {
+  const options = { highWaterMark: HIGH_WATER_MARK };
+  return socketPath === undefined
+    ? connectTcp({ ...options, host: hostname, port })
+    : connectTcp({ ...options, path: socketPath });
+}
+
+function secureSocket(connecting: Connecting): Socket {
+  const { target, tls, session } = connecting;
+  const socket = connectTls({
+    servername: serverName(target),
+    ...(session === undefined ? {} : { session }),
+    ...tls,
+    host: target.hostname,
+    port: target.port,
+    ALPNProtocols: ["http/1.1"],
+  });
+  socket.on("session", (fresh) => {
+    connecting.session = fresh;
+  });
+  return socket;
+}

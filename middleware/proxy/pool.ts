@@ -1,0 +1,166 @@
+/** The connections to a target: how many there may be, which are kept, and who waits for one. */
+
+import { TsgiError } from "../../src/errors.ts";
+import type { Connecting, TlsOptions } from "./connect.ts";
+import { Connection, type ConnectionSettings } from "./connection.ts";
+import { type Failure, failure } from "./outcome.ts";
+import { loadUndici } from "./package.ts";
+import type { Target } from "./target.ts";
+
+/** What holds for a pool. Durations are milliseconds, sizes bytes. */
+export interface PoolOptions {
+  /** How many requests may be under way at once. */
+  readonly connections: number;
+  /** How many more may wait for one of those. */
+  readonly queue: number;
+  /** How long they wait. */
+  readonly queueTimeout: number;
+  readonly connectTimeout: number;
+  /** How long a connection waits for its next request. */
+  readonly keepAliveTimeout: number;
+  /** After how long a connection is not used again, so that targets behind a balancer get their share. */
+  readonly maxAge: number;
+  readonly maxHeadSize: number;
+  readonly tls: TlsOptions;
+}
+
+/** Who waits for leave to send a request. */
+export interface Applicant {
+  /** A request may be sent. `pool.leave` gives the place back. */
+  admitted(): void;
+  refused(failed: Failure): void;
+}
+
+interface Place {
+  readonly applicant: Applicant;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** The pool of one target. */
+export class Pool {
+  readonly target: Target;
+  readonly options: PoolOptions;
+  readonly connecting: Connecting;
+  /**
+   * Whether the target sends `100 Continue` without being asked, which undici takes for an error, so that requests go by
+   * `node:http`.
+   */
+  sendsContinue = false;
+  readonly #settings: ConnectionSettings;
+  /** The one used last is taken first, so that the others time out. */
+  readonly #idle: Connection[] = [];
+  readonly #queue: Place[] = [];
+  #busy = 0;
+  #isClosed = false;
+
+  /** `owner` is what error messages call the app. Throws `TSGI_NO_PACKAGE`. */
+  constructor(target: Target, options: PoolOptions, owner: string) {
+    this.target = target;
+    this.options = options;
+    const { connectTimeout, keepAliveTimeout, maxHeadSize, tls } = options;
+    this.connecting = { target, connectTimeout, tls, session: undefined, isHttp10: false };
+    const { Client } = loadUndici(owner);
+    this.#settings = { Client, connecting: this.connecting, keepAliveTimeout, maxHeadSize };
+  }
+
+  /** How many requests are under way. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  /** How many requests wait. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** How many connections wait for a request. */
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  /** Admits a request at once, or when its turn comes, or refuses it. */
+  apply(applicant: Applicant): void {
+    if (this.#isClosed) applicant.refused(failure("queue", "full", overloaded("is closed"), { isUnsent: true }));
+    else if (this.#busy < this.options.connections) {
+      this.#busy++;
+      applicant.admitted();
+    } else if (this.#queue.length < this.options.queue) this.#enqueue(applicant);
+    else applicant.refused(failure("queue", "full", overloaded("has too many requests"), { isUnsent: true }));
+  }
+
+  #enqueue(applicant: Applicant): void {
+    const timer = setTimeout(() => {
+      this.withdraw(applicant);
+      applicant.refused(failure("queue", "timeout", overloaded("is busy"), { isUnsent: true }));
+    }, this.options.queueTimeout);
+    this.#queue.push({ applicant, timer });
+  }
+
+  /** Takes an applicant out of the queue. Tells whether it was there. */
+  withdraw(applicant: Applicant): boolean {
+    const index = this.#queue.findIndex((place) => place.applicant === applicant);
+    if (index < 0) return false;
+    clearTimeout(this.#queue[index]?.timer);
+    this.#queue.splice(index, 1);
+    return true;
+  }
+
+  /** A request is over: the next one may be sent. */
+  leave(): void {
+    const next = this.#queue.shift();
+    if (next === undefined) {
+      this.#busy--;
+      return;
+    }
+    clearTimeout(next.timer);
+    next.applicant.admitted();
+  }
+
+  /** A connection for a request that was admitted: a kept one, unless it has to be new. */
+  take(isNew: boolean): Connection {
+    while (!isNew) {
+      const kept = this.#idle.pop();
+      if (kept === undefined) break;
+      if (kept.isOpen) return kept;
+      kept.destroy(CLOSED);
+    }
+    // No more of them than requests may be under way.
+    if (this.#idle.length > 0 && this.#idle.length + this.#busy > this.options.connections) {
+      this.#idle.shift()?.destroy(CLOSED);
+    }
+    const connection: Connection = new Connection(this.#settings, () => this.#closed(connection));
+    return connection;
+  }
+
+  /** Keeps a connection for the next request. */
+  keep(connection: Connection): void {
+    const isOld = performance.now() - connection.bornAt > this.options.maxAge;
+    if (this.#isClosed || isOld || this.options.keepAliveTimeout === 0 || !connection.isOpen)
+      connection.destroy(CLOSED);
+    else this.#idle.push(connection);
+  }
+
+  /** The socket of a connection was closed: undici opens another one for a request that waits for it. */
+  #closed(connection: Connection): void {
+    const index = this.#idle.lastIndexOf(connection);
+    if (index < 0) return;
+    this.#idle.splice(index, 1);
+    connection.destroy(CLOSED);
+  }
+
+  /** Closes what waits for a request, and admits no more. What is under way goes on. */
+  close(): void {
+    this.#isClosed = true;
+    for (const connection of this.#idle.splice(0)) connection.destroy(CLOSED);
+    for (const { applicant, timer } of this.#queue.splice(0)) {
+      clearTimeout(timer);
+      applicant.refused(failure("queue", "full", overloaded("is closed"), { isUnsent: true }));
+    }
+  }
+}
+
+const CLOSED = new Error("the connection is not needed any more");
+
+function overloaded(what: string): TsgiError {
+  return new TsgiError("TSGI_OVERLOADED", `the target ${what}`);
+}

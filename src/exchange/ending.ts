@@ -1,0 +1,59 @@
+/** How an exchange has ended, and who wants to know. */
+
+import type { ExchangeEnd } from "../gateway.ts";
+import { callOut } from "../promise.ts";
+
+/** Ending gathers what is known of the end while the response is sent, and tells it to callbacks, each once. */
+export class Ending implements ExchangeEnd {
+  status = 0;
+  bytes = 0;
+  isComplete = false;
+  isClientGone = false;
+  error: unknown;
+  readonly #onError: (error: unknown) => void;
+  /** Usually one or two: V8 allocates a list for each exchange in its old space, where it keeps all that hangs on it. */
+  #first: ((end: ExchangeEnd) => unknown) | undefined;
+  #second: ((end: ExchangeEnd) => unknown) | undefined;
+  #others: ((end: ExchangeEnd) => unknown)[] | undefined;
+  #isTold = false;
+
+  /** What a callback throws or rejects with goes to `onError`. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** Calls back once, at once if the exchange has ended already. */
+  add(callback: (end: ExchangeEnd) => unknown): void {
+    if (this.#isTold) this.#call(callback);
+    else if (this.#first === undefined) this.#first = callback;
+    else if (this.#second === undefined) this.#second = callback;
+    else {
+      this.#others ??= [];
+      this.#others.push(callback);
+    }
+  }
+
+  /** The exchange has ended; `unsent` of the bytes that were handed over did not get to the client. */
+  tell(isComplete: boolean, unsent = 0): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.isComplete = isComplete;
+    this.bytes = Math.max(0, this.bytes - unsent);
+    if (this.#first !== undefined) this.#call(this.#first);
+    if (this.#second !== undefined) this.#call(this.#second);
+    if (this.#others !== undefined) for (const callback of this.#others) this.#call(callback);
+    this.#first = undefined;
+    this.#second = undefined;
+    this.#others = undefined;
+  }
+
+  /** What was handed over is with the operating system, or the client has left before. */
+  sent(isSent: boolean, unsent: number): void {
+    if (!isSent) this.isClientGone = true;
+    this.tell(isSent, unsent);
+  }
+
+  #call(callback: (end: ExchangeEnd) => unknown): void {
+    callOut(() => callback(this), this.#onError);
+  }
+}

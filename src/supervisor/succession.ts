@@ -1,0 +1,96 @@
+/** A new supervisor takes the sockets of the old one over: new Node, new tsgi, new configuration, and no request is lost. */
+
+import { spawn } from "node:child_process";
+import type { Server, Socket } from "node:net";
+import type { AcceptingServer, InheritedPlace } from "./place-sockets.ts";
+import type { Outcome } from "./slot.ts";
+import type { Inherited } from "./sockets.ts";
+import type { Supervisor } from "./supervisor.ts";
+import { childArguments, FIRST_DESCRIPTOR } from "./worker.ts";
+
+/** The variable that tells a supervisor to go on where another one is. */
+const VARIABLE = "TSGI_SUCCEEDS";
+
+/** What a successor says once its workers serve. */
+const READY = "ready";
+
+/**
+ * appointSuccessor starts a program that goes on with the sockets of a supervisor; resolves when its workers serve, and the
+ * supervisor then has to stop as one that is replaced. Where it does not come to that, this one serves on. `args` are the program
+ * and its arguments.
+ */
+export function appointSuccessor(supervisor: Supervisor, args: readonly string[]): Promise<Outcome & { pid?: number }> {
+  const { places, descriptors } = supervisor.sockets.passedOn;
+  let next = FIRST_DESCRIPTOR;
+  const passedOn: InheritedPlace[] = places.map((place, index) => ({
+    ...place,
+    fds: (descriptors[index] ?? []).filter(isDescriptor).map(() => next++),
+  }));
+  const child = spawn(process.execPath, [...childArguments(), ...args], {
+    env: { ...process.env, [VARIABLE]: "1" },
+    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor)],
+    serialization: "advanced",
+  });
+  child.send({ places: passedOn, ticketKeys: supervisor.ticketKeys } satisfies Inherited, () => {});
+  // A server that accepts can be sent, and not inherited.
+  for (const server of descriptors.flat()) if (!isDescriptor(server)) child.send("server", server, () => {});
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ ok: false, reason: error.message }));
+    child.once("exit", (code, signal) =>
+      resolve({ ok: false, reason: `it ended with ${signal ?? `exit code ${code}`}` }),
+    );
+    child.on("message", (message) => {
+      if (message !== READY) return;
+      child.disconnect();
+      child.unref();
+      resolve({ ok: true, pid: child.pid as number });
+    });
+  });
+}
+
+function isDescriptor(passed: number | Server): passed is number {
+  return typeof passed === "number";
+}
+
+/** What this process goes on with; undefined for one that begins. */
+export async function inheritance(): Promise<Inherited | undefined> {
+  if (process.env[VARIABLE] === undefined || process.send === undefined) return undefined;
+  delete process.env[VARIABLE];
+  let inherited: Inherited | undefined;
+  const servers: AcceptingServer[] = [];
+  return new Promise((resolve) => {
+    process.on("message", function take(message: unknown, server: unknown) {
+      if (message === "server") servers.push(hold(server as Server));
+      else inherited = message as Inherited;
+      if (inherited === undefined || servers.length < inherited.places.filter(({ isHanded }) => isHanded).length)
+        return;
+      process.off("message", take);
+      resolve({
+        ...inherited,
+        places: inherited.places.map((place) => (place.isHanded ? { ...place, accepting: servers.shift() } : place)),
+      });
+    });
+  });
+}
+
+/** It accepts from now on: nobody is to read from what comes, and it waits. */
+function hold(server: Server): AcceptingServer {
+  Object.assign(server, { pauseOnConnect: true });
+  const early: Socket[] = [];
+  server.on("connection", (socket) => early.push(socket));
+  return { server, early };
+}
+
+/** Tells the supervisor before this one that the workers serve; resolves when it has gone. */
+export function succeed(): Promise<void> {
+  const parent = process.ppid;
+  process.send?.(READY);
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(timer);
+      resolve();
+    }, 100);
+    timer.unref();
+  });
+}

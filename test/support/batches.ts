@@ -1,0 +1,42 @@
+/** Which test files run side by side. */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./session.ts";
+
+/** Files that wait most of their time, for what must not happen and for children: together they load less than one processor. */
+const WAITING = [
+  "adapters/cgi",
+  "adapters/from-node/departures",
+  "exchange/on-upgrade",
+  "middleware/static-files/file-system",
+  "server/close",
+  "server/departures",
+  "server/http2/frames",
+  "server/pipelining",
+  "server/requests",
+  "server/serve",
+  "server/upgrade",
+].map((name) => `test/${name}.test.ts`);
+
+/** It runs test files itself. */
+const OTHER_VERSIONS = "test/system/node-versions.test.ts";
+
+/** Files that run side by side, so many at once. */
+export interface Batch {
+  readonly files: readonly string[];
+  readonly atOnce: number;
+}
+
+/** The batches of test files, one after the other. What uses a processor shares them with one other file: it may be sensitive to load. */
+export function batchesOf(files: readonly string[]): Batch[] {
+  for (const file of [...files, ...WAITING, OTHER_VERSIONS]) {
+    if (!existsSync(join(root, file))) throw new Error(`${file} is not there`);
+  }
+  const isBusy = (file: string) => !WAITING.includes(file) && file !== OTHER_VERSIONS;
+  return [
+    { files: files.filter(isBusy), atOnce: 2 },
+    { files: files.filter((file) => WAITING.includes(file)), atOnce: 4 },
+    { files: files.filter((file) => file === OTHER_VERSIONS), atOnce: 1 },
+  ].filter((batch) => batch.files.length > 0);
+}

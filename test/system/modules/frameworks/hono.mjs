@@ -1,0 +1,4 @@
+import { Hono } from "hono";
+
+export const app = new Hono().get("/path", (context) => context.text(`hono ${context.req.path}`));
+export const factory = async () => app;

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Command, type Running, until } from "../support/command.ts";
+import { fixture } from "../support/fixture.ts";
+import type { Report } from "../support/fixtures/closed-loops.ts";
+import { root } from "../support/session.ts";
+
+const fixtures = fileURLToPath(new URL("../support/fixtures", import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), "tsgi-supervisor-"));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** How often the workers are replaced under load. By hand: `TSGI_RELOADS=10`. */
+const RELOADS = Number(process.env.TSGI_RELOADS ?? 1);
+
+/** The Nodes: the one that runs the tests, whose supervisor hands connections over, and one whose supervisor binds sockets. */
+const other = join(root, "node_modules/node-24/bin/node");
+const nodes: readonly (readonly [name: string, node: string, skip: string | false])[] = [
+  [`Node ${process.versions.node}`, process.execPath, false],
+  ["Node 24", other, existsSync(other) ? false : "Node 24 is not installed"],
+];
+
+let files = 0;
+
+/** A supervised app whose behaviour is in a file. */
+async function supervised(
+  node: string,
+  args: readonly string[],
+  behaviour = "",
+): Promise<Running & { readonly behaviour: (text: string) => void; readonly exited: Promise<unknown[]> }> {
+  const file = join(scratch, `behaviour-${files++}`);
+  writeFileSync(file, behaviour);
+  const command = new Command(fixtures, { BEHAVIOUR: file }, { node });
+  const running = await command.running("supervised-app.mjs", "--bind", "127.0.0.1:0", ...args);
+  return {
+    ...running,
+    url: running.url,
+    exited: once(running.child, "exit"),
+    behaviour: (text) => writeFileSync(file, text),
+  };
+}
+
+const page = async (url: string): Promise<string> => (await fetch(url, { headers: { Connection: "close" } })).text();
+const pidOf = async (url: string): Promise<number> => Number.parseInt(await page(`${url}/pid`), 10);
+
+/** All processes that answer. */
+async function pids(url: string, count: number): Promise<Set<number>> {
+  const found = new Set<number>();
+  while (found.size < count) found.add(await pidOf(url));
+  return found;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // A process that has ended is there until its parent has asked for its exit code.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+for (const [name, node, skip] of nodes) {
+  test(`supervisor: on ${name} neither a reload nor a new supervisor loses a request under load`, {
+    skip,
+  }, async (t) => {
+    const pidFile = join(scratch, `pid-${name}`);
+    const site = await supervised(node, ["--workers", "2", "--grace", "60s", "--pid-file", pidFile]);
+    const clients = await loops(t, site.url);
+    for (let reload = 1; reload <= RELOADS; reload++) {
+      await clients.more(200);
+      site.child.kill("SIGHUP");
+      await until(() => site.printed().split("reload: done").length > reload);
+    }
+    await clients.more(200);
+    site.child.kill("SIGUSR2");
+    assert.deepEqual(await site.exited, [0, null]);
+    await clients.more(200);
+    const { lost, refused, requests, answered } = await clients.stop();
+    t.diagnostic(`${requests} requests over ${RELOADS} reloads, ${requests - answered} lost, ${refused} refused`);
+    const successor = Number(readFileSync(pidFile, "utf8"));
+    process.kill(successor, "SIGTERM");
+    assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
+    await until(() => !isAlive(successor));
+    assert.equal(existsSync(pidFile), false);
+  });
+
+  test(`supervisor: on ${name} more and fewer workers, and workers that have served enough, lose no request`, {
+    skip,
+  }, async (t) => {
+    const site = await supervised(node, ["--workers", "2", "--grace", "60s", "--max-requests", "200"]);
+    const clients = await loops(t, site.url);
+    for (const [signal, said] of [
+      ["SIGTTIN", "one worker more: done"],
+      ["SIGTTOU", "one worker less: done"],
+    ] as const) {
+      await clients.more(100);
+      site.child.kill(signal);
+      await until(() => site.printed().includes(said));
+    }
+    await clients.more(400);
+    const { lost, refused } = await clients.stop();
+    assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
+    assert.doesNotMatch(site.printed(), /died|failed/);
+  });
+
+  test(`supervisor: on ${name} a worker that is killed is replaced, and nobody waits for that`, { skip }, async () => {
+    const site = await supervised(node, ["--workers", "2"]);
+    const [victim = 0, sibling = 0] = await pids(site.url, 2);
+    site.behaviour("boot 1500");
+    process.kill(victim, "SIGKILL");
+    await until(() => site.printed().includes("has died"));
+    for (let count = 0; count < 8; count++) assert.equal(await pidOf(site.url), sibling);
+    site.behaviour("");
+    const after = await pids(site.url, 2);
+    assert.ok(after.has(sibling) && !after.has(victim));
+    assert.match(
+      site.printed(),
+      new RegExp(`tsgi: worker \\d \\(pid ${victim}\\) has died: SIGKILL; perhaps the system was out of memory`),
+    );
+  });
+
+  test(`supervisor: on ${name} a worker that hangs is replaced, and the log says where and with which requests`, {
+    skip,
+  }, async () => {
+    const site = await supervised(node, ["--workers", "2", "--timeout", "4s"]);
+    const hung = page(`${site.url}/hang?x=%1b`).catch(() => "cut");
+    await sleep(300);
+    const answered = new Set<number>();
+    while (!site.printed().includes("has died")) answered.add(await pidOf(site.url));
+    assert.equal(answered.size, 1);
+    assert.equal(await hung, "cut");
+    assert.match(
+      site.printed(),
+      /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/hang\?x=%1b for \d+ ms\n/,
+    );
+  });
+}
+
+async function loops(
+  t: TestContext,
+  url: string,
+): Promise<{ more(count: number): Promise<void>; stop(): Promise<Report> }> {
+  const clients = await fixture(t, "closed-loops.ts", [new URL(url).port]);
+  await clients.line();
+  const report = async (question: string) => JSON.parse(await clients.ask(question)) as Report;
+  return {
+    async more(count) {
+      const { answered } = await report("report");
+      while ((await report("report")).answered < answered + count) await sleep(20);
+    },
+    stop: () => report("stop"),
+  };
+}
+
+test("supervisor: code that does not load, never ends or fails its canary leaves the old workers serving", async () => {
+  const site = await supervised(process.execPath, [
+    ...["--workers", "1", "--ready-path", "/ready", "--boot-timeout", "6s"],
+  ]);
+  const before = await pidOf(site.url);
+  for (const [behaviour, reason] of [
+    ["throw", /reload failed: .*: Error: this module does not load \(supervised-app\.mjs:\d+:\d+\)\n/],
+    ["exit", /reload failed: it ended with exit code 9\n/],
+    ["pend", /reload failed: it was not ready after 6000 ms\n/],
+    ["ill", /reload failed: GET \/ready was answered with 500 Internal Server Error\n/],
+  ] as const) {
+    site.behaviour(behaviour);
+    const from = site.printed().length;
+    site.child.kill("SIGHUP");
+    await until(() => /failed: .*\n/.test(site.printed().slice(from)));
+    assert.match(site.printed().slice(from), reason);
+    assert.equal(await pidOf(site.url), before);
+  }
+  site.behaviour("mended");
+  site.child.kill("SIGHUP");
+  await until(() => site.printed().includes("reload: done"));
+  assert.match(await page(`${site.url}/pid`), /^\d+ mended$/);
+});
+
+test("supervisor: where no worker can start, the reason is said once, and the exit code is 3", () => {
+  const file = join(scratch, "behaviour");
+  writeFileSync(file, "throw");
+  const { ended } = new Command(fixtures, { BEHAVIOUR: file });
+  const { code, out, error } = ended("supervised-app.mjs", "--workers", "3", "--port", "0");
+  assert.deepEqual([code, out], [3, ""]);
+  assert.match(error, /^tsgi: supervised-app\.mjs cannot be loaded: Error: this module does not load \(.*\)\n$/);
+});
+
+test("supervisor: SIGTERM lets requests finish, and nothing is left", async () => {
+  const socket = join(scratch, "socket");
+  const pidFile = join(scratch, "pid");
+  const site = await supervised(process.execPath, [
+    ...["--workers", "2", "--bind", `unix:${socket}?mode=600`, "--pid-file", pidFile],
+  ]);
+  assert.equal(statSync(socket).mode & 0o777, 0o600);
+  assert.equal(readFileSync(pidFile, "utf8"), `${site.child.pid}\n`);
+  const workers = await pids(site.url, 2);
+  const slow = page(`${site.url}/wait`);
+  await sleep(100);
+  site.child.kill("SIGTERM");
+  assert.equal(await slow, "");
+  assert.deepEqual(await site.exited, [0, null]);
+  assert.deepEqual([...workers].filter(isAlive), []);
+  assert.deepEqual([existsSync(socket), existsSync(pidFile)], [false, false]);
+});
+
+test("supervisor: a second signal ends everything at once", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const workers = await pids(site.url, 2);
+  const hung = page(`${site.url}/hang`).catch(() => "cut");
+  await sleep(100);
+  site.child.kill("SIGINT");
+  await until(() => site.printed().includes("closing; SIGINT again ends at once"));
+  site.child.kill("SIGINT");
+  assert.equal(await hung, "cut");
+  assert.deepEqual(await site.exited, [0, null]);
+  assert.deepEqual([...workers].filter(isAlive), []);
+});
+
+test("supervisor: workers whose supervisor was killed leave", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const workers = await pids(site.url, 2);
+  site.child.kill("SIGKILL");
+  await site.exited;
+  await until(() => [...workers].every((pid) => !isAlive(pid)));
+});
+
+test("supervisor: one that was stopped for longer than the timeout kills nobody; a worker that was stopped is replaced", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2", "--timeout", "1s"]);
+  const workers = await pids(site.url, 2);
+  site.child.kill("SIGSTOP");
+  await sleep(2_500);
+  site.child.kill("SIGCONT");
+  assert.deepEqual(await pids(site.url, 2), workers);
+  await sleep(600);
+  assert.doesNotMatch(site.printed(), /died/);
+  const [victim = 0] = workers;
+  process.kill(victim, "SIGSTOP");
+  await until(() => site.printed().includes("has died: it has hung for 1000 ms\n"));
+  assert.equal(isAlive(victim), false);
+});
