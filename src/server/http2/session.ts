@@ -196,8 +196,10 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     if (this.#phase === "closing" || this.#phase === "linger") return;
     this.#phase = "closing";
     this.#since = this.#service.clock.now;
-    if (this.#session === undefined || this.#session.destroyed) this.#socket.destroy();
-    else this.#session.close();
+    const session = this.#session;
+    if (session === undefined || session.destroyed) this.#socket.destroy();
+    // Node throws where a session that has just begun is over before it has read what was there already.
+    else process.nextTick(() => session.close());
   }
 
   /** The session is over, and its last bytes are being sent. */
@@ -213,6 +215,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     connections.delete(this);
     this.#phase = "linger";
     for (const writer of [...this.#streams.all]) this.#streamEnded(writer);
+    process.nextTick(() => this.#session?.destroy());
   }
 
   checkTime(): void {
