@@ -89,10 +89,10 @@ export class Reloader {
       return;
     }
     this.#isStopping = true;
-    const closed = this.#sockets.closeAfter(0);
+    const closed = this.#sockets.closeAfter(0, false);
     this.#spare?.kill("it is not needed any more");
     this.#loading?.kill("it is not needed any more");
-    this.#serving?.drain(0, LAST_LINGER, GRACE, true);
+    this.#serving?.drain(this.#sockets.handingTime, LAST_LINGER, GRACE, true);
     const leaving = [...this.#workers].filter((worker) => worker !== this.#serving);
     const timer = setTimeout(() => leaving.map((worker) => worker.kill("everything ends")), LAST_LINGER);
     await Promise.all([closed, this.#watcher.close(), ...[...this.#workers].map(({ whenGone }) => whenGone)]);
