@@ -48,7 +48,10 @@ export async function superviseCommand(
   obeySignals(commands, supervisor);
   process.on("SIGUSR2", async () => {
     const env = { ...process.env, ...notifier.variables, ...activatedVariables(activated) };
-    const outcome = await appointSuccessor(supervisor, [process.argv[1] as string, ...args], env);
+    const outcome = await appointSuccessor(supervisor, [process.argv[1] as string, ...args], {
+      env,
+      statusFd: listeners.statusFd,
+    });
     if (!outcome.ok) return writeError(`the new supervisor does not serve: ${outcome.reason}`);
     print(`the supervisor ${outcome.pid} goes on`);
     supervisor.onState = () => {};
@@ -69,7 +72,7 @@ export async function superviseCommand(
   if (inherited !== undefined) {
     // The one before this holds the file until it has gone.
     void succeed().then(holdPid);
-    void listeners.takeOver().catch((error: Error) => writeError(error.message));
+    void listeners.takeOver(inherited.statusFd).catch((error: Error) => writeError(error.message));
   }
   const { title, urls, wanted } = supervisor.status;
   const [[local, ...network], ...others] = urls.map((url) => addressesOf(url)) as [[string, ...string[]]];

@@ -32,7 +32,7 @@ const GRACE = 1_000;
 /** OwnListeners serves them. */
 export class OwnListeners {
   readonly #control: string | undefined;
-  readonly #status: ListenOptions | undefined;
+  #status: ListenOptions | undefined;
   readonly #supervisor: Supervisor;
   readonly #controlled: Controlled;
   readonly #measurements = new Measurements();
@@ -75,8 +75,17 @@ export class OwnListeners {
     if (this.#isClosed) await this.#closeServers();
   }
 
-  /** Listens where a former supervisor is about to close its listeners. Rejects as `serve` does where that takes too long. */
-  async takeOver(): Promise<void> {
+  /** The descriptor of the status listener, where that was inherited. */
+  get statusFd(): number | undefined {
+    return this.#status?.fd;
+  }
+
+  /**
+   * Listens where a former supervisor is about to close its listeners; `statusFd` is what that one has passed on. Rejects as `serve`
+   * does where that takes too long.
+   */
+  async takeOver(statusFd: number | undefined): Promise<void> {
+    if (statusFd !== undefined && this.#status !== undefined) this.#status = { fd: statusFd };
     const deadline = performance.now() + PATIENCE;
     for (;;) {
       try {

@@ -15,12 +15,12 @@ const READY = "ready";
 /**
  * appointSuccessor starts a program that goes on with the sockets of a supervisor; resolves when its workers serve, and the
  * supervisor then has to stop as one that is replaced. Where it does not come to that, this one serves on. `args` are the program
- * and its arguments, `env` its environment.
+ * and its arguments, `env` its environment, and `statusFd` is the descriptor of a status listener that was inherited.
  */
 export function appointSuccessor(
   supervisor: Supervisor,
   args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
+  { env, statusFd }: { readonly env: NodeJS.ProcessEnv; readonly statusFd: number | undefined },
 ): Promise<Outcome & { pid?: number }> {
   const { places, descriptors } = supervisor.sockets.passedOn;
   let next = FIRST_DESCRIPTOR;
@@ -28,12 +28,14 @@ export function appointSuccessor(
     ...place,
     fds: (descriptors[index] ?? []).filter(isDescriptor).map(() => next++),
   }));
+  const own = statusFd === undefined ? [] : [statusFd];
   const child = spawn(process.execPath, [...childArguments(), ...args], {
     env: { ...env, [SUCCEEDS]: "1" },
-    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor)],
+    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
     serialization: "advanced",
   });
-  child.send({ places: passedOn, ticketKeys: supervisor.ticketKeys } satisfies Inherited, () => {});
+  const passed = { ticketKeys: supervisor.ticketKeys, statusFd: statusFd === undefined ? undefined : next };
+  child.send({ places: passedOn, ...passed } satisfies Inherited, () => {});
   // A server that accepts can be sent, and not inherited.
   for (const server of descriptors.flat()) if (!isDescriptor(server)) child.send("server", server, () => {});
   return new Promise((resolve) => {

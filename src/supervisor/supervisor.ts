@@ -108,7 +108,7 @@ export class Supervisor implements SlotOwner, Watcher {
 
   get status(): Status {
     const { workers } = this;
-    const shown = workers.find(({ state }) => state === "ready");
+    const shown = workers.find(({ state }) => state === "ready") ?? workers.find(({ title }) => title !== "");
     return {
       pid: process.pid,
       state: this.state,
