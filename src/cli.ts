@@ -36,6 +36,7 @@ async function run(parsed: Arguments, args: readonly string[]): Promise<number> 
   const activated = takeActivated(process.env);
   if (action === "config") return printSettings(parsed, activated);
   const configuration = await readConfiguration(parsed, activated);
+  if (configuration.supervisor.reload) return (await import("./cli/reload.ts")).reloadCommand(configuration, args);
   if (configuration.isSupervised) {
     return (await import("./cli/supervise-command.ts")).superviseCommand(configuration, args, activated);
   }

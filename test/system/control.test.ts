@@ -134,6 +134,29 @@ tsgi: closing
   });
 });
 
+test("ctl: a new supervisor answers where the one before it did", async () => {
+  const { folder, command } = site({ workers: 1, control: "ctl.sock", status: "unix:health.sock" });
+  const { child, printed } = await command.running();
+  const exited = once(child, "exit");
+  child.kill("SIGUSR2");
+  assert.deepEqual(await exited, [0, null]);
+  const successor = Number(/the supervisor (\d+) goes on/.exec(printed())?.[1]);
+  const sockets = ["ctl.sock", "health.sock"].map((name) => join(folder, name));
+  for (const socket of sockets) {
+    let pid = 0;
+    while (pid !== successor)
+      pid = JSON.parse(
+        await ask(socket, "/status").then(
+          ({ body }) => body,
+          () => "{}",
+        ),
+      ).pid;
+  }
+  assert.deepEqual(await ended(command, "ctl", "stop"), { code: 0, printed: "stopped\n" });
+  assert.deepEqual(sockets.filter(existsSync), []);
+  assert.doesNotMatch(printed(), /cannot|in use/);
+});
+
 test("ctl: says what is wrong with a call", async () => {
   const command = new Command(scratch);
   const wrong = [
