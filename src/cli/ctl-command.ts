@@ -2,6 +2,7 @@
 
 import { type IncomingMessage, request } from "node:http";
 import { text as textOf } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../errors.ts";
 import { escapeControls } from "../escape.ts";
 import { nearestTo } from "../options.ts";
@@ -23,6 +24,10 @@ const NAMES = ["status", "requests", "reload", "scale", "stop"] as const;
 /** How long a supervisor may take to tell what it knows, in milliseconds; what it does takes as long as it takes. */
 const TIMEOUT = 10_000;
 
+/** How long a process that has stopped may take to end, and how often that is looked at; in milliseconds. */
+const PATIENCE = 5_000;
+const INTERVAL = 20;
+
 /**
  * ctlCommand asks a supervisor and gives what is to be printed: `words` are `status`, `requests`, `reload`, `scale` with a number,
  * or `stop`. Throws a `CommandError`, with exit code 1 where nothing listens and for what could not be done.
@@ -39,6 +44,7 @@ export async function ctlCommand(
     );
   }
   const { status, answer } = await ask(control, method, target);
+  if (target === "/stop" && status === 200) await untilEnded((answer as { pid: number }).pid);
   if (isJson) {
     const text = `${JSON.stringify(answer, undefined, 2)}\n`;
     if (status === 200) return text;
@@ -102,6 +108,20 @@ function responseOf(control: string, method: Question["method"], path: string): 
     const signal = method === "GET" ? AbortSignal.timeout(TIMEOUT) : undefined;
     request({ socketPath: control, method, path, signal, agent: false }, resolve).once("error", reject).end();
   });
+}
+
+/** Whoever starts the next supervisor needs its sockets and its pid file. */
+async function untilEnded(pid: number): Promise<void> {
+  const deadline = performance.now() + PATIENCE;
+  while (isAlive(pid) && performance.now() < deadline) await sleep(INTERVAL);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
 }
 
 function whyUnanswered(control: string, error: unknown): string {

@@ -31,7 +31,7 @@ const CONTROLS: ReadonlyMap<string, Control> = new Map<string, Control>([
       method: "POST",
       async answer(controlled) {
         await controlled.stop();
-        return outcomeApp({ ok: true });
+        return json({ ok: true, pid: process.pid });
       },
     },
   ],
@@ -39,7 +39,8 @@ const CONTROLS: ReadonlyMap<string, Control> = new Map<string, Control>([
 
 /**
  * controlApp answers `GET /status` and `GET /requests` with JSON, and does `POST /reload`, `POST /scale?workers=3` and `POST /stop`:
- * 200 with `{"ok":true}` when it is done, 500 with `{"ok":false,"reason":"…"}` where it was not.
+ * 200 with `{"ok":true}` when it is done, 500 with `{"ok":false,"reason":"…"}` where it was not. After the answer to the last one the
+ * process ends, whose `pid` is in it.
  */
 export function controlApp(controlled: Controlled): App {
   return async function control(environ, startResponse) {
