@@ -146,14 +146,16 @@ export async function supervise(target: string, options: SuperviseOptions = {}):
   await listeners.open();
   // Whoever stops it, by the control socket too.
   void supervisor.whenStopped.then(() => listeners.close());
-  const outcome = await supervisor.start().catch(async (error: unknown) => {
+  try {
+    const outcome = await supervisor.start();
+    if (!outcome.ok) {
+      throw new TsgiError("TSGI_CANNOT_START", `${target} cannot be served: ${outcome.reason}`, {
+        hint: "Mend what the reason names; tsgi check runs the app by itself.",
+      });
+    }
+  } catch (error) {
     await listeners.close();
     throw error;
-  });
-  if (!outcome.ok) {
-    throw new TsgiError("TSGI_CANNOT_START", `${target} cannot be served: ${outcome.reason}`, {
-      hint: "Mend what the reason names; tsgi check runs the app by itself.",
-    });
   }
   const { urls } = supervisor.status;
   return {

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { TsgiConfig } from "../../src/config.ts";
 import type { Status } from "../../src/supervisor/status.ts";
 import { Command, type Running, until } from "../support/command.ts";
+import { root } from "../support/session.ts";
 
 const app = fileURLToPath(new URL("../support/fixtures/supervised-app.mjs", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-control-"));
@@ -155,6 +156,27 @@ test("ctl: a new supervisor answers where the one before it did", async () => {
   assert.deepEqual(await ended(command, "ctl", "stop"), { code: 0, printed: "stopped\n" });
   assert.deepEqual(sockets.filter(existsSync), []);
   assert.doesNotMatch(printed(), /cannot|in use/);
+});
+
+test("supervise: from code, with a control socket and a status listener", async () => {
+  const { folder, command: ctl } = site({ control: "ctl.sock" });
+  const script = join(folder, "site.mjs");
+  writeFileSync(
+    script,
+    `import { supervise } from ${JSON.stringify(join(root, "dist/src/index.js"))};
+const options = { port: 0, control: "ctl.sock", status: { unix: "health.sock" } };
+const failed = await supervise("none.mjs", options).catch(({ code }) => code);
+const { urls } = await supervise(${JSON.stringify(app)}, options);
+console.log(failed, "serving on", ...urls);
+`,
+  );
+  const { child, url } = await new Command(folder, {}, { cli: script }).running();
+  const exited = once(child, "exit");
+  await page(`${url}/pid`);
+  assert.deepEqual(await ended(ctl, "ctl", "reload"), { code: 0, printed: "reloaded\n" });
+  assert.equal(counted((await ask(join(folder, "health.sock"), "/metrics")).body), 1);
+  assert.deepEqual(await ended(ctl, "ctl", "stop"), { code: 0, printed: "stopped\n" });
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test("ctl: says what is wrong with a call", async () => {
