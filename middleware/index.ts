@@ -9,6 +9,17 @@ export {
   accessLog,
   type LogTarget,
 } from "./access-log.ts";
+export {
+  type CacheEntry,
+  type CacheOptions,
+  type CacheStore,
+  cache,
+  type MemoryCacheStoreOptions,
+  memoryCacheStore,
+  type RedisCacheClient,
+  type RedisCacheStoreOptions,
+  redisCacheStore,
+} from "./cache.ts";
 export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
 export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";

@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
+import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -273,6 +274,14 @@ const ownLog =
   (environ, startResponse) =>
     app({ ...environ, "tsgi.errors": { write: (written) => environ["tsgi.errors"].write(written) } }, startResponse);
 
+/** Lets caches keep what an app answers. */
+const shared =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Cache-Control", "max-age=60"]], error),
+    );
+
 const layers: Record<string, (app: App) => App> = {
   bare: (app) => app,
   transform: (app) => transform(app, (response) => response),
@@ -303,6 +312,7 @@ const layers: Record<string, (app: App) => App> = {
     accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
   proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
+  cache: (app) => cache(shared(app)),
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>

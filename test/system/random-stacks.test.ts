@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
+import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -75,6 +76,14 @@ function behindProxy(app: App): App {
     toElsewhere({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
 
+/** Lets caches keep what an app answers. */
+const shared =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Cache-Control", "max-age=60"]], error),
+    );
+
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
   { name: "async transform", wrap: (app) => transform(app, async (response) => response), expected: same },
@@ -126,6 +135,8 @@ const LAYERS: readonly Layer[] = [
   { name: "traceContext", wrap: (app) => traceContext(app), expected: same },
   { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
   { name: "decompress", wrap: (app) => decompress(app), expected: same },
+  { name: "cache", wrap: (app) => cache(shared(app)), expected: same },
+  { name: "cache, small", wrap: (app) => cache(shared(app), { limit: 5 }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
   ...["gzip", "br", "deflate"].map((coding) => ({
