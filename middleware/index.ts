@@ -28,6 +28,7 @@ export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
+export { type InjectOptions, inject, type Markup } from "./inject.ts";
 export { lint } from "./lint.ts";
 export {
   type Metric,

@@ -19,6 +19,7 @@ import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
@@ -274,6 +275,18 @@ const ownLog =
   (environ, startResponse) =>
     app({ ...environ, "tsgi.errors": { write: (written) => environ["tsgi.errors"].write(written) } }, startResponse);
 
+/** The same as a page. */
+const asPage =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(
+        status,
+        headers.map(([name, value]) => (name.toLowerCase() === "content-type" ? [name, "text/html"] : [name, value])),
+        error,
+      ),
+    );
+
 /** Lets caches keep what an app answers. */
 const shared =
   (app: App): App =>
@@ -313,6 +326,7 @@ const layers: Record<string, (app: App) => App> = {
   proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
   cache: (app) => cache(shared(app)),
+  inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>

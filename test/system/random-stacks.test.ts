@@ -15,6 +15,7 @@ import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { inject } from "../../middleware/inject.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
@@ -75,6 +76,18 @@ function behindProxy(app: App): App {
   return (environ, startResponse) =>
     toElsewhere({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
+
+/** The same under another type. */
+const withType =
+  (app: App, from: string, to: string): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(
+        status,
+        headers.map(([name, value]) => [name, name.toLowerCase() === "content-type" ? value.replace(from, to) : value]),
+        error,
+      ),
+    );
 
 /** Lets caches keep what an app answers. */
 const shared =
@@ -137,6 +150,12 @@ const LAYERS: readonly Layer[] = [
   { name: "decompress", wrap: (app) => decompress(app), expected: same },
   { name: "cache", wrap: (app) => cache(shared(app)), expected: same },
   { name: "cache, small", wrap: (app) => cache(shared(app), { limit: 5 }), expected: same },
+  {
+    name: "inject",
+    wrap: (app) =>
+      withType(inject(withType(app, "text/plain", "text/html"), { body: "[B]" }), "text/html", "text/plain"),
+    expected: same,
+  },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
   ...["gzip", "br", "deflate"].map((coding) => ({
