@@ -290,8 +290,7 @@ export class SharedCache {
       this.#landApart(fetching);
       return this.#sent(fetching, response, `fwd=${why}`);
     }
-    const isForOthers = judgement.lifetime - judgement.age + judgement.whileRevalidate > 0;
-    if (!isForOthers) this.#landApart(fetching);
+    if (!isForOthers(judgement)) this.#landApart(fetching);
     const member = `fwd=${why}; stored`;
     if (chunks !== undefined) {
       this.#keep(fetching, response, judgement, vary, ownBytes(chunks.map(toBytes)));
@@ -334,7 +333,8 @@ export class SharedCache {
       // What was invalidated had another id.
       if (this.#blocked.get(asked.uri)) this.#blocked.set(asked.uri, 0);
     }
-    this.#land(fetching, stored, vary);
+    if (isForOthers(judgement)) this.#land(fetching, stored, vary);
+    else this.#landApart(fetching);
     return stored;
   }
 
@@ -439,6 +439,11 @@ function mayUse(directives: Directives, stored: Stored, left: number): boolean {
   const age = stored.meta.lifetime - freshFor(stored);
   if (maxAge !== undefined && age > secondsOf(maxAge)) return false;
   return left >= secondsOf(directives.get("min-fresh"));
+}
+
+/** Whether a response may go to those who wait for it: not one that each of them has to have validated. */
+function isForOthers({ lifetime, age, whileRevalidate }: Judgement): boolean {
+  return lifetime - age + whileRevalidate > 0;
 }
 
 function mayServeOnError(stored: Stored): boolean {

@@ -720,6 +720,24 @@ test("cache: those who wait for what is not to be shared go on by themselves, an
   assert.deepEqual([...(await Promise.all(asked)), await next], ["one", "own 1", "own 2", "own 3"]);
 });
 
+test("cache: those who wait for what is to be validated each time have it validated by themselves", async () => {
+  const {
+    app: inner,
+    gates,
+    calls,
+  } = gated([
+    ["Cache-Control", "no-cache"],
+    ["ETag", '"a"'],
+  ]);
+  const app = cache(inner);
+  const asked = [get(app), get(app), get(app)];
+  await eventually(() => calls.length === 1);
+  gates[0]?.resolve("one");
+  await eventually(() => calls.length === 3);
+  for (const gate of gates) gate.resolve("own");
+  assert.deepEqual(await Promise.all(asked), ["one", "own", "own"]);
+});
+
 test("cache: those who wait for a request that fails go on by themselves", () =>
   allOwned(async () => {
     const { app: inner, gates, calls, open } = gated();
