@@ -45,6 +45,7 @@ export { type RangeOptions, range } from "./range.ts";
 export { type RequestIdOptions, requestId } from "./request-id.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
+export { type HeaderSetting, setHeaders } from "./set-headers.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export { type TraceContextOptions, traceContext } from "./trace-context.ts";
 export * from "./transform.ts";

@@ -27,6 +27,7 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
+import { setHeaders } from "../../middleware/set-headers.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -325,6 +326,7 @@ const layers: Record<string, (app: App) => App> = {
     accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
   proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
+  setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
   cache: (app) => cache(shared(app)),
   inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
   "conditional and range": (app) => range(conditional(app)),
