@@ -9,6 +9,17 @@ export {
   accessLog,
   type LogTarget,
 } from "./access-log.ts";
+export {
+  type CacheEntry,
+  type CacheOptions,
+  type CacheStore,
+  cache,
+  type MemoryCacheStoreOptions,
+  memoryCacheStore,
+  type RedisCacheClient,
+  type RedisCacheStoreOptions,
+  redisCacheStore,
+} from "./cache.ts";
 export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
 export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";
@@ -17,6 +28,7 @@ export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
+export { type InjectOptions, inject, type Markup } from "./inject.ts";
 export { lint } from "./lint.ts";
 export {
   type Metric,
@@ -33,6 +45,7 @@ export { type RangeOptions, range } from "./range.ts";
 export { type RequestIdOptions, requestId } from "./request-id.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
+export { type HeaderSetting, setHeaders } from "./set-headers.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export { type TraceContextOptions, traceContext } from "./trace-context.ts";
 export * from "./transform.ts";

@@ -102,6 +102,8 @@ export type TsgiErrorCode =
   | "TSGI_RESPONSE_OVER"
   /** `startResponse` was called twice without an error. */
   | "TSGI_STARTED_TWICE"
+  /** A store did not answer in time: what it may hold counts as missing. */
+  | "TSGI_STORE_TIMEOUT"
   /** A WebSocket of a test was closed before another message came. */
   | "TSGI_WEBSOCKET_CLOSED"
   /** An app did not accept the WebSocket of a test. */

@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
+import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -18,6 +19,7 @@ import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
@@ -25,6 +27,7 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
+import { setHeaders } from "../../middleware/set-headers.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -273,6 +276,26 @@ const ownLog =
   (environ, startResponse) =>
     app({ ...environ, "tsgi.errors": { write: (written) => environ["tsgi.errors"].write(written) } }, startResponse);
 
+/** The same as a page. */
+const asPage =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(
+        status,
+        headers.map(([name, value]) => (name.toLowerCase() === "content-type" ? [name, "text/html"] : [name, value])),
+        error,
+      ),
+    );
+
+/** Lets caches keep what an app answers. */
+const shared =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Cache-Control", "max-age=60"]], error),
+    );
+
 const layers: Record<string, (app: App) => App> = {
   bare: (app) => app,
   transform: (app) => transform(app, (response) => response),
@@ -303,6 +326,9 @@ const layers: Record<string, (app: App) => App> = {
     accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
   proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
+  setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
+  cache: (app) => cache(shared(app)),
+  inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
+import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -14,12 +15,14 @@ import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { inject } from "../../middleware/inject.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
+import { setHeaders } from "../../middleware/set-headers.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
@@ -75,6 +78,26 @@ function behindProxy(app: App): App {
     toElsewhere({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
 
+/** The same under another type. */
+const withType =
+  (app: App, from: string, to: string): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(
+        status,
+        headers.map(([name, value]) => [name, name.toLowerCase() === "content-type" ? value.replace(from, to) : value]),
+        error,
+      ),
+    );
+
+/** Lets caches keep what an app answers. */
+const shared =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Cache-Control", "max-age=60"]], error),
+    );
+
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
   { name: "async transform", wrap: (app) => transform(app, async (response) => response), expected: same },
@@ -126,6 +149,15 @@ const LAYERS: readonly Layer[] = [
   { name: "traceContext", wrap: (app) => traceContext(app), expected: same },
   { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
   { name: "decompress", wrap: (app) => decompress(app), expected: same },
+  { name: "cache", wrap: (app) => cache(shared(app)), expected: same },
+  { name: "cache, small", wrap: (app) => cache(shared(app), { limit: 5 }), expected: same },
+  {
+    name: "inject",
+    wrap: (app) =>
+      withType(inject(withType(app, "text/plain", "text/html"), { body: "[B]" }), "text/html", "text/plain"),
+    expected: same,
+  },
+  { name: "setHeaders", wrap: (app) => setHeaders(app, { A: "1", B: null, C: () => "2" }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
   ...["gzip", "br", "deflate"].map((coding) => ({
