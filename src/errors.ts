@@ -102,6 +102,8 @@ export type TsgiErrorCode =
   | "TSGI_RESPONSE_OVER"
   /** `startResponse` was called twice without an error. */
   | "TSGI_STARTED_TWICE"
+  /** The request body is not of a type that is read there: a 415. */
+  | "TSGI_UNSUPPORTED_TYPE"
   /** A WebSocket of a test was closed before another message came. */
   | "TSGI_WEBSOCKET_CLOSED"
   /** An app did not accept the WebSocket of a test. */
