@@ -9,7 +9,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
-import { enter } from "../src/exchange/innermost.ts";
+import { choose, enter } from "../src/exchange/innermost.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { andThen } from "../src/promise.ts";
@@ -41,6 +41,7 @@ export function cascade(apps: readonly App[]): App {
     const app = apps[index] as App;
     // What the last one has noted of itself is not what answers.
     if (index > 0) enter(environ);
+    choose(environ, app);
     if (index === last) return app(environ, startResponse);
     return andThen(capture(app, environ), (response) => {
       if (!isRefusal(response)) return respond(response, startResponse);

@@ -84,7 +84,7 @@ const LEVELS = {
  * (`identity;q=0`) gets a 406, and the app is not asked.
  *
  * A body that is there as a whole keeps a `Content-Length`. A stream is compressed while it is sent, and flushed whenever it
- * pauses for 10 ms: a page that is sent in parts shows its parts at once. One that fails, or is shorter than it declares, is
+ * pauses for 10 ms: a page that is sent in parts shows its parts at once. The head of a stream is sent with its first bytes. One that fails, or is shorter than it declares, is
  * cut and cannot look whole. Of a client that leaves nothing is left running.
  *
  * A request to go on after a part, `If-Range` without a strong tag, gets the whole: its date also stands for the compressed

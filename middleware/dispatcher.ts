@@ -11,7 +11,7 @@
 
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import { enter } from "../src/exchange/innermost.ts";
+import { choose, enter } from "../src/exchange/innermost.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
@@ -104,7 +104,7 @@ export function dispatcher<Key extends string>(
     if (path === "*") return app(environ, startResponse);
     const place = placeOf(tree, path);
     if (mayBeAmbiguous(path) && isAmbiguous(path, place?.mount.app, appAt)) return badRequest(environ, startResponse);
-    if (place === undefined) return app(environ, startResponse);
+    if (place === undefined) return app(choose(environ, app), startResponse);
     const { mount, length, params } = place;
     if (params === undefined) return badRequest(environ, startResponse);
     const outer = environ["tsgi.route"];
@@ -115,7 +115,7 @@ export function dispatcher<Key extends string>(
       "tsgi.route": outer ? outer + mount.route : mount.route,
     };
     if (params !== NO_PARAMS) inner["tsgi.params"] = { ...environ["tsgi.params"], ...params };
-    return mount.app(enter(inner), startResponse);
+    return mount.app(choose(enter(inner), mount.app), startResponse);
   };
   const inner: Inner[] = [...table].map(([key, mounted]) => ({ app: mounted, label: key, mount: key }));
   return wrapping(Object.assign(dispatch, { mounts: table, fallback: app }), [...inner, { app, label: "(else)" }]);

@@ -12,7 +12,7 @@
 import { type MatchFunction, match, parse } from "path-to-regexp";
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import { enter } from "../src/exchange/innermost.ts";
+import { choose, enter } from "../src/exchange/innermost.ts";
 import type { App } from "../src/gateway.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
@@ -53,20 +53,21 @@ export function hosts<Key extends string>(app: App, apps: { readonly [Host in Ke
     }
   }
 
-  const choose: App = function hosts(environ, startResponse) {
+  const chooseHost: App = function hosts(environ, startResponse) {
     const name = hostName(environ.HTTP_HOST);
     if (name === "") return app(environ, startResponse);
     const literal = literals.get(name);
-    if (literal !== undefined) return literal(environ, startResponse);
+    if (literal !== undefined) return literal(choose(environ, literal), startResponse);
     for (const { pattern, value } of patterns.find(pathOfHost(name)).patterns) {
       const found = pattern.match(name);
       if (found === false) continue;
-      return value(enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } }), startResponse);
+      const inner = enter({ ...environ, "tsgi.params": { ...environ["tsgi.params"], ...found.params } });
+      return value(choose(inner, value), startResponse);
     }
-    return app(environ, startResponse);
+    return app(choose(environ, app), startResponse);
   };
   const inner = Object.entries(table).map(([label, hosted]) => ({ app: hosted, label }));
-  return wrapping(choose, [...inner, { app, label: "(else)" }]);
+  return wrapping(chooseHost, [...inner, { app, label: "(else)" }]);
 }
 
 const HOST = /^(?<name>[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])\.?(?::\d*)?$/;

@@ -12,7 +12,7 @@
 
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import { enterRoute } from "../src/exchange/innermost.ts";
+import { choose, enterRoute } from "../src/exchange/innermost.ts";
 import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
@@ -85,14 +85,14 @@ export function router<Key extends string>(
       const ownerAt = (reading: string) => ownerOf(destinationOf(tree, reading, method));
       if (isAmbiguous(path, ownerOf(destination), ownerAt)) return badRequest(environ, startResponse);
     }
-    if (destination === undefined) return app(environ, startResponse);
+    if (destination === undefined) return app(choose(environ, app), startResponse);
     const { app: routed, path: pattern, params, others } = destination;
     if (routed === undefined) return refusal(method, others)(environ, startResponse);
     if (params === undefined) return badRequest(environ, startResponse);
     let inner = environ;
     if (params !== NO_PARAMS) inner = { ...environ, "tsgi.params": { ...environ["tsgi.params"], ...params } };
     enterRoute(inner, pattern);
-    return routed(inner, startResponse);
+    return routed(choose(inner, routed), startResponse);
   };
   const inner = Object.entries(table).map(([label, routed]) => ({ app: routed, label }));
   return wrapping(route, [...inner, { app, label: "(else)" }]);

@@ -76,7 +76,9 @@ export function redirect(location: string, options: ResponseOptions = {}): App {
 }
 
 /** notFound answers every request with 404 and a line of text. */
-export const notFound: App = text("Not Found\n", { status: "404 Not Found" });
+export const notFound: App = response("notFound", "Not Found\n", "text/plain; charset=utf-8", {
+  status: "404 Not Found",
+});
 
 function response(owner: string, content: Chunk, type: string, options: ResponseOptions): App {
   checkOptions(owner, options, KINDS);
@@ -86,10 +88,11 @@ function response(owner: string, content: Chunk, type: string, options: Response
   if (!hasHeader(headers, "Content-Type")) list.unshift(["Content-Type", type]);
   if (!hasHeader(headers, "Content-Length")) list.push(["Content-Length", String(byteLength(content))]);
   prepareHeaders(list, code);
-  return function response(_environ, startResponse) {
+  const app: App = (_environ, startResponse) => {
     startResponse(status, list);
     return content;
   };
+  return Object.defineProperty(app, "name", { value: owner });
 }
 
 /** Gives an app back as it is; throws `TSGI_NO_APP` for anything else. `where` says what it was meant for. */

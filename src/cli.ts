@@ -29,6 +29,7 @@ async function run(parsed: Arguments, args: readonly string[]): Promise<number> 
   }
   if (action === "config") return printSettings(parsed);
   const configuration = await readConfiguration(parsed);
+  if (configuration.supervisor.reload) return (await import("./cli/reload.ts")).reloadCommand(configuration, args);
   if (configuration.isSupervised) {
     return (await import("./cli/supervise-command.ts")).superviseCommand(configuration, args);
   }

@@ -38,6 +38,11 @@ export function wrappingUnlessTold(outer: App, inner: App): App {
   return outer === inner || WRAPS in outer || !Object.isExtensible(outer) ? outer : wrapping(outer, inner);
 }
 
+/** inPlaceOf has an app pass for another one that it calls: it has its name, and wraps what that wraps. */
+export function inPlaceOf(outer: App, app: App): App {
+  return wrapping(Object.defineProperty(outer, "name", { value: app.name }), innerApps(app));
+}
+
 /** innerApps returns the apps that an app wraps directly; none if it does not say. */
 export function innerApps(app: App): readonly Inner[] {
   const inner = (app as { [WRAPS]?: readonly Inner[] })[WRAPS];

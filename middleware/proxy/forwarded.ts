@@ -1,9 +1,8 @@
 /** What a target is told of the client: `X-Forwarded-*`, `Forwarded` (RFC 7239), `Via` (RFC 9110 §7.6.3). */
 
-import { BlockList, isIP } from "node:net";
-import { TsgiError } from "../../src/errors.ts";
-import { plainAddress } from "../../src/exchange/environ.ts";
+import { isIP } from "node:net";
 import type { Environ } from "../../src/gateway.ts";
+import { networksOf } from "../../src/networks.ts";
 
 /** From whom `X-Forwarded-*` and `Forwarded` are believed: nobody, everybody, or those networks. */
 export type Trust = boolean | readonly string[];
@@ -11,25 +10,8 @@ export type Trust = boolean | readonly string[];
 /** Tells whether a peer is believed. `owner` is what error messages call the app. Throws `TSGI_BAD_OPTION`. */
 export function trustOf(trust: Trust, owner: string): (environ: Environ) => boolean {
   if (typeof trust === "boolean") return () => trust;
-  const list = new BlockList();
-  for (const network of trust) addNetwork(list, network, owner);
-  return ({ REMOTE_ADDR }) => {
-    const address = plainAddress(REMOTE_ADDR);
-    const version = isIP(address);
-    return version !== 0 && list.check(address, version === 6 ? "ipv6" : "ipv4");
-  };
-}
-
-function addNetwork(list: BlockList, network: string, owner: string): void {
-  const [, address = "", prefix] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(network) ?? [];
-  const version = isIP(address);
-  const length = prefix === undefined ? (version === 6 ? 128 : 32) : Number(prefix);
-  if (version === 0 || length > (version === 6 ? 128 : 32)) {
-    throw new TsgiError("TSGI_BAD_OPTION", `trust of ${owner} has ${JSON.stringify(network)}, which is not a network`, {
-      hint: 'Give addresses or networks: "192.0.2.7", "10.0.0.0/8", "fd00::/8".',
-    });
-  }
-  list.addSubnet(address, length, version === 6 ? "ipv6" : "ipv4");
+  const hasAddress = networksOf(`trust of ${owner}`, trust);
+  return ({ REMOTE_ADDR }) => hasAddress(REMOTE_ADDR);
 }
 
 /** Appends the `X-Forwarded-*` lines: those of a trusted peer are continued, any others are replaced. */

@@ -133,7 +133,7 @@ export class ResponseBody {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#pieces.length = 0;
+    if (this.#pieces.length > 0) this.#pieces.length = 0;
     clearTimeout(this.#timer);
     if (!this.#isEnded && !this.#hasFailed) this.#source.drop();
     this.#takeWaiter()?.resolve(DONE);

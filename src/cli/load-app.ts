@@ -50,8 +50,8 @@ export async function loadApp(target: string, options: LoadOptions): Promise<Loa
   return { app, name, title: what === "a tsgi app" ? name : `${name}, ${what},`, isGuessed };
 }
 
-/** What follows the last colon is an export only if it can be one: `C:\site.ts` has none. */
-function splitTarget(target: string): { file: string; exportName: string | undefined } {
+/** The file and the export of a target. What follows the last colon is an export only if it can be one: `C:\site.ts` has none. */
+export function splitTarget(target: string): { file: string; exportName: string | undefined } {
   const parts = /^(.+):([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(target);
   return parts === null || existsSync(target)
     ? { file: target, exportName: undefined }
@@ -71,7 +71,7 @@ async function callFactory(factory: unknown, name: string): Promise<unknown> {
   try {
     return await factory();
   } catch (error) {
-    throw new CommandError(`the factory ${name} failed: ${(error as Error)?.message ?? error}`);
+    throw new CommandError(`the factory ${name} failed: ${(error as Error)?.message ?? error}`, 2, { cause: error });
   }
 }
 
@@ -80,7 +80,7 @@ async function toApp(value: unknown, name: string, options: LoadOptions): Promis
   try {
     found = await detectApp(value, options.interface);
   } catch (error) {
-    throw new CommandError(`${name} cannot be served: ${(error as Error)?.message ?? error}`);
+    throw new CommandError(`${name} cannot be served: ${(error as Error)?.message ?? error}`, 2, { cause: error });
   }
   if (found !== undefined) return found;
   throw new CommandError(

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { pathOf, userPlace } from "../server/stack.ts";
+import { type Place, pathOf, userPlace } from "../server/stack.ts";
 
 /** Where something went wrong: a path, a line and perhaps a column. */
 interface SourcePlace {
@@ -15,33 +15,55 @@ interface SourcePlace {
 /** How long a second Node may take to say where a syntax error is, in milliseconds. */
 const LOCATE_TIMEOUT = 5_000;
 
+/** Why a module did not load. */
+export interface LoadError {
+  /** In one line: the error, the place in the user's own code, the causes. */
+  readonly text: string;
+  /** What the error says, without its causes, and where it is. */
+  readonly reason: string;
+  readonly place: Place | undefined;
+}
+
 /**
- * describeLoadError says in one line why a module did not load: the error, the place in the user's own code, the causes.
- * `module` is the path of the module and `execArgv` what Node needs to load it, for errors that hide their place.
+ * explainLoadError says why a module did not load. `module` is the path of the module and `execArgv` what Node needs to load it,
+ * for errors that hide their place.
  */
-export function describeLoadError(error: unknown, module: string, execArgv: readonly string[]): string {
-  const parts: string[] = [];
+export function explainLoadError(error: unknown, module: string, execArgv: readonly string[]): LoadError {
+  const parts: OneError[] = [];
   const seen = new Set<unknown>();
   for (let current = error; current !== undefined && !seen.has(current); current = causeOf(current)) {
     seen.add(current);
-    parts.push(describeOne(current, module, execArgv));
+    parts.push(explainOne(current, module, execArgv));
     if (current instanceof AggregateError) {
-      parts.push(...current.errors.map((part) => describeOne(part, module, execArgv)));
+      parts.push(...current.errors.map((part) => explainOne(part, module, execArgv)));
     }
   }
-  return parts.join("; caused by ");
+  const { reason = "", place } = parts[0] ?? {};
+  const [line, column] = place?.position.split(":") ?? [];
+  return {
+    text: parts.map(({ text }) => text).join("; caused by "),
+    reason,
+    place: place && { path: place.path, line: Number(line), column: Number(column ?? 1) },
+  };
+}
+
+interface OneError {
+  readonly text: string;
+  readonly reason: string;
+  readonly place: SourcePlace | undefined;
 }
 
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }
 
-function describeOne(error: unknown, module: string, execArgv: readonly string[]): string {
-  if (!(error instanceof Error)) return String(error);
+function explainOne(error: unknown, module: string, execArgv: readonly string[]): OneError {
+  if (!(error instanceof Error)) return { text: String(error), reason: String(error), place: undefined };
   const transform = placeOfTransform(error);
   const place = transform?.place ?? placeOfHeading(error) ?? placeOfFrame(error) ?? locate(error, module, execArgv);
-  const message = transform?.message ?? `${error.name}: ${error.message.split("\n", 1)[0]}`;
-  return message + (place === undefined ? "" : ` (${showPlace(place)})`) + hintFor(error, place?.path ?? module);
+  const reason = transform?.message ?? `${error.name}: ${error.message.split("\n", 1)[0]}`;
+  const text = reason + (place === undefined ? "" : ` (${showPlace(place)})`) + hintFor(error, place?.path ?? module);
+  return { text, reason, place };
 }
 
 function showPlace({ path, position }: SourcePlace): string {

@@ -11,7 +11,9 @@ import { followCertificates } from "./certificates.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
+import { printLines } from "./print-lines.ts";
 import { serveOptions } from "./serve-options.ts";
+import { siteTree } from "./site-tree.ts";
 import { hintOnce, loadSource, type Source } from "./source.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
 import { type LoadedTls, loadTls } from "./tls-files.ts";
@@ -37,23 +39,24 @@ export async function serveCommand(configuration: Configuration): Promise<number
   const { server, loaded } = await start(configuration, tls, account);
   reportStrayErrors(process.stderr, () => openRequests(server));
   const [[local, ...network], ...others] = server.urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
-  print(
+  const lines = [
     `serving ${loaded.title} on ${local}`,
     ...network.map((address) => `on the network: ${address}`),
     ...others.flat().map((address) => `also on ${address}`),
-  );
+  ];
+  print(lines, siteTree(loaded.app));
   if (open) openBrowser(`${local}/`);
-  if (tls !== undefined) followCertificates(server, configuration, tls, () => print("reloaded the certificate"));
+  if (tls !== undefined) followCertificates(server, configuration, tls, () => print(["reloaded the certificate"]));
   await closeOnSignal(
     () => server.close(close),
-    (signal) => print(`closing; ${signal} again ends at once`),
+    (signal) => print([`closing; ${signal} again ends at once`]),
   );
   // What an app still does, in an interval for example, is not to keep the process alive.
   setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
   return 0;
 
-  function print(...texts: string[]): void {
-    if (!quiet) process.stdout.write(texts.map((text) => `tsgi: ${text}\n`).join(""));
+  function print(lines: readonly string[], below?: readonly string[]): void {
+    if (!quiet) printLines(lines, below);
   }
 }
 
@@ -81,6 +84,8 @@ async function start(
     return log.app;
   };
   if (verbose) printExchanges(process.stdout);
+  // Before the module is loaded: of compiled code, errors are to show the source.
+  if (configuration.serve.development) process.setSourceMapsEnabled(true);
   if (account === undefined) {
     loaded = await loadSource(configuration);
     return { server: await startServer(traced(logged(loaded.app)), options), loaded };

@@ -5,6 +5,7 @@ import { describeError } from "../errors.ts";
 import { escapeControls } from "../escape.ts";
 import { reportError } from "../exchange/report.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
+import { inPlaceOf } from "../wrapping.ts";
 
 const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 
@@ -15,11 +16,13 @@ const requests = new AsyncLocalStorage<Environ>();
  * for development; without it, an error names the request only while it is the only open one.
  */
 export function traceRequests(app: App): App {
-  return function traceRequests(environ, startResponse) {
+  const traced: App = (environ, startResponse) => {
     // Not `run`: the body is read after the app has returned.
     requests.enterWith(environ);
     return app(environ, startResponse);
   };
+  // It is not to be seen among the parts of the site.
+  return inPlaceOf(traced, app);
 }
 
 /**

@@ -57,6 +57,7 @@ async function planOfCommand({ args }: CommandTask): Promise<Plan> {
   const tls = configuration.tls && loadTls(configuration.tls);
   const account = findAccount(configuration.process);
   if (verbose) printExchanges(process.stdout);
+  if (serve.development) process.setSourceMapsEnabled(true);
   return {
     serve: { ...serve, tls: tls?.options },
     readyPath: supervisor.readyPath,

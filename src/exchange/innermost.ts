@@ -3,10 +3,18 @@
  * metrics. The exchange knows it, as all copies of an environ share that; nothing is noted where nobody asked for it.
  */
 
-import type { Environ } from "../gateway.ts";
+import type { App, Environ } from "../gateway.ts";
+
+/** An app that was chosen among several, and the environ that it was called with. */
+export interface Chosen {
+  readonly app: App;
+  readonly environ: Environ;
+}
 
 /** An exchange that can note them. */
 export interface Traced {
+  /** What was chosen, in order; only in development. */
+  chosen: Chosen[] | undefined;
   /** The environ that was noted last. */
   innermost: Environ | undefined;
   /** The route that was noted after it. */
@@ -31,6 +39,24 @@ export function enter<Inner extends Environ>(inner: Inner): Inner {
     exchange.innermostRoute = undefined;
   }
   return inner;
+}
+
+/** Has the copies of this environ be noted by `enter`, and the apps that they are given to by `choose`. */
+export function traceChosen(environ: Environ): void {
+  traceInnermost(environ);
+  const exchange = environ["tsgi.exchange"] as Partial<Traced>;
+  if (exchange.chosen === undefined) exchange.chosen = [];
+}
+
+/** choose notes the app that was chosen among several and the environ that it is called with, and gives the environ back. */
+export function choose<Inner extends Environ>(environ: Inner, app: App): Inner {
+  (environ["tsgi.exchange"] as Partial<Traced>).chosen?.push({ app, environ });
+  return environ;
+}
+
+/** What was chosen for an environ, in order; empty outside of development. */
+export function chosenFor(environ: Environ): readonly Chosen[] {
+  return (environ["tsgi.exchange"] as Partial<Traced>).chosen ?? [];
 }
 
 /** Notes the pattern by which the whole path below the mount was routed. */

@@ -33,7 +33,7 @@ import {
   SWITCHING_STATUS,
   startedTwice,
 } from "./failures.ts";
-import type { Traced } from "./innermost.ts";
+import type { Chosen, Traced } from "./innermost.ts";
 import { Reporter, reporterOf } from "./reporter.ts";
 import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
 
@@ -78,6 +78,7 @@ export class Responder implements Exchange, Traced {
   /** What was noted of the layers within. */
   innermost: Environ | undefined = undefined;
   innermostRoute: string | undefined = undefined;
+  chosen: Chosen[] | undefined = undefined;
 
   constructor(sink: Sink, options: ResponderOptions) {
     this.#sink = sink;

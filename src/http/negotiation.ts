@@ -11,13 +11,25 @@ import Negotiator from "negotiator";
  */
 export function preferredEncoding(header: string | undefined, available: readonly string[]): string | undefined {
   if (header === undefined) return available.includes("identity") ? "identity" : undefined;
-  const wellFormed = header
-    .replace(/(?<![\w-])x-gzip(?![\w-])/gi, "gzip")
-    .split(",")
-    .filter((element) => !BAD_WEIGHT.test(element));
-  const negotiator = new Negotiator({ headers: { "accept-encoding": wellFormed.join() } }) as unknown as Encodings;
+  const wanted = new Map<string, string>();
+  for (const element of header.split(",", MAX_ELEMENTS)) {
+    const coding = (element.split(";", 1)[0] as string)
+      .trim()
+      .toLowerCase()
+      .replace(/^x-gzip$/, "gzip");
+    // What is not offered says nothing; of repeats the first counts.
+    const isKnown = coding === "*" || coding === "identity" || available.includes(coding);
+    if (!isKnown || wanted.has(coding) || BAD_WEIGHT.test(element)) continue;
+    wanted.set(coding, element.includes(";") ? coding + element.slice(element.indexOf(";")) : coding);
+  }
+  const negotiator = new Negotiator({
+    headers: { "accept-encoding": [...wanted.values()].join() },
+  }) as unknown as Encodings;
   return negotiator.encodings([...available], { preferred: [...available] })[0];
 }
+
+/** More codings than there are; a client may send thousands of them. */
+const MAX_ELEMENTS = 64;
 
 /** A weight that is none (RFC 9110 §12.4.2); what is malformed says nothing, where the package would take it for a refusal. */
 const BAD_WEIGHT = /;\s*q\s*=(?!\s*(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$))/i;

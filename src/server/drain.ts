@@ -90,12 +90,14 @@ function endIdle(services: readonly Service[], ends: readonly Lingering[]): void
   }
 }
 
+/** Connections may be added still, which another process has accepted: so they are waited for one after the other. */
 function untilClosed(sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     const check = () => {
-      if (sockets.size === 0) resolve();
+      const [next] = sockets;
+      if (next === undefined) resolve();
+      else next.once("close", () => setImmediate(check));
     };
-    for (const socket of sockets) socket.once("close", () => setImmediate(check));
     check();
   });
 }

@@ -59,7 +59,7 @@ export class Listener {
     this.service = {
       app,
       buildEnviron: builderFor(address, settings),
-      responderOptions: responderOptions(settings),
+      responderOptions: responderOptions(settings, app),
       headText: headText(settings.keepAliveTimeout),
       limits: limits.connection,
       parserLimits: limits.parser,
@@ -128,9 +128,9 @@ function acceptorFor(shared: Shared, take: (socket: Socket) => void): Server {
   return acceptor;
 }
 
-function responderOptions({ onError, development }: Settings): ResponderOptions {
+function responderOptions({ onError, development }: Settings, app: App): ResponderOptions {
   const errorPage: ((status: StatusLine, error: unknown, environ: Environ) => ErrorPage | undefined) | undefined =
-    development ? developmentPage : undefined;
+    development ? (status, error, environ) => developmentPage(status, error, environ, app) : undefined;
   return {
     onError(error, environ) {
       if (failed.hasSubscribers) failed.publish({ environ, error });

@@ -43,6 +43,8 @@ export type Order =
   | { readonly type: "reopen" }
   /** Say which requests are under way. */
   | { readonly type: "list"; readonly id: number }
+  /** What the program of the worker knows the meaning of. */
+  | { readonly type: "note"; readonly note: unknown }
   /** Serve the connection that comes with this message. */
   | { readonly type: "connection"; readonly place: number; readonly id: number };
 
@@ -80,4 +82,6 @@ export type Report =
   | { readonly type: "took"; readonly id: number }
   /** It has served enough requests, and is to be replaced. */
   | { readonly type: "retire" }
+  /** What whoever has started the worker knows the meaning of. */
+  | { readonly type: "note"; readonly note: unknown }
   | { readonly type: "listed"; readonly id: number; readonly requests: readonly RequestUnderWay[] };

@@ -105,12 +105,24 @@ export class Sockets {
     }
   }
 
-  /** Closes the sockets after a delay; workers that have them open too go on. */
-  async closeAfter(delay: number): Promise<void> {
+  /**
+   * How long workers have to take connections after the sockets are to be closed, in milliseconds: those that were accepted here
+   * and are on their way to them.
+   */
+  get handingTime(): number {
+    return this.#isHanding ? MOST_QUIET + QUIET : 0;
+  }
+
+  get #isHanding(): boolean {
+    return this.#places.some(({ inherited }) => inherited.isHanded);
+  }
+
+  /** Closes the sockets after a delay; workers that have them open too go on, and so does a supervisor that was given them. */
+  async closeAfter(delay: number, isReplaced: boolean): Promise<void> {
     if (delay > 0) await sleep(delay);
-    // The workers wait for a moment without connections, as those that the kernel has accepted would be reset.
+    // Connections that the kernel has accepted are reset: so that is done when none have come for a moment.
     const end = performance.now() + MOST_QUIET;
-    if (this.#places.some((place) => place.fd(0) === undefined)) {
+    if (this.#isHanding && !isReplaced) {
       do await sleep(QUIET);
       while (performance.now() - this.#lastConnection < QUIET && performance.now() < end);
     }

@@ -11,7 +11,8 @@ import { childArguments, FIRST_DESCRIPTOR } from "./worker.ts";
 /** The variable that tells a supervisor to go on where another one is. */
 const VARIABLE = "TSGI_SUCCEEDS";
 
-/** What a successor says once its workers serve. */
+/** What a successor says when it listens to what it is sent, and once its workers serve. */
+const LISTENING = "listening";
 const READY = "ready";
 
 /**
@@ -31,15 +32,18 @@ export function appointSuccessor(supervisor: Supervisor, args: readonly string[]
     stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor)],
     serialization: "advanced",
   });
-  child.send({ places: passedOn, ticketKeys: supervisor.ticketKeys } satisfies Inherited, () => {});
-  // A server that accepts can be sent, and not inherited.
-  for (const server of descriptors.flat()) if (!isDescriptor(server)) child.send("server", server, () => {});
+  const passOn = () => {
+    child.send({ places: passedOn, ticketKeys: supervisor.ticketKeys } satisfies Inherited, () => {});
+    // A server that accepts can be sent, and not inherited. It accepts from then on, so somebody has to listen.
+    for (const server of descriptors.flat()) if (!isDescriptor(server)) child.send("server", server, () => {});
+  };
   return new Promise((resolve) => {
     child.once("error", (error) => resolve({ ok: false, reason: error.message }));
     child.once("exit", (code, signal) =>
       resolve({ ok: false, reason: `it ended with ${signal ?? `exit code ${code}`}` }),
     );
     child.on("message", (message) => {
+      if (message === LISTENING) passOn();
       if (message !== READY) return;
       child.disconnect();
       child.unref();
@@ -70,6 +74,7 @@ export async function inheritance(): Promise<Inherited | undefined> {
         places: inherited.places.map((place) => (place.isHanded ? { ...place, accepting: servers.shift() } : place)),
       });
     });
+    process.send?.(LISTENING);
   });
 }
 

@@ -124,6 +124,8 @@ export class Supervisor implements SlotOwner, Watcher {
    */
   reload(): Promise<Outcome> {
     return this.#inTurn(async () => {
+      // After `scale(0)`, all of them come back.
+      this.#wanted ||= this.settings.workers;
       for (const slot of this.#slots.slice(0, this.#wanted)) {
         const outcome = await slot.replace();
         if (!outcome.ok) return outcome;
@@ -172,12 +174,12 @@ export class Supervisor implements SlotOwner, Watcher {
     const { drainDelay, linger, grace, log } = this.settings;
     for (const worker of workers) {
       if (worker.state === "starting") worker.kill("the supervisor is stopping");
-      else worker.drain(drainDelay, linger, grace, !isReplaced);
+      else worker.drain(drainDelay + this.sockets.handingTime, linger, grace, !isReplaced);
     }
     // A worker that is the last to have a socket open has to be the last to close it.
     await Promise.all([
-      this.sockets.closeAfter(isQuick ? 0 : drainDelay),
-      untilGone(workers, drainDelay + grace + PATIENCE, log),
+      this.sockets.closeAfter(isQuick ? 0 : drainDelay, isReplaced || isQuick),
+      untilGone(workers, drainDelay + this.sockets.handingTime + grace + PATIENCE, log),
     ]);
     this.#watch?.stop();
     if (!isReplaced) await this.sockets.remove();

@@ -67,6 +67,8 @@ export class Worker {
   readonly whenGone: Promise<Exit>;
   /** Called with what it has recorded. */
   onBeat: (beat: Beat) => void = () => {};
+  /** Called with what its program says beside all this. */
+  onNote: (note: unknown) => void = () => {};
   /** Called when it asks to be replaced. */
   onRetire: () => void = () => {};
   readonly #child: ChildProcess;
@@ -127,6 +129,9 @@ export class Worker {
         // This closes the descriptor of this process alone.
         this.#handed.get(report.id)?.socket.destroy();
         this.#handed.delete(report.id);
+        break;
+      case "note":
+        this.onNote(report.note);
         break;
       case "retire":
         this.onRetire();

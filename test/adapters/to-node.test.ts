@@ -15,6 +15,7 @@ import { json, notFound, text } from "../../src/apps.ts";
 import { readBytes } from "../../src/body/input.ts";
 import type { App } from "../../src/gateway.ts";
 import { certificate } from "../support/certificate.ts";
+import { ask as askStream } from "../support/http2-client.ts";
 import { aWhile, eventually, RawClient } from "../support/raw-client.ts";
 
 /** Tells what it was asked. */
@@ -522,6 +523,34 @@ test("toNode: informational responses go out over HTTP/2", async (t) => {
   stream.resume();
   await new Promise((resolve) => stream.on("close", resolve));
   assert.deepEqual(hints, [103, "</a.css>; rel=preload"]);
+});
+
+test("toNode: over HTTP/2 a doubled field is not an error, in hints neither", async (t) => {
+  const doubled = listener((environ, startResponse) => {
+    environ["tsgi.exchange"].inform?.("103 Early Hints", [
+      ["Link", "</a.css>; rel=preload"],
+      ["Link", "</b.css>; rel=preload"],
+    ]);
+    startResponse("200 OK", [
+      ["X-Content-Type-Options", "nosniff"],
+      ["X-Content-Type-Options", "nosniff"],
+      ["Content-Encoding", "x-a"],
+      ["Content-Encoding", "x-b"],
+    ]);
+    return [];
+  });
+  const port = await listen(t, http2.createServer(doubled.listener as never) as unknown as Server);
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  t.after(() => session.destroy());
+  const { status, headers, informational } = await askStream(session);
+  assert.deepEqual(
+    [status, headers, informational],
+    [
+      200,
+      { "x-content-type-options": "nosniff", "content-encoding": "x-a, x-b", "content-length": "0" },
+      [{ ":status": 103, link: "</a.css>; rel=preload, </b.css>; rel=preload" }],
+    ],
+  );
 });
 
 test("toNode: behind TLS the scheme is https over HTTP/2, too", async (t) => {

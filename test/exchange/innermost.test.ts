@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enter, innermostOf, traceInnermost } from "../../src/exchange/innermost.ts";
+import { choose, chosenFor, enter, innermostOf, traceChosen, traceInnermost } from "../../src/exchange/innermost.ts";
 import type { Environ } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
 
@@ -36,4 +36,19 @@ test("innermost: what is noted is not part of the state that apps see", async ()
   traceInnermost(outer);
   assert.deepEqual({ ...outer["tsgi.state"] }, {});
   assert.deepEqual(Object.keys(outer["tsgi.state"]), []);
+});
+
+test("innermost: the apps that were chosen are known from every copy, where that was asked for", async () => {
+  function shop(): void {}
+  function cart(): void {}
+  const outer = await outerEnviron();
+  assert.equal(choose(outer, shop), outer);
+  assert.deepEqual(chosenFor(outer), []);
+  traceChosen(outer);
+  const inner = choose({ ...outer, SCRIPT_NAME: "/shop", PATH_INFO: "/cart" }, shop);
+  choose({ ...inner }, cart);
+  assert.deepEqual(
+    chosenFor(outer).map(({ app }) => app),
+    [shop, cart],
+  );
 });

@@ -656,6 +656,24 @@ test("compress: many large bodies at once are all encoded", async () => {
   assert.ok(answers.every((answer) => answer.coding === "br" && answer.text === body));
 });
 
+test("compress: a client that leaves while its body waits for its turn has nothing encoded", async () => {
+  const app = compress(text(noise(1000).repeat(600)));
+  const { opened, result } = await countingCodecs(() =>
+    Promise.allSettled(
+      Array.from({ length: 10 }, (_, index) => {
+        const controller = new AbortController();
+        const asked = request(app, "/", { headers: { "Accept-Encoding": "br" }, signal: controller.signal });
+        // By then the first four are at work.
+        if (index >= 4) setImmediate(() => controller.abort());
+        return asked;
+      }),
+    ),
+  );
+  assert.equal(result.slice(0, 4).filter(({ status }) => status === "fulfilled").length, 4);
+  assert.ok(opened < 10, String(opened));
+  assert.equal((await ask(app, "br")).coding, "br");
+});
+
 test("compress: the codec is freed at the end, where the body fails, and where the client leaves", async () => {
   const failing = async function* () {
     yield noise(40_000);

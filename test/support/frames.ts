@@ -1,6 +1,7 @@
 /** A client that sends and receives frames of HTTP/2 as they are (RFC 9113 §4, §6). */
 
 import { connect, type Socket } from "node:net";
+import { connect as connectSecurely } from "node:tls";
 import { eventually } from "./raw-client.ts";
 
 export const DATA = 0;
@@ -108,17 +109,22 @@ export class FrameClient {
   end: "end" | "reset" | undefined;
   /** Whether each PING is answered at once. */
   answersPings = false;
+  /** Called with each frame that comes. */
+  onFrame: ((one: Frame) => void) | undefined;
   #rest: Buffer = Buffer.alloc(0);
 
   /** Connects, and sends the preface unless told otherwise. */
-  static open(port: number, greets = true): Promise<FrameClient> {
+  static open(port: number, greets = true, isSecure = false): Promise<FrameClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => {
+      const connected = () => {
         socket.off("error", reject);
         const client = new FrameClient(socket);
         if (greets) client.send(PREFACE, settings());
         resolve(client);
-      });
+      };
+      const socket = isSecure
+        ? connectSecurely({ port, host: "127.0.0.1", ALPNProtocols: ["h2"], rejectUnauthorized: false }, connected)
+        : connect(port, "127.0.0.1", connected);
       socket.once("error", reject);
     });
   }
@@ -144,7 +150,9 @@ export class FrameClient {
       if (this.#rest.length < size) return;
       const [type, flags] = this.#rest.subarray(3, 5) as unknown as [number, number];
       const payload = this.#rest.subarray(9, size);
-      this.frames.push({ type, flags, id: this.#rest.readUInt32BE(5), payload });
+      const one = { type, flags, id: this.#rest.readUInt32BE(5), payload };
+      this.frames.push(one);
+      this.onFrame?.(one);
       if (this.answersPings && type === PING && flags === 0) this.send(frame(PING, ACK, 0, payload));
       this.#rest = this.#rest.subarray(size);
     }

@@ -20,7 +20,7 @@ export interface Started {
   readonly log: string[];
   /** Another connection. */
   connect(): ClientHttp2Session;
-  /** Another connection, frame by frame; where there is no TLS. */
+  /** Another connection, frame by frame. */
   frames(greets?: boolean): Promise<FrameClient>;
 }
 
@@ -54,7 +54,7 @@ export async function startHttp2(
       return session;
     },
     async frames(greets = true) {
-      const client = await FrameClient.open(server.port, greets);
+      const client = await FrameClient.open(server.port, greets, way === "ALPN");
       opened.push(client.socket);
       return client;
     },

@@ -31,6 +31,8 @@ export interface Site {
   readonly url: string;
   /** What the command printed first. */
   readonly firstLine: string;
+  /** Everything that it printed when it started. */
+  readonly banner: string;
   stop(): void;
 }
 
@@ -63,7 +65,7 @@ async function startServer(args: readonly string[], cwd: string, env: Record<str
   const url = /http:\/\/\S+/.exec(firstLine)?.[0];
   if (url === undefined) throw new Error(`${args.join(" ")} did not start: ${complaint}`);
   child.stdout.resume();
-  return { url, firstLine, stop: () => child.kill("SIGKILL") };
+  return { url, firstLine, banner: text.trimEnd(), stop: () => child.kill("SIGKILL") };
 }
 
 /** Runs a `curl` as shown, but against this site; what it prints, without the white space at its end. */

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { transformSync } from "esbuild";
 import { Command, until } from "../support/command.ts";
 import { install } from "../support/installation.ts";
 import { cli, root } from "../support/session.ts";
@@ -157,12 +158,64 @@ test("tsgi: serves on every interface, on a Unix socket, and over https", async 
   assert.equal(execFileSync("curl", ["-sk", `${url}/z`], { encoding: "utf8" }), "https /z\n");
 });
 
+test("tsgi: a site is printed as a tree", async () => {
+  const { url, printed } = await running("mounts.mjs", "--port", "0");
+  await until(() => printed().endsWith("notFound\n"));
+  assert.equal(
+    printed(),
+    `tsgi: serving mounts.mjs:app on ${url}
+      dispatcher
+      ├── /fine → text
+      ├── /users/:id{/:tab} → dispatcher
+      │   ├── /broken → broken
+      │   └── (else) → notFound
+      └── (else) → dispatcher
+          ├── /below → text
+          └── (else) → notFound
+`,
+  );
+});
+
+test("tsgi: of a large site, and of names that command a terminal, as much is printed as helps", async () => {
+  writeFileSync(
+    join(scratch, "large.mjs"),
+    `const inner = () => ""; Object.defineProperty(inner, "name", { value: "\\x1b[2Jred" });
+export const app = (environ, startResponse) => "";
+Object.defineProperty(app, Symbol.for("tsgi.wraps"), { value: Array.from({ length: 100 }, (_, index) => ({ app: inner, label: "/m" + index })) });`,
+  );
+  const { url, printed } = await running(join(scratch, "large.mjs"), "--port", "0");
+  await until(() => printed().includes("more"));
+  const lines = printed().split("\n");
+  assert.deepEqual(
+    [lines[0], lines[1], lines[2], lines[40], lines[41], lines.length],
+    [
+      `tsgi: serving ${join(scratch, "large.mjs")}:app on ${url}`,
+      "      app",
+      "      ├── /m0 → \\x1b[2Jred",
+      "      ├── /m38 → \\x1b[2Jred",
+      "      … and 61 more",
+      43,
+    ],
+  );
+});
+
 test("tsgi: --development shows errors, without it nothing of them leaves", async () => {
   const shown = await running("site.mjs", "--port", "0", "--development");
   assert.match(await page(`${shown.url}/error`), /Error: secret/);
   const bare = await running("site.mjs", "--port", "0");
   assert.equal(await page(`${bare.url}/error`), "500 Internal Server Error\n");
   assert.match(bare.printed(), /GET \/error: Error: secret\n {4}at /);
+});
+
+test("tsgi: --development shows the source of compiled code", async () => {
+  const source = `interface Unused {\n  a: string;\n}\n\nexport const app = (_environ: Unused, _startResponse: unknown) => {\n  throw new Error("here");\n};\n`;
+  const { code } = transformSync(source, { loader: "ts", sourcefile: "source.ts", sourcemap: "inline" });
+  writeFileSync(join(scratch, "source.ts"), source);
+  writeFileSync(join(scratch, "compiled.mjs"), code);
+  const { url } = await running(join(scratch, "compiled.mjs"), "--port", "0", "--development");
+  const text = await page(url);
+  assert.ok(text.includes('> 6 |   throw new Error("here");'), text);
+  assert.match(text, /\n {4}at app \(\S*\/source\.ts:6:9\)\n/);
 });
 
 test("tsgi: --verbose prints what came and what went", async () => {

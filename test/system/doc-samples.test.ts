@@ -100,7 +100,9 @@ before(async () => {
     mkdirSync(join(folder, name), { recursive: true });
   }
   writeFileSync(join(folder, "public/favicon.ico"), "icon");
+  writeFileSync(join(folder, "site.ts"), 'import { text } from "tsgi";\n\nexport const app = text("hello");\n');
   writeFileSync(join(folder, "node_modules/some-package/package.json"), '{ "name": "some-package" }');
+  writeFileSync(join(folder, "site.ts"), 'import { text } from "tsgi";\nexport const app = text("hello");\n');
   cpSync(join(root, "test/system/doc-samples/placeholders.ts"), join(folder, "placeholders.ts"));
   // On a port that is free, whatever the sample says.
   for (const { file, code } of samples) writeFileSync(join(folder, file), moduleOf(code.replaceAll("8000", "0")));

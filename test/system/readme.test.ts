@@ -48,7 +48,7 @@ for (const [index, block] of blocks.entries()) {
       for (const { command, output } of session) {
         const isStart: boolean = command === `npx tsgi ${name}`;
         assert.equal(
-          isStart ? site.firstLine.replace(site.url, "http://127.0.0.1:8000") : await curl(site, command),
+          isStart ? site.banner.replace(site.url, "http://127.0.0.1:8000") : await curl(site, command),
           output,
         );
       }

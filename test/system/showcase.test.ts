@@ -1,21 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { launch, skip } from "../support/browser.ts";
 import { root, type Site, startSite } from "../support/session.ts";
-
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
-const skip = executablePath === undefined ? "chromium is not installed" : false;
-const args = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 let site: Site;
 let browser: Browser;
@@ -23,9 +10,9 @@ let browser: Browser;
 const complaints: string[] = [];
 
 before(async () => {
-  if (executablePath === undefined) return;
+  if (skip !== false) return;
   site = await startSite("examples/showcase/site.ts", root);
-  browser = await chromium.launch({ executablePath, args });
+  browser = await launch();
 });
 
 after(async () => {

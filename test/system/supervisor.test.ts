@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
+import { certificate } from "../support/certificate.ts";
 import { Command, type Running, until } from "../support/command.ts";
 import { fixture } from "../support/fixture.ts";
 import type { Report } from "../support/fixtures/closed-loops.ts";
@@ -243,3 +245,54 @@ test("supervisor: one that was stopped for longer than the timeout kills nobody;
   await until(() => site.printed().includes("has died: it has hung for 1000 ms\n"));
   assert.equal(isAlive(victim), false);
 });
+
+test("supervisor: connections wait while there are no workers", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const before = await pids(site.url, 2);
+  site.child.kill("SIGWINCH");
+  await until(() => site.printed().includes("no workers: done"));
+  const waiting = pidOf(site.url);
+  site.child.kill("SIGHUP");
+  assert.equal(before.has(await waiting), false);
+  assert.equal((await pids(site.url, 2)).size, 2);
+});
+
+for (const [name, node, skip] of nodes) {
+  test(`supervisor: on ${name} sessions of TLS are resumed by other workers, and after a reload`, {
+    skip,
+  }, async () => {
+    const { key, cert } = await certificate();
+    const [keyFile, certFile] = [join(scratch, "key.pem"), join(scratch, "cert.pem")];
+    writeFileSync(keyFile, key);
+    writeFileSync(certFile, cert);
+    const site = await supervised(node, ["--workers", "2", "--tls-key", keyFile, "--tls-cert", certFile]);
+    const port = Number(new URL(site.url).port);
+    const session = await sessionOf(port);
+    const reused = () => isReused(port, session);
+    for (let count = 0; count < 8; count++) assert.equal(await reused(), true);
+    site.child.kill("SIGHUP");
+    await until(() => site.printed().includes("reload: done"));
+    for (let count = 0; count < 4; count++) assert.equal(await reused(), true);
+  });
+}
+
+function request(port: number, session?: Buffer): TLSSocket {
+  const socket = connect({ port, session, rejectUnauthorized: false });
+  socket.on("secureConnect", () => socket.end("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+  return socket.resume();
+}
+
+/** The session that a client is given. */
+async function sessionOf(port: number): Promise<Buffer> {
+  const [session] = (await once(request(port), "session")) as [Buffer];
+  return session;
+}
+
+/** Whether a session is resumed. */
+async function isReused(port: number, session: Buffer): Promise<boolean> {
+  const socket = request(port, session);
+  await once(socket, "secureConnect");
+  const isReused = socket.isSessionReused();
+  await once(socket, "close");
+  return isReused;
+}

@@ -3,12 +3,13 @@
 import type { ServerResponse } from "node:http";
 import type { HeaderList } from "../../gateway.ts";
 import { isBeyondAscii } from "../../http/field-rules.ts";
+import { repeatedValue } from "../../server/http2/repeated-field.ts";
 
 /**
  * Sets the headers of an app: those with the names that it uses replace the host's, but cookies are added to the host's, and
  * `Vary` names what both vary by. The host's other headers stay. Tells whether a value holds a character beyond ASCII.
  */
-export function mergeHeaders(response: ServerResponse, headers: HeaderList): boolean {
+export function mergeHeaders(response: ServerResponse, headers: HeaderList, isHttp2: boolean): boolean {
   const groups = grouped(headers);
   dropFraming(response, groups.has("content-length"));
   for (const [key, { name, values }] of groups) {
@@ -16,9 +17,15 @@ export function mergeHeaders(response: ServerResponse, headers: HeaderList): boo
     let merged = values;
     if (key === "set-cookie") merged = [...before, ...values];
     else if (key === "vary") merged = [mergeVary([...before, ...values])];
-    response.setHeader(name, merged.length === 1 ? (merged[0] as string) : merged);
+    response.setHeader(name, isHttp2 ? http2Value(key, merged) : merged.length === 1 ? (merged[0] as string) : merged);
   }
   return response.getHeaderNames().some((name) => valuesOf(response, name).some(isBeyondAscii));
+}
+
+function http2Value(key: string, [first = "", ...others]: readonly string[]): string | string[] {
+  let value: string | string[] = first;
+  for (const other of others) value = repeatedValue(key, value, other);
+  return value;
 }
 
 /**

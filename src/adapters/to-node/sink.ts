@@ -17,6 +17,7 @@ import { headerPairs } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
 import { callOut } from "../../promise.ts";
 import { reset } from "../../server/engine/output.ts";
+import { responseFields } from "../../server/http2/response-head.ts";
 import { mergeHeaders } from "./merge-headers.ts";
 
 /** What a host calls to let its next handler answer, or to tell of an error. */
@@ -107,7 +108,7 @@ export class ResponseSink implements Sink {
       response.writeHead(code, reason, headers.flat());
       return;
     }
-    this.#isLatin1 = mergeHeaders(response, headers) || isLatin1;
+    this.#isLatin1 = mergeHeaders(response, headers, !isHttp1) || isLatin1;
     response.statusCode = code;
     // HTTP/2 has no reason phrases (RFC 9113 §8.3.2).
     if (isHttp1) response.statusMessage = reason;
@@ -251,7 +252,7 @@ export class ResponseSink implements Sink {
       () => {
         const stream = this.#stream;
         if (stream !== undefined) {
-          stream.additionalHeaders({ ...Object.fromEntries(headers), ":status": Number(status.slice(0, 3)) });
+          stream.additionalHeaders(responseFields(Number(status.slice(0, 3)), headers, -1));
           // A response that waits for its turn on the connection cannot be announced yet.
         } else if (socket !== null) {
           const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 
 import { clientGone, type TsgiError } from "../../errors.ts";
-import { traceInnermost } from "../../exchange/innermost.ts";
+import { traceChosen } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
 import { peerOf } from "../peer.ts";
@@ -238,7 +238,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     else environ["tsgi.input"] = input;
     writer.environ = environ;
     this.#exchange = writer;
-    if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
+    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
     if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
     else responder.run(service.app, environ);
   }

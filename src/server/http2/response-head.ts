@@ -2,8 +2,12 @@
 
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { HeaderList } from "../../gateway.ts";
+import { repeatedValue } from "./repeated-field.ts";
 
 const SPACE = 32;
+
+/** Belongs to a connection of HTTP/1.1 that changes to HTTP/2 (RFC 7540 §3.2.1); Node refuses it. */
+const SETTINGS = "http2-settings";
 
 /**
  * The fields of a response as Node takes them, names in lower case. Whitespace around a value, which HTTP/1.1 ignores, is
@@ -15,7 +19,8 @@ export function responseFields(code: number, headers: HeaderList, length: number
     const line = headers[index] as readonly [string, string];
     const name = line[0].toLowerCase();
     const value = trimmed(line[1]);
-    if (Object.hasOwn(fields, name)) fields[name] = [fields[name] as string | string[], value].flat();
+    if (Object.hasOwn(fields, name)) fields[name] = repeatedValue(name, fields[name] as string | string[], value);
+    else if (name === SETTINGS) continue;
     else if (name !== "__proto__") fields[name] = value;
     else Object.defineProperty(fields, name, { value, enumerable: true, writable: true });
   }

@@ -8,7 +8,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { traceInnermost } from "../../exchange/innermost.ts";
+import { traceChosen } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
 import type { Timed } from "../engine/clock.ts";
@@ -149,7 +149,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     if (writer.body !== undefined) environ["tsgi.input"] = writer.body.input;
     this.#streams.add(writer);
     stream.on("close", () => this.#streamEnded(writer));
-    if (service.responderOptions.errorPage !== undefined) traceInnermost(environ);
+    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
     if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
     else responder.run(service.app, environ);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
@@ -196,8 +196,10 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     if (this.#phase === "closing" || this.#phase === "linger") return;
     this.#phase = "closing";
     this.#since = this.#service.clock.now;
-    if (this.#session === undefined || this.#session.destroyed) this.#socket.destroy();
-    else this.#session.close();
+    const session = this.#session;
+    if (session === undefined || session.destroyed) this.#socket.destroy();
+    // Node throws where a session that has just begun is over before it has read what was there already.
+    else process.nextTick(() => session.close());
   }
 
   /** The session is over, and its last bytes are being sent. */
@@ -213,6 +215,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     connections.delete(this);
     this.#phase = "linger";
     for (const writer of [...this.#streams.all]) this.#streamEnded(writer);
+    process.nextTick(() => this.#session?.destroy());
   }
 
   checkTime(): void {

@@ -22,8 +22,9 @@ export class TlsTransport extends Duplex {
     socket.on("data", (bytes: Buffer) => {
       if (!this.push(bytes)) socket.pause();
     });
-    // The end of the client's side is not passed on: Node ends the other side then, and writing after that ends the process.
-    socket.on("close", () => this.destroy());
+    // The end of the client's side is not passed on: Node ends the other side then, and writing after that ends the process. The
+    // session is destroyed when the socket is; what it still does then must find a transport that is not closed.
+    socket.on("close", () => setImmediate(() => setImmediate(() => this.destroy())));
     socket.on("drain", () => this.#written());
     socket.pause();
   }
@@ -54,7 +55,8 @@ export class TlsTransport extends Duplex {
     if (this.#corks > 0 || pieces.length === 0) return;
     this.#pieces = [];
     const bytes = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
-    if (this.#socket.write(bytes)) this.#written();
+    const socket = this.#socket;
+    if (socket.writableEnded || socket.destroyed || socket.write(bytes)) this.#written();
   }
 
   #written(): void {
@@ -63,8 +65,14 @@ export class TlsTransport extends Duplex {
     for (const callback of callbacks) callback();
   }
 
-  override _final(callback: Callback): void {
-    this.#socket.end(() => callback());
+  /**
+   * The session may write once more after it has ended its side, and Node throws where nobody can catch it if that comes before
+   * it hears that the end was taken: so it hears that at once, and what it writes meanwhile is sent.
+   */
+  override end(...given: unknown[]): this {
+    setImmediate(() => this.#socket.end());
+    for (const one of given) if (typeof one === "function") one();
+    return this;
   }
 
   override _destroy(error: Error | null, callback: Callback): void {

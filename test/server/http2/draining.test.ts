@@ -7,6 +7,7 @@ import { fixture } from "../../support/fixture.ts";
 import type { Report } from "../../support/fixtures/closed-loops.ts";
 import { DATA, END_STREAM, frame, GOAWAY, get, MOST_STREAMS, PING, post } from "../../support/frames.ts";
 import { ask, startHttp2, WAYS } from "../../support/http2-client.ts";
+import { Http2Load } from "../../support/http2-load.ts";
 import { aWhile, eventually, hello } from "../../support/raw-client.ts";
 
 /** How many times the server is replaced. By hand: `TSGI_RELOADS=100`. */
@@ -53,31 +54,68 @@ for (const way of ["plain", "tls"]) {
   });
 }
 
+/** How many times a server is closed while requests are sent without a pause. By hand: `TSGI_CLOSE=100`. */
+const CLOSES = Number(process.env.TSGI_CLOSE ?? 3);
+
+for (const way of WAYS) {
+  test(`draining over ${way}: what is sent until the client has read the GOAWAY is answered, close after close`, async (t) => {
+    let [served, later] = [0, 0];
+    let isClosing = false;
+    const app: App = async (_environ, startResponse) => {
+      served++;
+      if (isClosing) later++;
+      // Some are answered at once, some after the GOAWAY.
+      if (served % 3 !== 0) await sleep(served % 8);
+      startResponse("200 OK", []);
+    };
+    const first = await startHttp2(t, app, {}, way);
+    const { port } = first.server;
+    const load = new Http2Load(port, way === "ALPN", 4);
+    let { server } = first;
+    for (let close = 0; close <= CLOSES; close++) {
+      const before = served;
+      await eventually(() => served > before + 100);
+      if (close === CLOSES) break;
+      isClosing = true;
+      await server.close(FOREVER);
+      isClosing = false;
+      server = (await startHttp2(t, app, { port }, way)).server;
+    }
+    await load.stop();
+    t.diagnostic(`${load.sent} requests over ${CLOSES} closes, ${later} of them amid a close`);
+    assert.deepEqual([load.answered, served], [load.sent, load.sent]);
+    assert.ok(load.connections >= 4 * (CLOSES + 1));
+    assert.ok(later > 0);
+  });
+}
+
 /** The last stream and the error of each GOAWAY. */
 function goaways(payloads: readonly { readonly payload: Buffer }[]): [number, number][] {
   return payloads.map(({ payload }) => [payload.readUInt32BE(0), payload.readUInt32BE(4)]);
 }
 
-test("draining: GOAWAY comes twice, and what was sent between them is answered", async (t) => {
-  const { server, frames } = await startHttp2(t, hello);
-  const client = await frames();
-  assert.equal(await client.send(get(1)).body(1), "hello");
-  const closing = server.close(FOREVER);
-  await client.until(GOAWAY);
-  const ping = await client.until(PING);
-  assert.equal(await client.send(get(3)).body(3), "hello");
-  assert.deepEqual(goaways(client.of(GOAWAY)), [[MOST_STREAMS, 0]]);
-  client.send(get(5), frame(PING, 1, 0, ping.payload));
-  assert.equal(await client.body(5), "hello");
-  assert.equal(await client.ended(), 0);
-  const [first, ...others] = goaways(client.of(GOAWAY));
-  assert.deepEqual(first, [MOST_STREAMS, 0]);
-  // Node repeats the last one.
-  for (const other of others) assert.deepEqual(other, [5, 0]);
-  assert.ok(others.length > 0);
-  client.socket.destroy();
-  await closing;
-});
+for (const way of WAYS) {
+  test(`draining over ${way}: GOAWAY comes twice, and what was sent between them is answered`, async (t) => {
+    const { server, frames } = await startHttp2(t, hello, {}, way);
+    const client = await frames();
+    assert.equal(await client.send(get(1)).body(1), "hello");
+    const closing = server.close(FOREVER);
+    await client.until(GOAWAY);
+    const ping = await client.until(PING);
+    assert.equal(await client.send(get(3)).body(3), "hello");
+    assert.deepEqual(goaways(client.of(GOAWAY)), [[MOST_STREAMS, 0]]);
+    client.send(get(5), frame(PING, 1, 0, ping.payload));
+    assert.equal(await client.body(5), "hello");
+    assert.equal(await client.ended(), 0);
+    const [first, ...others] = goaways(client.of(GOAWAY));
+    assert.deepEqual(first, [MOST_STREAMS, 0]);
+    // Node repeats the last one.
+    for (const other of others) assert.deepEqual(other, [5, 0]);
+    assert.ok(others.length > 0);
+    client.socket.destroy();
+    await closing;
+  });
+}
 
 test("draining: streams under way finish, also bodies that are still being sent", async (t) => {
   const { server, frames } = await startHttp2(t, (environ, startResponse) => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { constants } from "node:http2";
 import { test } from "node:test";
 import type { App } from "../../../src/gateway.ts";
+import { isHopByHop } from "../../../src/http/field-rules.ts";
 import { answerOf, ask, startHttp2, WAYS } from "../../support/http2-client.ts";
 import { aWhile, eventually, hello } from "../../support/raw-client.ts";
 
@@ -79,6 +81,63 @@ for (const way of WAYS) {
     for (const [index, { body }] of answers.entries()) assert.equal(body, `/${index}`.repeat(10_000));
   });
 }
+
+/** Every field that Node knows by name, except those that belong to a connection or to HTTP/2 itself. */
+const KNOWN_FIELDS = Object.entries(constants)
+  .flatMap(([key, name]) => (key.startsWith("HTTP2_HEADER_") && !String(name).startsWith(":") ? [String(name)] : []))
+  .filter((name) => !isHopByHop(name) && name !== "content-length");
+
+test("responses: of a field that has one value, and of each that Node takes once, the first line is sent", async (t) => {
+  const { connect, log } = await startHttp2(t, (_environ, startResponse) => {
+    startResponse("200 OK", [
+      ["ETag", '"a"'],
+      ["X-Content-Type-Options", "nosniff"],
+      ["etag", '"b"'],
+      ["X-Content-Type-Options", "nosniff"],
+    ]);
+    return "x";
+  });
+  assert.deepEqual(await ask(connect()), {
+    ...GOOD,
+    status: 200,
+    headers: { etag: '"a"', "x-content-type-options": "nosniff", "content-length": "1" },
+    body: "x",
+  });
+  assert.deepEqual(log, []);
+});
+
+test("responses: no doubled field is an error", async (t) => {
+  const { connect, log } = await startHttp2(t, (_environ, startResponse) => {
+    startResponse(
+      "200 OK",
+      KNOWN_FIELDS.flatMap((name) => [
+        [name, "a"],
+        [name, "b"],
+      ]),
+    );
+    return "x";
+  });
+  const { status, headers, body } = await ask(connect());
+  assert.deepEqual([status, body, log], [200, "x", []]);
+  assert.equal(headers["content-encoding"], "a, b");
+  assert.equal(headers["content-language"], "a, b");
+  assert.equal(headers.vary, "a, b");
+  assert.equal(headers.location, "a");
+});
+
+test("responses: of a doubled field of a 103 the first line is sent", async (t) => {
+  const { connect } = await startHttp2(t, (environ, startResponse) => {
+    environ["tsgi.exchange"].inform?.("103 Early Hints", [
+      ["ETag", '"a"'],
+      ["ETag", '"b"'],
+    ]);
+    startResponse("200 OK", []);
+    return "x";
+  });
+  const { status, informational } = await ask(connect());
+  assert.equal(status, 200);
+  assert.deepEqual(informational, [{ ":status": 103, etag: '"a"' }]);
+});
 
 for (const method of ["HEAD", "GET"]) {
   for (const [status, length] of [

@@ -71,11 +71,17 @@ function client(port: number, request: typeof http.request, options: object, clo
 async function overHttp2(app: App): Promise<Site> {
   const server = http2.createServer(toNode(app, { errors }) as unknown as Parameters<typeof http2.createServer>[1]);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return http2Client(url, () => new Promise((resolve) => server.close(resolve)));
+}
+
+/** All requests on one connection. */
+function http2Client(url: string, close: () => Promise<unknown>): Site {
+  const session = http2.connect(url, { rejectUnauthorized: false });
   return {
     close() {
       session.destroy();
-      return new Promise((resolve) => server.close(resolve));
+      return close();
     },
     ask: (path, { method = "GET", headers = {}, body, leaves = false } = {}) =>
       new Promise((resolve, reject) => {
@@ -124,6 +130,10 @@ export const SERVERS: Readonly<Record<string, (app: App) => Promise<Site>>> = {
   async tsgi(app) {
     const server = await serve(app, { port: 0, errors });
     return client(server.port, http.request, {}, () => server.close({ grace: 0 }));
+  },
+  async "tsgi, HTTP/2"(app) {
+    const server = await serve(app, { port: 0, errors, http2: true, tls: await certificate() });
+    return http2Client(`https://127.0.0.1:${server.port}`, () => server.close({ grace: 0 }));
   },
   "`node:http`": (app) => listening(http.createServer(toNode(app, { errors }))),
   async "`node:https`"(app) {

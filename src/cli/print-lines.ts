@@ -1,0 +1,7 @@
+/** What the command prints of itself. */
+
+/** Prints lines of the command, and lines that belong to the last of them, in one write. */
+export function printLines(lines: readonly string[], below: readonly string[] = []): void {
+  const own = lines.map((line) => `tsgi: ${line}\n`);
+  process.stdout.write([...own, ...below.map((line) => `      ${line}\n`)].join(""));
+}

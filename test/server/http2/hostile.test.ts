@@ -1,0 +1,98 @@
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { App } from "../../../src/gateway.ts";
+import {
+  DATA,
+  FrameClient,
+  frame,
+  GOAWAY,
+  get,
+  PING,
+  post,
+  RST_STREAM,
+  settings,
+  uint32,
+  WINDOW_UPDATE,
+} from "../../support/frames.ts";
+import { startHttp2, type Way } from "../../support/http2-client.ts";
+import { Random } from "../../support/random.ts";
+
+/** How many servers are closed under clients that do anything at any time. By hand: `TSGI_FUZZ=500`. */
+const ROUNDS = Number(process.env.TSGI_FUZZ ?? 4);
+const CLIENTS = 8;
+const CANCEL = 8;
+/** A bare server of `node:http2` is ended by them just so: "corrupted size vs. prev_size". */
+const skip = process.versions.node.startsWith("20.") && "the HTTP/2 of Node 20 damages its memory under such clients";
+
+/** Answers at once, later, in many pieces, with what it gets, with half of a response. */
+function anyApp(): App {
+  let count = 0;
+  return async function* (environ, startResponse) {
+    const kind = count++ % 6;
+    if (kind === 1) await sleep(count % 9);
+    startResponse("200 OK", []);
+    if (kind === 2) {
+      for (let piece = 0; piece < 40; piece++) {
+        yield "x".repeat(20_000);
+        await sleep(1);
+      }
+    } else if (kind === 3) yield* environ["tsgi.input"];
+    else if (kind === 4) {
+      yield "half";
+      throw new Error("after the head");
+    } else yield "hello";
+  };
+}
+
+async function anything(port: number, way: Way, random: Random): Promise<void> {
+  const client = await FrameClient.open(port, true, way === "ALPN").catch(() => undefined);
+  if (client === undefined) return;
+  client.answersPings = random.below(2) === 0;
+  let id = 1;
+  const seldom = () => random.below(6) === 0;
+  const gets = () => {
+    for (let more = random.below(10); more >= 0; more--, id += 2) client.send(get(id));
+  };
+  const steps = [
+    gets,
+    gets,
+    gets,
+    () => {
+      client.send(post(id), frame(DATA, random.below(2), id, Buffer.alloc(random.below(5000))));
+      id += 2;
+    },
+    () => client.send(frame(RST_STREAM, 0, Math.max(1, id - 2 * (1 + random.below(4))), uint32(CANCEL))),
+    () => client.send(frame(PING, 0, 0, Buffer.alloc(8))),
+    () => client.send(settings([3, 100])),
+    () => seldom() && client.send(frame(GOAWAY, 0, 0, Buffer.alloc(8))),
+    () => seldom() && client.socket.end(),
+    () => seldom() && client.socket.destroy(),
+    () => seldom() && client.send("this is not a frame of HTTP/2"),
+    () => seldom() && client.socket.pause(),
+    () => sleep(random.below(6)),
+  ];
+  if (random.below(2) === 0) client.send(frame(WINDOW_UPDATE, 0, 0, uint32(1 << 24)), settings([4, 1 << 20]));
+  for (let step = 0; step < 30 && client.end === undefined; step++) {
+    await random.pick(steps)();
+    if (random.below(3) === 0) await sleep(random.below(4));
+  }
+  if (random.below(2) === 0) client.socket.end();
+  else client.socket.destroy();
+}
+
+for (const way of ["ALPN"] as const) {
+  test(`hostile over ${way}: clients that do anything at any time do not end the process, and the server closes`, {
+    skip,
+  }, async (t) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const random = new Random(round);
+      const { server } = await startHttp2(t, anyApp(), { bodyTimeout: 1000 }, way);
+      const clients = Array.from({ length: CLIENTS }, (_, number) =>
+        anything(server.port, way, new Random(round * CLIENTS + number)),
+      );
+      await sleep(random.below(60));
+      await server.close({ linger: random.below(50), grace: random.below(200) });
+      await Promise.all(clients);
+    }
+  });
+}
