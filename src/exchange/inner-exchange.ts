@@ -101,4 +101,12 @@ export class InnerExchange implements Exchange, Traced {
   set innermostRoute(route: string | undefined) {
     (this.#outer as Partial<Traced>).innermostRoute = route;
   }
+
+  get chosen(): Traced["chosen"] {
+    return (this.#outer as Partial<Traced>).chosen as Traced["chosen"];
+  }
+
+  set chosen(chosen: Traced["chosen"]) {
+    (this.#outer as Partial<Traced>).chosen = chosen;
+  }
 }

@@ -25,6 +25,7 @@ import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
+import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -310,7 +311,8 @@ const layers: Record<string, (app: App) => App> = {
   decompress: (app) => decompress(app),
   bodyLimit: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })),
   timeout: (app) => timeout(app, { after: 60_000 }),
-  "limits of requests": (app) => concurrencyLimit(shed(app, { delay: 60_000 }), { limit: 100 }),
+  "limits of requests": (app) =>
+    rateLimit(concurrencyLimit(shed(app, { delay: 60_000 }), { limit: 100 }), { limit: 10_000, window: 60_000 }),
   "all that guards": allLetIn,
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),

@@ -20,6 +20,7 @@ import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
+import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -128,6 +129,7 @@ const LAYERS: readonly Layer[] = [
   { name: "bodyLimit", wrap: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })), expected: same },
   { name: "timeout", wrap: (app) => timeout(app, { after: 60_000 }), expected: same },
   { name: "concurrencyLimit", wrap: (app) => concurrencyLimit(app, { limit: 100 }), expected: same },
+  { name: "rateLimit", wrap: (app) => rateLimit(app, { limit: 100, window: 1000, headers: true }), expected: same },
   { name: "shed", wrap: (app) => shed(app, { delay: 60_000 }), expected: same },
   { name: "all that guards", wrap: allLetIn, expected: same },
   { name: "accessLog", wrap: (app) => accessLog(app, { to: { write() {} } }), expected: same },
