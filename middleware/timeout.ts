@@ -14,7 +14,7 @@
 import { checkApp, text } from "../src/apps.ts";
 import { BodyReader, type ChunkReader } from "../src/body/reader.ts";
 import { toStream } from "../src/body/stream.ts";
-import { isClientGone, memberOf, TsgiError } from "../src/errors.ts";
+import { clientGone, isClientGone, memberOf, TsgiError } from "../src/errors.ts";
 import { capture } from "../src/exchange/capture.ts";
 import { isSwitching } from "../src/exchange/failures.ts";
 import { InnerExchange } from "../src/exchange/inner-exchange.ts";
@@ -96,7 +96,8 @@ class TimedRun {
   wait(captured: AppResponse | Promise<AppResponse>, after: number): Promise<Body> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
-      if (!this.#isFlushed) this.#timer = setTimeout(() => this.#expire(), after);
+      this.#environ["tsgi.exchange"].onAbort?.(() => this.#giveUp(() => reject(clientGone())));
+      if (!this.#isOver && !this.#isFlushed) this.#timer = setTimeout(() => this.#expire(), after);
       if (isPromise(captured)) {
         captured.then(
           (response) => this.#captured(response),
@@ -175,13 +176,17 @@ class TimedRun {
   }
 
   #expire(): void {
-    // There is no response to wait for.
-    if (this.#exchange.isUpgraded) return;
+    this.#giveUp(() => this.#settleWith(() => gatewayTimeout(this.#environ, this.#startResponse)));
+  }
+
+  /** Ends the wait, and what is waited for: by a 504, or because the client has left. */
+  #giveUp(settle: () => void): void {
+    if (this.#isOver || this.#exchange.isUpgraded) return;
     this.#end();
-    const held = this.#held;
-    this.#settleWith(() => gatewayTimeout(this.#environ, this.#startResponse));
+    settle();
     // A body may wait for the signal to let its generator return.
     this.#exchange.leave();
+    const held = this.#held;
     if (held === undefined) return;
     callOut(
       () => held.reader.close(),

@@ -72,6 +72,20 @@ test("timeout: a client that leaves aborts the signal too", async () => {
   await eventually(() => isAborted);
 });
 
+test("timeout: a body that a client did not wait for is closed", async () => {
+  let closed = 0;
+  const app: App = async (_environ, startResponse) => {
+    startResponse("200 OK", []);
+    return { [Symbol.asyncIterator]: () => ({ next: never }), close: () => void closed++ } as never;
+  };
+  const client = new AbortController();
+  const answer = request(timeout(app, { after: 60_000 }), "/", { signal: client.signal, lint: false });
+  answer.catch(() => {});
+  await sleep(1);
+  client.abort();
+  await eventually(() => closed === 1);
+});
+
 test("timeout: what has begun may take its time", async () => {
   const app: App = async function* (_environ, startResponse) {
     startResponse("200 OK", [["Content-Type", "text/plain; charset=utf-8"]]);
