@@ -47,7 +47,7 @@ export class Sockets {
     try {
       for (const [index, place] of places.entries()) {
         const onConnection = (socket: Socket) => this.#onConnection(index, socket);
-        const passedOn = inherited?.places[index];
+        const passedOn = inherited?.places.find((each, at) => isPlace(place, each, at === index));
         this.#places.push(
           passedOn === undefined
             ? await bindPlace(place, slots, backlog, onConnection)
@@ -143,4 +143,16 @@ export class Sockets {
   async remove(): Promise<void> {
     await Promise.all(this.#places.map((place) => place.remove()));
   }
+}
+
+/** Whether sockets that were passed on are those of a place. What was inherited as a descriptor is known by its order alone. */
+function isPlace(
+  { host = "127.0.0.1", port, unix, fd }: ListenOptions,
+  { address }: InheritedPlace,
+  isSame: boolean,
+): boolean {
+  if (address === undefined || fd !== undefined) return address === undefined && fd !== undefined && isSame;
+  if ("socket" in address) return address.socket === `unix:${unix}`;
+  // Of a port that was to be any, there is no more to know than its order.
+  return unix === undefined && address.name === host && (port === 0 ? isSame : address.port === (port ?? 8000));
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +12,7 @@ import { certificate } from "../support/certificate.ts";
 import { Command, type Running, until } from "../support/command.ts";
 import { fixture } from "../support/fixture.ts";
 import type { Report } from "../support/fixtures/closed-loops.ts";
+import { freePort } from "../support/proxies.ts";
 import { root } from "../support/session.ts";
 
 const fixtures = fileURLToPath(new URL("../support/fixtures", import.meta.url));
@@ -258,6 +260,28 @@ test("supervisor: connections wait while there are no workers", async () => {
 });
 
 for (const [name, node, skip] of nodes) {
+  test(`supervisor: on ${name} a new supervisor finds its sockets in another order`, { skip }, async (t) => {
+    const folder = mkdtempSync(join(scratch, "order-"));
+    const port = await freePort();
+    const places = [`127.0.0.1:${port}`, "unix:socket"];
+    const configure = (bind: readonly string[]) => {
+      const config = { app: join(fixtures, "supervised-app.mjs"), bind, workers: 1, timeout: "31s", pidFile: "pid" };
+      writeFileSync(join(folder, "tsgi.config.json"), JSON.stringify(config));
+    };
+    configure(places);
+    const { child } = await new Command(folder, {}, { node }).running();
+    const exited = once(child, "exit");
+    configure([...places].reverse());
+    child.kill("SIGUSR2");
+    assert.deepEqual(await exited, [0, null]);
+    const successor = () => Number(existsSync(join(folder, "pid")) && readFileSync(join(folder, "pid"), "utf8"));
+    await until(() => successor() > 0 && successor() !== child.pid);
+    t.after(() => process.kill(successor(), "SIGTERM"));
+    const byPort = await pidOf(`http://127.0.0.1:${port}`);
+    const bySocket = execFileSync("curl", ["-s", "--unix-socket", join(folder, "socket"), "http://x/pid"]);
+    assert.equal(Number.parseInt(bySocket.toString(), 10), byPort);
+  });
+
   test(`supervisor: on ${name} sessions of TLS are resumed by other workers, and after a reload`, {
     skip,
   }, async () => {
