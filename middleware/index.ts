@@ -9,6 +9,18 @@ export {
   accessLog,
   type LogTarget,
 } from "./access-log.ts";
+export {
+  type Balance,
+  type Balancer,
+  type BalancerCandidate,
+  type BalancerOptions,
+  type BalancerState,
+  type BalancerStatus,
+  type BalancerTarget,
+  type BalancerTargetStatus,
+  balancer,
+  type EjectionOptions,
+} from "./balancer.ts";
 export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
 export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";
