@@ -11,8 +11,7 @@
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { checkOptions, count, either, FUNCTION, type Kind, type Kinds, OBJECT, oneOf } from "../src/options.ts";
 import { isPromise } from "../src/promise.ts";
-import type { Balance, BalancerCandidate } from "./balancer/balancing.ts";
-import { Balancing } from "./balancer/balancing.ts";
+import { type Balance, Balancing } from "./balancer/balancing.ts";
 import type { Choice } from "./balancer/choices.ts";
 import { type EjectionOptions, ejectionSettings } from "./balancer/ejection.ts";
 import type { BalancerTarget } from "./balancer/peer.ts";
@@ -23,8 +22,10 @@ import { settingsOf, UPSTREAM_OPTIONS, type UpstreamOptions } from "./proxy/opti
 import { Run } from "./proxy/run.ts";
 import type { UpstreamRequest } from "./proxy/upstream-request.ts";
 
+export type { Balance, BalancerCandidate } from "./balancer/balancing.ts";
+export type { EjectionOptions } from "./balancer/ejection.ts";
+export type { BalancerTarget } from "./balancer/peer.ts";
 export type { BalancerState, BalancerStatus, BalancerTargetStatus } from "./balancer/status.ts";
-export type { Balance, BalancerCandidate, BalancerTarget, EjectionOptions };
 
 /**
  * Options of `balancer`: those of `proxy`, of which `connections` counts for each target, and `queue` for all targets together.
