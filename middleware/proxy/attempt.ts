@@ -2,7 +2,7 @@
  * One attempt to get a response of one target: what `proxy` makes once or twice, and a balancer of several targets as often as
  * its budget allows.
  *
- * ```ts
+ * ```
  * const pool = new Pool(targetOf("http://10.0.0.7:3000", "balancer"), options, "balancer");
  * const attempt = startAttempt(pool, request, limits, {
  *   onOutcome(outcome) {}, // an Answer, or a Failure with phase, reason, isUnsent and isStale

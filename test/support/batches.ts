@@ -17,6 +17,7 @@ const WAITING = [
   "server/requests",
   "server/serve",
   "server/upgrade",
+  "system/supervisor",
 ].map((name) => `test/${name}.test.ts`);
 
 /** It runs test files itself. */

@@ -37,7 +37,7 @@ for (const [app, what, body, ...options] of [
 }
 
 for (const [args, message] of [
-  [["koa.mjs:app", "--interface", "wsgi"], "--interface wsgi is not an interface; choose from tsgi, node, fetch"],
+  [["koa.mjs:app", "--interface", "wsgi"], "--interface wsgi is not an interface; choose tsgi, node or fetch"],
   [["koa.mjs:app", "--factory"], "koa.mjs:app is an object, not a factory of an app"],
   [["plain.mjs:failing", "--factory"], "the factory plain.mjs:failing failed: no database"],
   [["fastify.mjs:broken"], "fastify.mjs:broken cannot be served: no plugin"],
