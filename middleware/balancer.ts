@@ -15,6 +15,7 @@ import { type Balance, Balancing } from "./balancer/balancing.ts";
 import type { Choice } from "./balancer/choices.ts";
 import { type EjectionOptions, ejectionSettings } from "./balancer/ejection.ts";
 import type { BalancerTarget } from "./balancer/peer.ts";
+import type { ProbeOptions } from "./balancer/probe.ts";
 import { Spread } from "./balancer/spread.ts";
 import { type BalancerStatus, statusOf } from "./balancer/status.ts";
 import { Forwarding } from "./proxy/forwarding.ts";
@@ -25,6 +26,7 @@ import type { UpstreamRequest } from "./proxy/upstream-request.ts";
 export type { Balance, BalancerCandidate } from "./balancer/balancing.ts";
 export type { EjectionOptions } from "./balancer/ejection.ts";
 export type { BalancerTarget } from "./balancer/peer.ts";
+export type { ProbeOptions } from "./balancer/probe.ts";
 export type { BalancerState, BalancerStatus, BalancerTargetStatus } from "./balancer/status.ts";
 
 /**
@@ -61,6 +63,11 @@ export interface BalancerOptions extends UpstreamOptions {
   ejection?: EjectionOptions | false | undefined;
   /** Over which time a target that was added, or is in again, gets more and more of its share. Default 0. */
   slowStart?: number | undefined;
+  /**
+   * How targets are asked whether they are well: `{ path: "/health" }`. Those that are not get no requests while any other is.
+   * Default: they are not asked.
+   */
+  probe?: ProbeOptions | undefined;
 }
 
 /** An app that spreads requests over targets. */
@@ -100,6 +107,21 @@ const BALANCER_OPTIONS: Kinds<BalancerOptions> = {
   retryBudget: count(0, 100),
   ejection: either(oneOf(false), OBJECT),
   slowStart: count(0, LONGEST),
+  probe: {
+    expected: '{ path: "/health" }',
+    accepts: (value) => OBJECT.accepts(value) && (value as { path?: unknown }).path !== undefined,
+  },
+};
+
+const PROBE_OPTIONS: Kinds<ProbeOptions> = {
+  path: {
+    expected: 'a path, as "/health"',
+    accepts: (value) => typeof value === "string" && /^\/[\x21-\x7e]*$/.test(value) && !/[?#]/.test(value),
+  },
+  interval: count(1, LONGEST),
+  timeout: count(1, LONGEST),
+  rise: count(1),
+  fall: count(1),
 };
 
 /**
@@ -113,12 +135,13 @@ const BALANCER_OPTIONS: Kinds<BalancerOptions> = {
  */
 export function balancer(targets: readonly (string | BalancerTarget)[], options: BalancerOptions = {}): Balancer {
   checkOptions("balancer", options, BALANCER_OPTIONS);
-  const { balance = "latency", retries = 2, retryBudget = 20, ejection = {}, slowStart = 0 } = options;
+  const { balance = "latency", retries = 2, retryBudget = 20, ejection = {}, slowStart = 0, probe } = options;
   if (typeof ejection === "object") checkOptions("ejection of balancer", ejection, EJECTION_OPTIONS);
+  if (probe !== undefined) checkOptions("probe of balancer", probe, PROBE_OPTIONS);
   const { forwarding, returning, pool, limits } = settingsOf(options);
   const maker = new Forwarding(forwarding, "balancer");
   const balancing = new Balancing({
-    peers: { pool, ejection: ejectionSettings(ejection), slowStart },
+    peers: { pool, ejection: ejectionSettings(ejection), slowStart, probe },
     limits,
     balance,
     retries,

@@ -20,6 +20,7 @@ export {
   type BalancerTargetStatus,
   balancer,
   type EjectionOptions,
+  type ProbeOptions,
 } from "./balancer.ts";
 export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";

@@ -4,6 +4,7 @@ import { Pool, type PoolOptions } from "../proxy/pool.ts";
 import { type Target, targetOf } from "../proxy/target.ts";
 import { Ejection, type EjectionSettings } from "./ejection.ts";
 import { Latency } from "./latency.ts";
+import type { Probe, ProbeOptions } from "./probe.ts";
 
 /** A target with what it is worth. */
 export interface BalancerTarget {
@@ -21,6 +22,8 @@ export interface PeerSettings {
   readonly ejection: EjectionSettings;
   /** Over which time a target that is new, or in again, gets more and more requests; in milliseconds. */
   readonly slowStart: number;
+  /** How it is asked whether it is well; undefined for never. */
+  readonly probe: ProbeOptions | undefined;
 }
 
 /** The least that a slow start begins with. */
@@ -31,6 +34,7 @@ export class Peer {
   readonly pool: Pool;
   readonly ejection: Ejection;
   readonly latency: Latency;
+  probe: Probe | undefined;
   readonly isBackup: boolean;
   /** What rendezvous hashing mixes keys with. */
   readonly seed: number;
@@ -64,6 +68,11 @@ export class Peer {
     return this.pool.busy < this.pool.options.connections;
   }
 
+  /** Whether it may get requests, as far as is known. */
+  isWell(now: number): boolean {
+    return this.ejection.standing(now) === "in" && this.probe?.isUp !== false;
+  }
+
   /** Its weight by now, less while it starts slowly. */
   weightAt(now: number): number {
     const age = now - this.#joinedAt;
@@ -84,6 +93,7 @@ export class Peer {
   /** No more requests are sent there. Resolves when those under way are over. */
   drain(): Promise<void> {
     this.isDraining = true;
+    this.probe?.stop();
     this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));

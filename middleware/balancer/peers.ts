@@ -2,6 +2,7 @@
 
 import { TsgiError } from "../../src/errors.ts";
 import { type BalancerTarget, Peer, type PeerSettings } from "./peer.ts";
+import { Probe } from "./probe.ts";
 
 export class Peers {
   readonly #settings: PeerSettings;
@@ -56,6 +57,8 @@ export class Peers {
     for (const peer of this.#all) {
       if (before.includes(peer)) continue;
       peer.pool.onRoom = () => this.#left(peer);
+      const { probe, pool } = this.#settings;
+      if (probe !== undefined) peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer));
       // All of the first ones are new.
       if (before.length > 0) peer.join(now, median);
     }
@@ -80,6 +83,12 @@ export class Peers {
   #remove(peer: Peer): Promise<void> {
     if (peer.pool.busy > 0) this.#leaving.add(peer);
     return peer.drain();
+  }
+
+  #probed(peer: Peer): void {
+    const now = performance.now();
+    if (peer.probe?.isUp && peer.ejection.standing(now) === "in") this.rejoin(peer, now);
+    else this.changed();
   }
 
   #left(peer: Peer): void {
@@ -112,11 +121,13 @@ export class Peers {
     if (now < this.#validUntil) return;
     const weighty = this.#all.filter(({ weight }) => weight > 0);
     const main = weighty.filter(({ isBackup }) => !isBackup);
-    const isIn = ({ ejection }: Peer): boolean => ejection.standing(now) === "in";
+    const isIn = (peer: Peer): boolean => peer.isWell(now);
     const healthy = main.filter(isIn);
     const backups = healthy.length > 0 ? healthy : weighty.filter((peer) => peer.isBackup && isIn(peer));
     this.#eligible = backups.length > 0 ? backups : main.length > 0 ? main : weighty;
-    this.#trials = weighty.filter((peer) => peer.ejection.standing(now) === "trial" && !this.#eligible.includes(peer));
+    this.#trials = weighty.filter(
+      (peer) => peer.ejection.standing(now) === "trial" && peer.probe?.isUp !== false && !this.#eligible.includes(peer),
+    );
     this.#validUntil = Math.min(
       ...weighty.map(({ ejection }) => (ejection.until > now ? ejection.until : Number.POSITIVE_INFINITY)),
     );
@@ -124,11 +135,11 @@ export class Peers {
 
   /** Whether the others can do without a target. */
   mayLeave(peer: Peer, now: number): boolean {
-    const others = this.#all.filter((each) => each !== peer && each.weight > 0 && each.ejection.standing(now) === "in");
+    const others = this.#all.filter((each) => each !== peer && each.weight > 0 && each.isWell(now));
     if (others.length === 0) return false;
     if (!peer.isBackup && others.some(({ isBackup }) => isBackup)) return true;
     const tier = this.#all.filter(({ isBackup, weight }) => isBackup === peer.isBackup && weight > 0);
-    const out = tier.filter((each) => each.ejection.standing(now) !== "in").length;
+    const out = tier.filter((each) => !each.isWell(now)).length;
     return out + 1 <= Math.ceil(tier.length * this.#share);
   }
 

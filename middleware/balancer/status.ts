@@ -4,10 +4,11 @@ import type { Balancing } from "./balancing.ts";
 import type { Peer } from "./peer.ts";
 
 /**
- * Whether a target gets requests: `in`, it does; `out`, it is ejected; `trial`, the next request tries it; `draining`, it finishes
+ * Whether a target gets requests: `in`, it does; `out`, it is ejected; `trial`, the next request tries it; `down`, its probes
+ * fail; `draining`, it finishes
  * what is under way.
  */
-export type BalancerState = "in" | "out" | "trial" | "draining";
+export type BalancerState = "in" | "out" | "trial" | "down" | "draining";
 
 /** What one target is doing. */
 export interface BalancerTargetStatus {
@@ -41,10 +42,10 @@ export function statusOf({ peers, room, budget, now }: Balancing): BalancerStatu
 }
 
 function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
-  const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection } = peer;
+  const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection, probe } = peer;
   return {
     url: target.url,
-    state: isDraining ? "draining" : ejection.standing(now),
+    state: isDraining ? "draining" : probe?.isUp === false ? "down" : ejection.standing(now),
     weight,
     isBackup,
     inFlight: pool.busy,

@@ -387,12 +387,37 @@ test("balancer: faults of all kinds leave no request behind, and no error withou
     assert.equal(app.status().queued, 0);
   }));
 
+test("balancer: targets whose probes fail get no requests while another is well", async (t) => {
+  let isWell = true;
+  const probed: Answer = (socket, head) =>
+    sendTo(
+      socket,
+      head.startsWith("GET /v/health ") && !isWell ? "HTTP/1.1 500 No\nContent-Length: 0\n\n" : named("a"),
+    );
+  const a = await rawTarget(t, probed);
+  const b = await rawTarget(t, named("b"));
+  const probe = { path: "/health", interval: 10, fall: 2, rise: 2 };
+  const app = balancer([`${a.url}/v`, b.url], { balance: "roundRobin", probe });
+  t.after(() => app.close());
+  assert.equal((await ask(app, 4)).join(""), "abab");
+  isWell = false;
+  await eventually(() => app.status().targets[0]?.state === "down");
+  assert.equal((await ask(app, 4)).join(""), "bbbb");
+  await app.drain(b.url);
+  assert.equal((await ask(app, 2)).join(""), "aa");
+  isWell = true;
+  await eventually(() => app.status().targets[0]?.state === "in");
+  assert.deepEqual([app.status().targets[0]?.inFlight, app.status().targets[0]?.answers], [0, 4]);
+});
+
 test("balancer: bad options and targets throw when it is built", () => {
   const bad = { code: "TSGI_BAD_OPTION" };
   assert.throws(() => balancer([NOWHERE], { balance: "fastest" as never }), bad);
   assert.throws(() => balancer([NOWHERE], { ejection: true as never }), bad);
   assert.throws(() => balancer([NOWHERE], { ejection: { failures: 0 } }), bad);
   assert.throws(() => balancer([NOWHERE], { retires: 1 } as never), { ...bad, hint: "Did you mean retries?" });
+  assert.throws(() => balancer([NOWHERE], { probe: {} as never }), bad);
+  assert.throws(() => balancer([NOWHERE], { probe: { path: "health" } }), bad);
   assert.throws(() => balancer([NOWHERE, NOWHERE]), { code: "TSGI_BAD_TARGET" });
   assert.throws(() => balancer([{ url: NOWHERE, weight: -1 }]), { code: "TSGI_BAD_TARGET" });
 });
