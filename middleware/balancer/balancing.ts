@@ -87,7 +87,11 @@ export class Balancing {
       if (isDue && !peer.isOnTrial && peer.hasRoom) return peer;
     }
     const eligible = this.peers.eligible(now);
-    const open = eligible.every(({ hasRoom }) => hasRoom) ? eligible : eligible.filter(({ hasRoom }) => hasRoom);
+    if (eligible.length === 0) return undefined;
+    // Nearly always there is room: only where not, the others are looked at.
+    const chosen = choice(eligible, now);
+    if (chosen.hasRoom) return chosen;
+    const open = eligible.filter(({ hasRoom }) => hasRoom);
     return open.length === 0 ? undefined : choice(open, now);
   }
 

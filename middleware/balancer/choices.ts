@@ -1,4 +1,4 @@
-/** Which of several targets gets a request. All of them may, and have room. */
+/** Which of several targets gets a request. Those without room are left out only when one of them was chosen. */
 
 import { hash, type Peer } from "./peer.ts";
 
