@@ -22,14 +22,32 @@ export {
   type EjectionOptions,
   type ProbeOptions,
 } from "./balancer.ts";
+export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
+export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
+export {
+  type CacheEntry,
+  type CacheOptions,
+  type CacheStore,
+  cache,
+  type MemoryCacheStoreOptions,
+  memoryCacheStore,
+  type RedisCacheClient,
+  type RedisCacheStoreOptions,
+  redisCacheStore,
+} from "./cache.ts";
 export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
+export { type ConcurrencyLimitOptions, concurrencyLimit } from "./concurrency-limit.ts";
 export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";
-export { cors } from "./cors.ts";
+export { type CorsOptions, cors } from "./cors.ts";
+export { type CsrfOptions, csrf } from "./csrf.ts";
 export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { type Hosts, hosts } from "./hosts.ts";
+export { type HttpsRedirectOptions, httpsRedirect } from "./https-redirect.ts";
+export { type InjectOptions, inject, type Markup } from "./inject.ts";
+export { type IpFilterOptions, ipFilter } from "./ip-filter.ts";
 export { lint } from "./lint.ts";
 export {
   type Metric,
@@ -43,12 +61,18 @@ export {
 export { type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
+export { type RateLimiter, type RateLimiterResult, type RateLimitOptions, rateLimit } from "./rate-limit.ts";
 export { type RequestIdOptions, requestId } from "./request-id.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
+export { type CspValues, type SecureHeadersOptions, secureHeaders } from "./secure-headers.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
+export { type HeaderSetting, setHeaders } from "./set-headers.ts";
+export { type ShedOptions, shed } from "./shed.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
+export { type TimeoutOptions, timeout } from "./timeout.ts";
 export { type TraceContextOptions, traceContext } from "./trace-context.ts";
 export * from "./transform.ts";
+export { type TrustedHostsOptions, trustedHosts } from "./trusted-hosts.ts";
 export {
   type WebsocketConnection,
   type WebsocketHandlers,

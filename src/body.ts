@@ -11,6 +11,8 @@
 
 export { byteLength, checkChunk, isChunk, joinBytes, toBytes } from "./body/chunk.ts";
 export { type ReadOptions, readBytes, toRequest } from "./body/input.ts";
+export { type FormPart, type MultipartOptions, multipart } from "./body/multipart.ts";
+export { readForm, readJson } from "./body/parsed.ts";
 export {
   BodyReader,
   type ChunkReader,

@@ -7,6 +7,7 @@ import { CommandError } from "./cli/command-error.ts";
 import { configurationOf } from "./cli/configuration/configuration.ts";
 import { loadApp, loadOptions } from "./cli/load-app.ts";
 import { readConfiguration, readSettings, targetOf } from "./cli/read-configuration.ts";
+import { type Activated, takeActivated } from "./cli/systemd/activation.ts";
 
 async function main(args: string[]): Promise<number> {
   const parsed = parseArguments(args);
@@ -27,19 +28,25 @@ async function run(parsed: Arguments, args: readonly string[]): Promise<number> 
     const resolved = await readSettings(parsed);
     return check(await loadApp(targetOf(resolved), loadOptions(resolved.values)), paths);
   }
-  if (action === "config") return printSettings(parsed);
-  const configuration = await readConfiguration(parsed);
+  if (action === "ctl") {
+    const { ctlCommand } = await import("./cli/ctl-command.ts");
+    const { values } = await readSettings(parsed);
+    return print(await ctlCommand(parsed.words, values.control, flags.json ?? false));
+  }
+  const activated = takeActivated(process.env);
+  if (action === "config") return printSettings(parsed, activated);
+  const configuration = await readConfiguration(parsed, activated);
   if (configuration.supervisor.reload) return (await import("./cli/reload.ts")).reloadCommand(configuration, args);
   if (configuration.isSupervised) {
-    return (await import("./cli/supervise-command.ts")).superviseCommand(configuration, args);
+    return (await import("./cli/supervise-command.ts")).superviseCommand(configuration, args, activated);
   }
   return (await import("./cli/serve-command.ts")).serveCommand(configuration);
 }
 
 /** Settings that do not go together are refused, as they are where they are used. */
-async function printSettings(parsed: Arguments): Promise<number> {
+async function printSettings(parsed: Arguments, activated: Activated): Promise<number> {
   const { settingsJson, settingsText } = await import("./cli/config-command.ts");
-  const resolved = await readSettings(parsed);
+  const resolved = await readSettings(parsed, activated);
   configurationOf(resolved, { kind: "module", target: "", load: loadOptions(resolved.values) });
   return print(parsed.flags.json ? settingsJson(resolved) : settingsText(resolved));
 }

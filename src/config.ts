@@ -20,7 +20,7 @@ export interface TsgiConfig {
 
   /**
    * One place to listen on, or several: `"127.0.0.1:8000"`, `":8000"` for every interface, `"[::1]:8000"`, `"unix:site.sock"`,
-   * `"unix:site.sock?mode=660"`, `"fd:3"` for a socket that was inherited. Instead of `host`, `port` and `unix`.
+   * `"unix:site.sock?mode=660"`, `"fd:3"` for a socket that was inherited, `"fd:web"` for one that systemd calls so. Instead of `host`, `port` and `unix`.
    */
   bind?: string | readonly string[] | undefined;
   /** The address to listen on. Default: `HOST` of the environment, or `127.0.0.1`. */

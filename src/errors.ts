@@ -102,6 +102,10 @@ export type TsgiErrorCode =
   | "TSGI_RESPONSE_OVER"
   /** `startResponse` was called twice without an error. */
   | "TSGI_STARTED_TWICE"
+  /** A store did not answer in time: what it may hold counts as missing. */
+  | "TSGI_STORE_TIMEOUT"
+  /** The request body is not of a type that is read there: a 415. */
+  | "TSGI_UNSUPPORTED_TYPE"
   /** A WebSocket of a test was closed before another message came. */
   | "TSGI_WEBSOCKET_CLOSED"
   /** An app did not accept the WebSocket of a test. */

@@ -8,6 +8,7 @@
  * ```
  */
 
+export { type Cookies, cookies, type SetCookieOptions, setCookie } from "./http/cookies.ts";
 export { checkHeaders, isHopByHop, prepareHeaders } from "./http/field-rules.ts";
 export { addVary, getHeader, hasHeader, headerPairs, removeHeaders, setHeader } from "./http/headers.ts";
 export { preferredEncoding, preferredType } from "./http/negotiation.ts";
@@ -21,6 +22,7 @@ export {
   type Validators,
   type Verdict,
 } from "./http/precondition.ts";
+export { query } from "./http/query.ts";
 export { type ByteRange, coalesce, contentRange, parseRanges } from "./http/range.ts";
 export { isNullBody, parseStatus, reasonOf, type Status } from "./http/status.ts";
 export { innerUrlOf, isHostField, pathTo, urlOf } from "./http/url.ts";

@@ -28,8 +28,8 @@ export function mayAskAgain(environ: Environ): boolean {
   return range !== undefined || encoding !== undefined;
 }
 
-/** Only HTTP/1 announces every body (RFC 9112 §6.3). */
-function hasBody(environ: Environ): boolean {
+/** hasBody tells whether a request may have a body; only HTTP/1 announces every one (RFC 9112 §6.3). */
+export function hasBody(environ: Environ): boolean {
   const { CONTENT_LENGTH: length = "0", HTTP_TRANSFER_ENCODING: coding, SERVER_PROTOCOL: protocol } = environ;
   if (length !== "0" || coding !== undefined) return true;
   return !protocol.startsWith("HTTP/1.") && environ["tsgi.input"] !== NO_INPUT;

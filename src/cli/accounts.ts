@@ -1,7 +1,9 @@
 /** Users and groups: what `--user` and `--group` name, and becoming them. */
 
 import { execFileSync } from "node:child_process";
+import { chownSync } from "node:fs";
 import { codeOf } from "../errors.ts";
+import type { ListenOptions } from "../server/serve.ts";
 import { CommandError } from "./command-error.ts";
 import type { ProcessSettings } from "./configuration/configuration.ts";
 
@@ -38,6 +40,11 @@ export function become({ user, uid, gid }: Account): void {
   } catch (error) {
     throw new CommandError(`this process may not become ${user ?? "another group"}: ${(error as Error).message}`, 1);
   }
+}
+
+/** giveSockets gives the Unix sockets of places to an account: those who may connect as that user may connect to them. */
+export function giveSockets(places: readonly ListenOptions[], { uid = -1, gid }: Account): void {
+  for (const { unix } of places) if (unix !== undefined) chownSync(unix, uid, gid);
 }
 
 /** Root's own groups would stay otherwise. */

@@ -8,7 +8,7 @@ import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "./configurat
 import type { FlagValue } from "./configuration/sources.ts";
 
 /** What the command does. */
-export type Action = "serve" | "static" | "precompress" | "check" | "config";
+export type Action = "serve" | "static" | "precompress" | "check" | "config" | "ctl";
 
 /** What the command is asked to do. */
 export interface Arguments {
@@ -17,6 +17,8 @@ export interface Arguments {
   readonly folder: string;
   /** The request paths that `check` is given. */
   readonly paths: readonly string[];
+  /** What `ctl` is told. */
+  readonly words: readonly string[];
   /** The settings that are given, the module of an app included. */
   readonly settings: ReadonlyMap<SettingName, FlagValue>;
   readonly flags: Flags;
@@ -59,6 +61,7 @@ const STATIC: FlagTypes = {
 };
 const LOADING: FlagTypes = typesOf((name) => settingOf(name).section === "app");
 const SERVING: FlagTypes = { ...typesOf((name) => settingOf(name).section !== "app"), ...CONFIG };
+const CONTROL: FlagTypes = typesOf((name) => name === "control");
 const PRECOMPRESS: FlagTypes = { only: TEXT, quiet: SWITCH };
 const GENERAL: FlagTypes = { json: SWITCH, version: SWITCH, help: { ...SWITCH, short: "h" } };
 
@@ -92,6 +95,7 @@ const NAMED: readonly ActionRule[] = [
   { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS, most: 2 },
   { action: "check", called: "tsgi check", takes: { ...LOADING, ...CONFIG }, most: Number.POSITIVE_INFINITY },
   { action: "config", called: "tsgi config", takes: { ...LOADING, ...SERVING, json: SWITCH }, most: 2 },
+  { action: "ctl", called: "tsgi ctl", takes: { ...CONFIG, ...CONTROL, json: SWITCH }, most: Number.POSITIVE_INFINITY },
 ];
 
 /** Parses the command line. Throws a `CommandError` that says what is wrong with it. */
@@ -102,16 +106,17 @@ export function parseArguments(args: string[]): Arguments {
   const [target, ...paths] = action === "serve" ? positionals : positionals.slice(1);
   const flags = values as Flags;
   const settings = settingsOf(values);
-  if (flags.help || flags.version) return { action, folder: "", paths: [], settings, flags };
+  if (flags.help || flags.version) return { action, folder: "", paths: [], words: [], settings, flags };
   if (action === "serve") checkMistyped(positionals);
   if (positionals.length > rule.most) {
     throw new CommandError(`${JSON.stringify(positionals[rule.most])} is one argument too many; see tsgi --help`);
   }
   checkTakes(rule, values);
+  if (action === "ctl") return { action, folder: "", paths: [], words: positionals.slice(1), settings, flags };
   const ofFolder = action === "static" || action === "precompress";
   if (!ofFolder && target !== undefined) settings.set("app", target);
   const folder = ofFolder ? (target ?? defaultFolder(action)) : "";
-  return { action, folder, paths: paths.map(checkRequestPath), settings, flags };
+  return { action, folder, paths: paths.map(checkRequestPath), words: [], settings, flags };
 }
 
 function settingsOf(values: object): Map<SettingName, FlagValue> {

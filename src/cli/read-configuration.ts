@@ -7,24 +7,31 @@ import { type Configuration, configurationOf } from "./configuration/configurati
 import { type Resolved, resolveSettings } from "./configuration/sources.ts";
 import { loadOptions } from "./load-app.ts";
 import { staticOptions } from "./static.ts";
+import type { Activated } from "./systemd/activation.ts";
 
 /** readSettings reads all settings. Throws a `CommandError` for what is wrong. */
-export async function readSettings({ action, settings, flags }: Arguments): Promise<Resolved> {
+export async function readSettings(
+  { action, settings, flags }: Arguments,
+  activated: Activated = [],
+): Promise<Resolved> {
   // What is in a folder that is only to be served is not run.
   const isRead = action !== "static" || flags.config !== undefined;
   const file = isRead ? await readConfigFile(flags.config) : undefined;
-  return resolveSettings({ flags: settings, file, environment: process.env });
+  return resolveSettings({ flags: settings, file, environment: process.env, activated });
 }
 
-/** readConfiguration gives all that a server needs to know. Throws a `CommandError` for what is wrong. */
-export async function readConfiguration(parsed: Arguments): Promise<Configuration> {
-  const resolved = await readSettings(parsed);
+/**
+ * readConfiguration gives all that a server needs to know; `activated` are the sockets that systemd has opened, undefined in a
+ * process that does not listen by itself. Throws a `CommandError` for what is wrong.
+ */
+export async function readConfiguration(parsed: Arguments, activated?: Activated): Promise<Configuration> {
+  const resolved = await readSettings(parsed, activated);
   const { action, folder, flags } = parsed;
   const source: Configuration["source"] =
     action === "static"
       ? { kind: "folder", folder, options: staticOptions(flags) }
       : { kind: "module", target: targetOf(resolved), load: loadOptions(resolved.values) };
-  return configurationOf(resolved, source, flags.open);
+  return configurationOf(resolved, source, { open: flags.open, activated });
 }
 
 /** The module that was named. Throws a `CommandError` where none was. */

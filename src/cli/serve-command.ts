@@ -1,10 +1,9 @@
 /** Serves an app in this process until a signal ends it. */
 
-import { chownSync } from "node:fs";
 import type { App } from "../gateway.ts";
 import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
 import { commandAccessLog } from "./access-log.ts";
-import { type Account, become, findAccount } from "./accounts.ts";
+import { type Account, become, findAccount, giveSockets } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { followCertificates } from "./certificates.ts";
@@ -16,6 +15,7 @@ import { serveOptions } from "./serve-options.ts";
 import { siteTree } from "./site-tree.ts";
 import { hintOnce, loadSource, type Source } from "./source.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
+import { Notifier } from "./systemd/notifier.ts";
 import { type LoadedTls, loadTls } from "./tls-files.ts";
 import { printExchanges } from "./verbose.ts";
 
@@ -34,6 +34,7 @@ export async function serveCommand(configuration: Configuration): Promise<number
   const { umask, pidFile } = configuration.process;
   const tls = configuration.tls && loadTls(configuration.tls);
   const account = findAccount(configuration.process);
+  const notifier = new Notifier(process.env, (line) => process.stderr.write(`tsgi: ${line}\n`));
   if (umask !== undefined) process.umask(umask);
   if (pidFile !== undefined) holdPidFile(pidFile, account);
   const { server, loaded } = await start(configuration, tls, account);
@@ -45,11 +46,15 @@ export async function serveCommand(configuration: Configuration): Promise<number
     ...others.flat().map((address) => `also on ${address}`),
   ];
   print(lines, siteTree(loaded.app));
+  notifier.ready();
   if (open) openBrowser(`${local}/`);
   if (tls !== undefined) followCertificates(server, configuration, tls, () => print(["reloaded the certificate"]));
   await closeOnSignal(
     () => server.close(close),
-    (signal) => print([`closing; ${signal} again ends at once`]),
+    (signal) => {
+      notifier.stopping();
+      print([`closing; ${signal} again ends at once`]);
+    },
   );
   // What an app still does, in an interval for example, is not to keep the process alive.
   setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
@@ -102,11 +107,6 @@ async function start(
     throw error;
   }
   return { server, loaded };
-}
-
-/** Those who may connect as the user that the process becomes may connect to its sockets. */
-function giveSockets(places: Configuration["places"], { uid = -1, gid }: Account): void {
-  for (const { unix } of places) if (unix !== undefined) chownSync(unix, uid, gid);
 }
 
 /** An app whose requests wait until it is there. */

@@ -2,17 +2,23 @@
 
 import { fileURLToPath } from "node:url";
 import { escapeControls } from "../escape.ts";
+import type { Controlled } from "../supervisor/control.ts";
 import { automaticWorkers } from "../supervisor/cpus.ts";
+import { OwnListeners } from "../supervisor/listeners.ts";
 import type { Settings } from "../supervisor/settings.ts";
 import type { Outcome } from "../supervisor/slot.ts";
+import type { SupervisorState } from "../supervisor/status.ts";
 import { appointSuccessor, inheritance, succeed } from "../supervisor/succession.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
-import { findAccount } from "./accounts.ts";
+import { type Account, findAccount, giveSockets } from "./accounts.ts";
 import { addressesOf } from "./addresses.ts";
+import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
+import { type Activated, activatedVariables } from "./systemd/activation.ts";
+import { Notifier } from "./systemd/notifier.ts";
 import { loadTls } from "./tls-files.ts";
 import type { CommandTask } from "./worker.ts";
 
@@ -20,27 +26,54 @@ import type { CommandTask } from "./worker.ts";
 const NONE_STARTED = 3;
 
 /**
- * superviseCommand starts workers, each of which serves the app, and obeys signals until one ends it. `args` are the arguments of
- * the command. Throws a `CommandError` where it cannot begin.
+ * superviseCommand starts workers, each of which serves the app, and obeys signals and the control socket until one ends it. `args`
+ * are the arguments of the command, `activated` the sockets that systemd has opened. Throws a `CommandError` where it cannot begin.
  */
-export async function superviseCommand(configuration: Configuration, args: readonly string[]): Promise<number> {
+export async function superviseCommand(
+  configuration: Configuration,
+  args: readonly string[],
+  activated: Activated = [],
+): Promise<number> {
   const { umask, pidFile } = configuration.process;
   const print = printer(configuration);
+  const notifier = new Notifier(process.env, writeError);
   // What is wrong with the files, or with the account, is said before any process is started.
   if (configuration.tls !== undefined) loadTls(configuration.tls);
   const account = findAccount(configuration.process);
   if (umask !== undefined) process.umask(umask);
-  const supervisor = new Supervisor(settingsOf(configuration, args));
-  obeySignals(supervisor, args, print);
+  const supervisor = new Supervisor(settingsOf(configuration, args, account));
+  const commands = commandsOf(supervisor, print);
+  const listeners = new OwnListeners(supervisor, configuration.supervisor, commands);
+  supervisor.onState = (state) => notify(notifier, state);
+  obeySignals(commands, supervisor);
+  process.on("SIGUSR2", async () => {
+    const env = { ...process.env, ...notifier.variables, ...activatedVariables(activated) };
+    const outcome = await appointSuccessor(supervisor, [process.argv[1] as string, ...args], {
+      env,
+      statusFd: listeners.statusFd,
+    });
+    if (!outcome.ok) return writeError(`the new supervisor does not serve: ${outcome.reason}`);
+    print(`the supervisor ${outcome.pid} goes on`);
+    supervisor.onState = () => {};
+    await Promise.all([listeners.close(), notifier.handOver(outcome.pid as number)]);
+    await supervisor.stop({ isReplaced: true });
+  });
   const inherited = await inheritance();
   const holdPid = () => pidFile !== undefined && holdPidFile(pidFile, account);
   if (inherited === undefined) holdPid();
-  const outcome = await supervisor.start(inherited).catch((error: unknown) => {
+  try {
+    if (inherited === undefined) await listeners.open();
+    const outcome = await supervisor.start(inherited);
+    if (!outcome.ok) throw new CommandError(outcome.reason, NONE_STARTED);
+  } catch (error) {
+    await listeners.close();
     throw listeningError(error);
-  });
-  if (!outcome.ok) throw new CommandError(outcome.reason, NONE_STARTED);
-  // The one before this holds the file until it has gone.
-  if (inherited !== undefined) void succeed().then(holdPid);
+  }
+  if (inherited !== undefined) {
+    // The one before this holds the file until it has gone.
+    void succeed().then(holdPid);
+    void listeners.takeOver(inherited.statusFd).catch((error: Error) => writeError(error.message));
+  }
   const { title, urls, wanted } = supervisor.status;
   const [[local, ...network], ...others] = urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
   print(
@@ -48,8 +81,20 @@ export async function superviseCommand(configuration: Configuration, args: reado
     ...network.map((address) => `on the network: ${address}`),
     ...others.flat().map((address) => `also on ${address}`),
   );
+  if (configuration.open && inherited === undefined) openBrowser(`${local}/`);
   await supervisor.whenStopped;
+  await listeners.close();
   return 0;
+}
+
+function notify(notifier: Notifier, state: SupervisorState): void {
+  if (state === "serving") notifier.ready();
+  else if (state === "reloading") notifier.reloading();
+  else if (state === "draining") notifier.stopping();
+}
+
+function writeError(line: string): void {
+  process.stderr.write(`tsgi: ${escapeControls(line)}\n`);
 }
 
 type Print = (...lines: string[]) => void;
@@ -60,7 +105,7 @@ function printer({ quiet }: Configuration): Print {
   };
 }
 
-function settingsOf(configuration: Configuration, args: readonly string[]): Settings {
+function settingsOf(configuration: Configuration, args: readonly string[], account: Account | undefined): Settings {
   const { supervisor, places, serve, close } = configuration;
   const { workers } = supervisor;
   return {
@@ -74,34 +119,54 @@ function settingsOf(configuration: Configuration, args: readonly string[]): Sett
     drainDelay: close.delay,
     linger: close.linger,
     grace: close.grace,
-    log: (line) => process.stderr.write(`tsgi: ${escapeControls(line)}\n`),
+    onBound: account && (() => giveSockets(places, account)),
+    log: writeError,
+  };
+}
+
+/** What a supervisor can be told, by a signal or by the control socket; each says what has come of it. */
+interface Commands extends Controlled {
+  scaleBy(difference: number): Promise<Outcome>;
+  /** Ends everything, and at once where it is ending already; `again` says how the latter is asked for. */
+  end(isQuick: boolean, again: string): Promise<void>;
+}
+
+function commandsOf(supervisor: Supervisor, print: Print): Commands {
+  const report = async (what: string, done: Promise<Outcome>) => {
+    const outcome = await done;
+    if (outcome.ok) print(`${what}: done`);
+    else writeError(`${what} failed: ${outcome.reason}`);
+    return outcome;
+  };
+  let isEnding = false;
+  const end = (isQuick: boolean, again: string) => {
+    if (!isQuick) print(`closing${again}`);
+    isEnding = true;
+    return supervisor.stop({ isQuick });
+  };
+  return {
+    get status() {
+      return supervisor.status;
+    },
+    requests: () => supervisor.requests(),
+    reload: () => report("reload", supervisor.reload()),
+    scale: (workers) => report(workers === 1 ? "1 worker" : `${workers || "no"} workers`, supervisor.scale(workers)),
+    scaleBy: (difference) =>
+      report(difference > 0 ? "one worker more" : "one worker less", supervisor.scaleBy(difference)),
+    stop: () => (isEnding ? supervisor.whenStopped : end(false, "")),
+    end: (isQuick, again) => end(isQuick || isEnding, again),
   };
 }
 
 /** The signals that Gunicorn knows, with their meaning there. */
-function obeySignals(supervisor: Supervisor, args: readonly string[], print: Print): void {
-  const { log } = supervisor.settings;
-  const report = (what: string, done: Promise<Outcome>) => {
-    void done.then((outcome) => (outcome.ok ? print(`${what}: done`) : log(`${what} failed: ${outcome.reason}`)));
-  };
-  let isEnding = false;
-  const end = (signal: NodeJS.Signals) => {
-    const isQuick = isEnding || signal === "SIGQUIT";
-    if (!isQuick) print(`closing; ${signal} again ends at once`);
-    isEnding = true;
-    void supervisor.stop({ isQuick });
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) process.on(signal, end);
-  process.on("SIGHUP", () => report("reload", supervisor.reload()));
-  process.on("SIGTTIN", () => report("one worker more", supervisor.scaleBy(1)));
-  process.on("SIGTTOU", () => report("one worker less", supervisor.scaleBy(-1)));
+function obeySignals(commands: Commands, supervisor: Supervisor): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
+    process.on(signal, () => void commands.end(signal === "SIGQUIT", `; ${signal} again ends at once`));
+  }
+  process.on("SIGHUP", () => void commands.reload());
+  process.on("SIGTTIN", () => void commands.scaleBy(1));
+  process.on("SIGTTOU", () => void commands.scaleBy(-1));
   process.on("SIGUSR1", () => supervisor.reopen());
-  process.on("SIGUSR2", async () => {
-    const outcome = await appointSuccessor(supervisor, [process.argv[1] as string, ...args]);
-    if (!outcome.ok) return log(`the new supervisor does not serve: ${outcome.reason}`);
-    print(`the supervisor ${outcome.pid} goes on`);
-    await supervisor.stop({ isReplaced: true });
-  });
   // A terminal sends it whenever its window changes.
-  if (!process.stdout.isTTY) process.on("SIGWINCH", () => report("no workers", supervisor.scale(0)));
+  if (!process.stdout.isTTY) process.on("SIGWINCH", () => void commands.scale(0));
 }

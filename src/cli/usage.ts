@@ -36,6 +36,7 @@ export const USAGE: string = `Usage: tsgi [module[:export]]                  ser
        tsgi precompress <directory>            compress a folder's files
        tsgi check [module[:export] [path...]]  run an app through lint
        tsgi config [module[:export]] [--json]  print all settings
+       tsgi ctl <command> [--json]             ask or tell a supervisor
 
 A module is a .js, .mjs or .ts file. Without an export, the one named app
 is served, or else the default one. Its kind is detected: an app of
@@ -58,7 +59,8 @@ ${section("app")}
 ${section("listening")}
 
 A place is host:port, :port for every interface, [::1]:port,
-unix:path?mode=660 or fd:3 for a socket that was inherited.
+unix:path?mode=660, fd:3 for a socket that was inherited, or fd:name for
+one of systemd, whose sockets are the places if no other is given.
 
 ${section("tls")}
 
@@ -80,6 +82,10 @@ Options of static:
   --immutable                   a year for names like app.3f2a1b9c.js
   --dotfiles                    serve files whose name starts with a dot
   --open                        open the browser
+
+Commands of ctl, which finds the supervisor by --control or the config file:
+  status, requests              what workers do, what they are answering
+  reload, scale <number>, stop  replace workers, change their number, end
 
 Options of precompress:
   --only <codings>              some of br,zstd,gzip (default: all)

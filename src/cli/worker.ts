@@ -1,5 +1,6 @@
 /** The program of a worker: it loads the app that it is told of, tries it, and serves it. */
 
+import type { Metrics } from "../../middleware/metrics.ts";
 import type { App } from "../gateway.ts";
 import { settingsOf } from "../server/options.ts";
 import { openRequests, type ServeOptions, type Server, serveAt } from "../server/serve.ts";
@@ -26,6 +27,8 @@ export interface CommandTask {
 interface Plan {
   readonly serve: ServeOptions;
   readonly readyPath: string | undefined;
+  /** Whether the supervisor adds up what is measured. */
+  readonly isMeasured: boolean;
   load(): Promise<Source>;
   /** Has the requests of an app logged. */
   log(app: App): LoggedApp;
@@ -38,7 +41,8 @@ runWorker(async ({ task, places, ticketKeys }: Start): Promise<Served> => {
   const { serve, readyPath } = plan;
   const loaded = await plan.load();
   if (readyPath !== undefined) await tryOut(loaded.app, readyPath);
-  const { app, reopen } = plan.log(loaded.app);
+  const measured = plan.isMeasured ? await measure(loaded.app) : undefined;
+  const { app, reopen } = plan.log(measured ?? loaded.app);
   const tls = serve.tls && { ...serve.tls, ticketKeys: serve.tls.ticketKeys ?? ticketKeys };
   const settings = settingsOf({ ...serve, multiprocess: true, tls, onError: hintOnce(() => loaded) });
   const server = await serveAt(
@@ -48,7 +52,7 @@ runWorker(async ({ task, places, ticketKeys }: Start): Promise<Served> => {
   );
   reportStrayErrors(process.stderr, () => openRequests(server));
   plan.begin(server);
-  return { server, title: loaded.title, reopen };
+  return { server, title: loaded.title, reopen, takeIncrements: measured?.takeIncrements };
 });
 
 async function planOfCommand({ args }: CommandTask): Promise<Plan> {
@@ -61,6 +65,7 @@ async function planOfCommand({ args }: CommandTask): Promise<Plan> {
   return {
     serve: { ...serve, tls: tls?.options },
     readyPath: supervisor.readyPath,
+    isMeasured: supervisor.status !== undefined,
     load() {
       // No code of the app is to run as root.
       if (account !== undefined) become(account);
@@ -76,15 +81,22 @@ async function planOfCommand({ args }: CommandTask): Promise<Plan> {
   };
 }
 
-function planOfCode({ target, interface: name, isFactory, readyPath, serve }: WorkerTask): Plan {
+function planOfCode({ target, interface: name, isFactory, readyPath, isMeasured, serve }: WorkerTask): Plan {
   const source = { kind: "module", target, load: { interface: name, isFactory } } as const;
   return {
     serve,
     readyPath,
+    isMeasured,
     load: () => loadSource({ source }),
     log: (app) => ({ app, reopen: undefined }),
     begin() {},
   };
+}
+
+/** What memory, event loop and connections are, the supervisor knows by itself. */
+async function measure(app: App): Promise<Metrics> {
+  const { metrics } = await import("../../middleware/metrics.ts");
+  return metrics(app, { path: false, process: false });
 }
 
 /** An app that does not answer well is not to replace one that does. Rejects with what it has answered. */

@@ -2,6 +2,9 @@
 
 import type { ListenOptions } from "../server/options.ts";
 
+/** The variable that tells a supervisor to go on where another one is. */
+export const SUCCEEDS = "TSGI_SUCCEEDS";
+
 /** What a supervisor does, with its defaults. Durations are milliseconds, sizes bytes; 0 means "no limit". */
 export interface Settings {
   /** The program of the workers, its environment, and what it is told to do. */
@@ -22,6 +25,8 @@ export interface Settings {
   /** Up to which share `maxRequests` is exceeded at random, so that workers are not replaced all at once. */
   readonly maxRequestsJitter: number;
   readonly maxMemory: number;
+  /** Called once the sockets are bound, before a worker is started. What it throws ends the start. */
+  readonly onBound?: (() => void) | undefined;
   /** Where the supervisor says what happens, a line each. */
   readonly log: (line: string) => void;
 }

@@ -18,6 +18,8 @@ const MOST_QUIET = 500;
 export interface Inherited {
   readonly places: readonly InheritedPlace[];
   readonly ticketKeys: Uint8Array;
+  /** The descriptor of the status listener, where the former supervisor has inherited it too. */
+  readonly statusFd: number | undefined;
 }
 
 /** What a worker is given of the sockets: descriptors, and what they are. */

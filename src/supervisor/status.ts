@@ -12,10 +12,13 @@ export interface Status {
   /** What the app is called, and where it answers. */
   readonly title: string;
   readonly urls: readonly string[];
-  /** How many workers are wanted, how many have died since the start, and how many were replaced because they hung. */
+  /** How many workers are wanted, and how many serve; how many have died since the start, and how many of them hung. */
   readonly wanted: number;
+  readonly serving: number;
   readonly deaths: number;
   readonly hangs: number;
+  /** How many reloads have ended well. */
+  readonly reloads: number;
   readonly workers: readonly WorkerStatus[];
 }
 
@@ -25,6 +28,8 @@ export interface WorkerStatus {
   /** Its place among the workers, from 1. */
   readonly number: number;
   readonly state: WorkerState;
+  /** Whether it takes requests: it is ready, and was heard of just now. */
+  readonly serves: boolean;
   readonly startedAt: number;
   /** The slots that it serves for siblings that have died. */
   readonly adopted: readonly number[];
@@ -37,7 +42,7 @@ export interface WorkerStatus {
 }
 
 /** What a supervisor is doing. */
-export type SupervisorState = "starting" | "serving" | "draining" | "stopped";
+export type SupervisorState = "starting" | "serving" | "reloading" | "draining" | "stopped";
 
 /** The name of a worker in messages. */
 export function nameOf(worker: Worker): string {
@@ -51,6 +56,7 @@ export function describeWorker(worker: Worker): WorkerStatus {
     pid: worker.pid,
     number: worker.slot + 1,
     state: worker.state,
+    serves: worker.serves,
     startedAt: worker.startedAt,
     adopted: [...worker.adopted].map((slot) => slot + 1),
     lag,

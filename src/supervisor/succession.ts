@@ -3,13 +3,11 @@
 import { spawn } from "node:child_process";
 import type { Server, Socket } from "node:net";
 import type { AcceptingServer, InheritedPlace } from "./place-sockets.ts";
+import { SUCCEEDS } from "./settings.ts";
 import type { Outcome } from "./slot.ts";
 import type { Inherited } from "./sockets.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { childArguments, FIRST_DESCRIPTOR } from "./worker.ts";
-
-/** The variable that tells a supervisor to go on where another one is. */
-const VARIABLE = "TSGI_SUCCEEDS";
 
 /** What a successor says when it listens to what it is sent, and once its workers serve. */
 const LISTENING = "listening";
@@ -18,22 +16,28 @@ const READY = "ready";
 /**
  * appointSuccessor starts a program that goes on with the sockets of a supervisor; resolves when its workers serve, and the
  * supervisor then has to stop as one that is replaced. Where it does not come to that, this one serves on. `args` are the program
- * and its arguments.
+ * and its arguments, `env` its environment, and `statusFd` is the descriptor of a status listener that was inherited.
  */
-export function appointSuccessor(supervisor: Supervisor, args: readonly string[]): Promise<Outcome & { pid?: number }> {
+export function appointSuccessor(
+  supervisor: Supervisor,
+  args: readonly string[],
+  { env, statusFd }: { readonly env: NodeJS.ProcessEnv; readonly statusFd: number | undefined },
+): Promise<Outcome & { pid?: number }> {
   const { places, descriptors } = supervisor.sockets.passedOn;
   let next = FIRST_DESCRIPTOR;
   const passedOn: InheritedPlace[] = places.map((place, index) => ({
     ...place,
     fds: (descriptors[index] ?? []).filter(isDescriptor).map(() => next++),
   }));
+  const own = statusFd === undefined ? [] : [statusFd];
   const child = spawn(process.execPath, [...childArguments(), ...args], {
-    env: { ...process.env, [VARIABLE]: "1" },
-    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor)],
+    env: { ...env, [SUCCEEDS]: "1" },
+    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
     serialization: "advanced",
   });
+  const passed = { ticketKeys: supervisor.ticketKeys, statusFd: statusFd === undefined ? undefined : next };
   const passOn = () => {
-    child.send({ places: passedOn, ticketKeys: supervisor.ticketKeys } satisfies Inherited, () => {});
+    child.send({ places: passedOn, ...passed } satisfies Inherited, () => {});
     // A server that accepts can be sent, and not inherited. It accepts from then on, so somebody has to listen.
     for (const server of descriptors.flat()) if (!isDescriptor(server)) child.send("server", server, () => {});
   };
@@ -58,8 +62,8 @@ function isDescriptor(passed: number | Server): passed is number {
 
 /** What this process goes on with; undefined for one that begins. */
 export async function inheritance(): Promise<Inherited | undefined> {
-  if (process.env[VARIABLE] === undefined || process.send === undefined) return undefined;
-  delete process.env[VARIABLE];
+  if (process.env[SUCCEEDS] === undefined || process.send === undefined) return undefined;
+  delete process.env[SUCCEEDS];
   let inherited: Inherited | undefined;
   const servers: AcceptingServer[] = [];
   return new Promise((resolve) => {

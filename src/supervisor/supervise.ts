@@ -3,11 +3,11 @@
 import { fileURLToPath } from "node:url";
 import { TsgiError } from "../errors.ts";
 import { escapeControls } from "../escape.ts";
-import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kinds, OBJECT, oneOf } from "../options.ts";
+import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kinds, OBJECT, oneOf, STRING } from "../options.ts";
 import { type ListenOptions, LONGEST, SERVE_KINDS, type ServeOptions } from "../server/options.ts";
 import { checkTls } from "../server/tls/options.ts";
 import { automaticWorkers } from "./cpus.ts";
-
+import { OwnListeners } from "./listeners.ts";
 import type { Settings } from "./settings.ts";
 import type { Outcome } from "./slot.ts";
 import type { Status } from "./status.ts";
@@ -26,6 +26,8 @@ export interface WorkerTask {
   readonly interface: SuperviseOptions["interface"];
   readonly isFactory: boolean;
   readonly readyPath: string | undefined;
+  /** Whether its requests are measured, and the supervisor adds up what comes. */
+  readonly isMeasured: boolean;
   readonly serve: WorkerServeOptions;
 }
 
@@ -60,6 +62,16 @@ export interface SuperviseOptions extends WorkerServeOptions, ListenOptions {
   maxRequestsJitter?: number | undefined;
   /** Beyond how much memory (resident set) a worker is replaced. Default 0: never. */
   maxMemory?: number | undefined;
+  /**
+   * The path of a Unix socket for `tsgi ctl`: HTTP, with `GET /status` and `/requests`, `POST /reload`, `/scale?workers=3` and
+   * `/stop`. Only the user of this process may connect. Default: none.
+   */
+  control?: string | undefined;
+  /**
+   * Where the supervisor itself answers `/livez`, `/readyz`, `/status` and `/metrics`, also while every worker hangs; nobody but
+   * those who watch the site should get there. Default: nowhere.
+   */
+  status?: ListenOptions | undefined;
   /** The environment of the workers. Default: that of this process. */
   env?: NodeJS.ProcessEnv | undefined;
   /** Called with each line that the supervisor has to say. Default: it is written to standard error. */
@@ -106,6 +118,8 @@ const KINDS: Kinds<SuperviseOptions> = {
     accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
   },
   maxMemory: count(),
+  control: STRING,
+  status: OBJECT,
   env: OBJECT,
   log: FUNCTION,
 };
@@ -127,11 +141,21 @@ const PROGRAM = fileURLToPath(new URL(import.meta.url.replace(/supervisor\/super
  */
 export async function supervise(target: string, options: SuperviseOptions = {}): Promise<Supervised> {
   const supervisor = new Supervisor(settingsOf(target, options));
-  const outcome = await supervisor.start();
-  if (!outcome.ok) {
-    throw new TsgiError("TSGI_CANNOT_START", `${target} cannot be served: ${outcome.reason}`, {
-      hint: "Mend what the reason names; tsgi check runs the app by itself.",
-    });
+  const { control, status } = options;
+  const listeners = new OwnListeners(supervisor, { control, status });
+  await listeners.open();
+  // Whoever stops it, by the control socket too.
+  void supervisor.whenStopped.then(() => listeners.close());
+  try {
+    const outcome = await supervisor.start();
+    if (!outcome.ok) {
+      throw new TsgiError("TSGI_CANNOT_START", `${target} cannot be served: ${outcome.reason}`, {
+        hint: "Mend what the reason names; tsgi check runs the app by itself.",
+      });
+    }
+  } catch (error) {
+    await listeners.close();
+    throw error;
   }
   const { urls } = supervisor.status;
   return {
@@ -139,7 +163,10 @@ export async function supervise(target: string, options: SuperviseOptions = {}):
     status: () => supervisor.status,
     reload: () => supervisor.reload(),
     scale: (workers) => supervisor.scale(workers),
-    stop: () => supervisor.stop(),
+    async stop() {
+      await supervisor.stop();
+      await listeners.close();
+    },
   };
 }
 
@@ -153,7 +180,14 @@ export function settingsOf(target: string, options: SuperviseOptions): Settings 
   return {
     program: PROGRAM,
     env,
-    task: { target, interface: name, isFactory, readyPath, serve } satisfies WorkerTask,
+    task: {
+      target,
+      interface: name,
+      isFactory,
+      readyPath,
+      isMeasured: options.status !== undefined,
+      serve,
+    } satisfies WorkerTask,
     workers: workers === "auto" ? automaticWorkers() : workers,
     listen,
     backlog,

@@ -40,9 +40,10 @@ const PATIENCE = 3_000;
 export class Supervisor implements SlotOwner, Watcher {
   readonly settings: Settings;
   readonly startedAt: number = Date.now();
-  state: SupervisorState = "starting";
+  /** Called when the state has changed. */
+  onState: (state: SupervisorState) => void = () => {};
   /** Called with what a worker has recorded since it was heard of last. */
-  onIncrements: (increments: unknown) => void = () => {};
+  onIncrements: (increments: unknown, worker: Worker) => void = () => {};
   /** Resolves when everything has ended. */
   readonly whenStopped: Promise<void>;
   readonly sockets: Sockets;
@@ -51,9 +52,11 @@ export class Supervisor implements SlotOwner, Watcher {
   readonly #slots: readonly Slot[];
   readonly #adoption = new Adoption();
   #watch: Watch | undefined;
+  #state: SupervisorState = "starting";
   #wanted: number;
   #deaths = 0;
   #hangs = 0;
+  #reloads = 0;
   #reloadedAt: number | undefined;
   /** What is asked for is done one after the other. */
   #turn: Promise<Outcome> = Promise.resolve({ ok: true });
@@ -79,6 +82,7 @@ export class Supervisor implements SlotOwner, Watcher {
     const { listen, backlog, timeout } = this.settings;
     if (inherited !== undefined) this.ticketKeys = inherited.ticketKeys;
     await this.sockets.open(listen, this.#slots.length, backlog, inherited);
+    this.settings.onBound?.();
     this.#watch = new Watch(() => this.workers, timeout, this);
     const [first, ...others] = this.#slots.slice(0, this.#wanted) as [Slot, ...Slot[]];
     const outcome = await first.replace();
@@ -87,13 +91,24 @@ export class Supervisor implements SlotOwner, Watcher {
       return outcome;
     }
     await Promise.all(others.map((slot) => slot.replace().then(({ ok }) => ok || slot.revive())));
-    if (this.state === "starting") this.state = "serving";
+    this.#become("serving");
     return { ok: true };
+  }
+
+  get state(): SupervisorState {
+    return this.#state;
+  }
+
+  /** A supervisor that is stopping does nothing else any more. */
+  #become(state: SupervisorState): void {
+    if (this.isStopping && state !== "stopped") return;
+    this.#state = state;
+    this.onState(state);
   }
 
   get status(): Status {
     const { workers } = this;
-    const shown = workers.find(({ state }) => state === "ready");
+    const shown = workers.find(({ state }) => state === "ready") ?? workers.find(({ title }) => title !== "");
     return {
       pid: process.pid,
       state: this.state,
@@ -102,8 +117,10 @@ export class Supervisor implements SlotOwner, Watcher {
       title: shown?.title ?? "",
       urls: shown?.urls ?? [],
       wanted: this.#wanted,
+      serving: workers.filter(({ serves }) => serves).length,
       deaths: this.#deaths,
       hangs: this.#hangs,
+      reloads: this.#reloads,
       workers: workers.map(describeWorker),
     };
   }
@@ -126,13 +143,23 @@ export class Supervisor implements SlotOwner, Watcher {
     return this.#inTurn(async () => {
       // After `scale(0)`, all of them come back.
       this.#wanted ||= this.settings.workers;
-      for (const slot of this.#slots.slice(0, this.#wanted)) {
-        const outcome = await slot.replace();
-        if (!outcome.ok) return outcome;
+      if (this.#state === "serving") this.#become("reloading");
+      const outcome = await this.#replaceAll();
+      if (this.#state === "reloading") this.#become("serving");
+      if (outcome.ok) {
+        this.#reloads++;
+        this.#reloadedAt = Date.now();
       }
-      this.#reloadedAt = Date.now();
-      return { ok: true };
+      return outcome;
     });
+  }
+
+  async #replaceAll(): Promise<Outcome> {
+    for (const slot of this.#slots.slice(0, this.#wanted)) {
+      const outcome = await slot.replace();
+      if (!outcome.ok) return outcome;
+    }
+    return { ok: true };
   }
 
   /** Has another number of workers run. Where there are none, connections wait. */
@@ -170,7 +197,7 @@ export class Supervisor implements SlotOwner, Watcher {
     const { workers } = this;
     if (isQuick) for (const worker of workers) worker.kill("the supervisor was told to end at once");
     if (this.isStopping) return this.whenStopped;
-    this.state = "draining";
+    this.#become("draining");
     const { drainDelay, linger, grace, log } = this.settings;
     for (const worker of workers) {
       if (worker.state === "starting") worker.kill("the supervisor is stopping");
@@ -183,12 +210,12 @@ export class Supervisor implements SlotOwner, Watcher {
     ]);
     this.#watch?.stop();
     if (!isReplaced) await this.sockets.remove();
-    this.state = "stopped";
+    this.#become("stopped");
     this.#settleStopped();
   }
 
   get isStopping(): boolean {
-    return this.state === "draining" || this.state === "stopped";
+    return this.#state === "draining" || this.#state === "stopped";
   }
 
   /** All workers whose processes run. */
@@ -199,7 +226,10 @@ export class Supervisor implements SlotOwner, Watcher {
   /** The workers that connections can be handed to. */
   #takers(): Worker[] {
     const serving = this.#slots.flatMap(({ current }) => (current?.serves ? [current] : []));
-    return serving.length > 0 || !this.isStopping ? serving : this.workers.filter(({ state }) => state === "draining");
+    if (serving.length > 0 || !this.isStopping) return serving;
+    const draining = this.workers.filter(({ state }) => state === "draining");
+    const alive = draining.filter(({ isSilent }) => !isSilent);
+    return alive.length > 0 ? alive : draining;
   }
 
   wants(slot: number): boolean {
@@ -242,7 +272,7 @@ export class Supervisor implements SlotOwner, Watcher {
       },
     });
     worker.onBeat = ({ increments, memory }) => {
-      if (increments !== undefined) this.onIncrements(increments);
+      if (increments !== undefined) this.onIncrements(increments, worker);
       const { maxMemory } = this.settings;
       if (maxMemory > 0 && memory > maxMemory) this.#renew(worker, `takes ${memory} bytes of memory`);
     };

@@ -3,7 +3,7 @@
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { listenersOfServer, type Server } from "../server/serve.ts";
-import type { Order, Report, RequestUnderWay, Start } from "./messages.ts";
+import type { Beat, Order, Report, RequestUnderWay, Start } from "./messages.ts";
 
 /** What a worker's program gives once it serves. */
 export interface Served {
@@ -76,6 +76,8 @@ class WorkerSide {
   begin(served: Served): void {
     this.#served = served;
     Object.defineProperty(globalThis, OPEN_REQUESTS, { value: () => this.#openRequests(), configurable: true });
+    // The supervisor knows from the start how much memory it takes.
+    tell(this.#pulse(0));
     tell({ type: "ready", title: served.title, urls: served.server.urls });
     for (const call of this.#early.splice(0)) call();
     if (this.#start.maxRequests > 0) this.#retireInTime();
@@ -133,10 +135,12 @@ class WorkerSide {
     // What is kept open here would be listening for ever, with nobody to accept.
     if (isLast) for (const fd of [...this.#spares.values()].flat(2)) if (fd >= 0) closeSync(fd);
     await this.#served?.server.close({ delay, linger, grace });
-    if (process.connected) process.disconnect();
-    // What an app still does, in an interval for example, is not to keep the process alive.
     if (this.#served === undefined) process.exit();
+    // What an app still does, in an interval for example, is not to keep the process alive.
     setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
+    // What was recorded since the last beat would be lost.
+    await new Promise<void>((resolve) => tell(this.#pulse(0), resolve));
+    if (process.connected) process.disconnect();
   }
 
   #openRequests(): RequestUnderWay[] {
@@ -160,24 +164,28 @@ class WorkerSide {
     return this.#services.reduce((sum, { requests }) => sum + requests, 0);
   }
 
-  /** Says each second that the event loop turns, and what it does. */
+  /** Says again and again that the event loop turns, and what it does. */
   #beat(): void {
     let due = this.#startedAt + this.#start.beat;
     setInterval(() => {
       const now = performance.now();
       const lag = Math.max(0, Math.round(now - due));
       due = now + this.#start.beat;
-      const connections = this.#services.flatMap((service) => [...service.connections]);
-      tell({
-        type: "beat",
-        lag,
-        memory: process.memoryUsage.rss(),
-        connections: connections.length,
-        inFlight: connections.reduce((sum, { exchanges }) => sum + exchanges.length, 0),
-        requests: this.#requests,
-        increments: this.#served?.takeIncrements?.(),
-      });
+      tell(this.#pulse(lag));
     }, this.#start.beat).unref();
+  }
+
+  #pulse(lag: number): Beat {
+    const connections = this.#services.flatMap((service) => [...service.connections]);
+    return {
+      type: "beat",
+      lag,
+      memory: process.memoryUsage.rss(),
+      connections: connections.length,
+      inFlight: connections.reduce((sum, { exchanges }) => sum + exchanges.length, 0),
+      requests: this.#requests,
+      increments: this.#served?.takeIncrements?.(),
+    };
   }
 
   #retireInTime(): void {

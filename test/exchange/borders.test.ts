@@ -12,26 +12,35 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
 import { balancer } from "../../middleware/balancer.ts";
+import { bodyLimit } from "../../middleware/body-limit.ts";
+import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
+import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
+import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
+import { setHeaders } from "../../middleware/set-headers.ts";
+import { shed } from "../../middleware/shed.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
+import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
+import { allLetIn, asIfChunked } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -279,6 +288,26 @@ const ownLog =
   (environ, startResponse) =>
     app({ ...environ, "tsgi.errors": { write: (written) => environ["tsgi.errors"].write(written) } }, startResponse);
 
+/** The same as a page. */
+const asPage =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(
+        status,
+        headers.map(([name, value]) => (name.toLowerCase() === "content-type" ? [name, "text/html"] : [name, value])),
+        error,
+      ),
+    );
+
+/** Lets caches keep what an app answers. */
+const shared =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Cache-Control", "max-age=60"]], error),
+    );
+
 const layers: Record<string, (app: App) => App> = {
   bare: (app) => app,
   transform: (app) => transform(app, (response) => response),
@@ -309,6 +338,14 @@ const layers: Record<string, (app: App) => App> = {
     accessLog(metrics(requestId(traceContext(app)), { process: false }), { to: { write() {} }, format: "json" }),
   proxyFix: (app) => proxyFix(app, { trust: 1 }),
   decompress: (app) => decompress(app),
+  setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
+  cache: (app) => cache(shared(app)),
+  inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
+  bodyLimit: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })),
+  timeout: (app) => timeout(app, { after: 60_000 }),
+  "limits of requests": (app) =>
+    rateLimit(concurrencyLimit(shed(app, { delay: 60_000 }), { limit: 100 }), { limit: 10_000, window: 60_000 }),
+  "all that guards": allLetIn,
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>

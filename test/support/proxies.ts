@@ -138,7 +138,7 @@ export async function startProxy(t: TestContext, kind: ProxyKind, upstream: numb
 }
 
 /** A port that was free just now. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

@@ -232,7 +232,7 @@ test("configuration: what is wrong is one line and exit code 2", async () => {
         [["check", "--config", "unknown.json"], 'unknown.json: there is no setting "prot"; did you mean port?'],
         [["config", "--grcae", "1"], "Unknown option '--grcae'; did you mean --grace?"],
         [["config", "--no-port"], /^tsgi: .*port.*; see tsgi --help\n$/],
-        [["--json"], "--json is an option of tsgi config; see tsgi --help"],
+        [["--json"], "--json is an option of tsgi config and tsgi ctl; see tsgi --help"],
       ] as [string[], string | RegExp][]
     ).map(async ([args, message]) => {
       const { code, printed } = await ended(args);

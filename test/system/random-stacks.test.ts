@@ -8,20 +8,28 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
 import { balancer } from "../../middleware/balancer.ts";
+import { bodyLimit } from "../../middleware/body-limit.ts";
+import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
+import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
+import { inject } from "../../middleware/inject.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
+import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
+import { setHeaders } from "../../middleware/set-headers.ts";
+import { shed } from "../../middleware/shed.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
+import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
@@ -32,6 +40,7 @@ import { notFound } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { thereAndBack } from "../support/codings.ts";
+import { allLetIn, asIfChunked } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
@@ -78,6 +87,26 @@ function behind(remote: App, app: App): App {
     remote({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
 
+/** The same under another type. */
+const withType =
+  (app: App, from: string, to: string): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(
+        status,
+        headers.map(([name, value]) => [name, name.toLowerCase() === "content-type" ? value.replace(from, to) : value]),
+        error,
+      ),
+    );
+
+/** Lets caches keep what an app answers. */
+const shared =
+  (app: App): App =>
+  (environ, startResponse) =>
+    app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Cache-Control", "max-age=60"]], error),
+    );
+
 const LAYERS: readonly Layer[] = [
   { name: "transform", wrap: (app) => transform(app, (response) => response), expected: same },
   { name: "async transform", wrap: (app) => transform(app, async (response) => response), expected: same },
@@ -122,13 +151,28 @@ const LAYERS: readonly Layer[] = [
   { name: "router", wrap: (app) => router(app, { "/elsewhere": notFound }), expected: same },
   { name: "hosts", wrap: (app) => byHost(app, { "elsewhere.example": notFound }), expected: same },
   { name: "staticFiles", wrap: (app) => staticFiles(app, { "/elsewhere": "." }), expected: same },
-  { name: "cors", wrap: cors, expected: same },
+  { name: "cors", wrap: (app) => cors(app), expected: same },
+  { name: "bodyLimit", wrap: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })), expected: same },
+  { name: "timeout", wrap: (app) => timeout(app, { after: 60_000 }), expected: same },
+  { name: "concurrencyLimit", wrap: (app) => concurrencyLimit(app, { limit: 100 }), expected: same },
+  { name: "rateLimit", wrap: (app) => rateLimit(app, { limit: 100, window: 1000, headers: true }), expected: same },
+  { name: "shed", wrap: (app) => shed(app, { delay: 60_000 }), expected: same },
+  { name: "all that guards", wrap: allLetIn, expected: same },
   { name: "accessLog", wrap: (app) => accessLog(app, { to: { write() {} } }), expected: same },
   { name: "metrics", wrap: (app) => metrics(app, { process: false }), expected: same },
   { name: "requestId", wrap: (app) => requestId(app), expected: same },
   { name: "traceContext", wrap: (app) => traceContext(app), expected: same },
   { name: "proxyFix", wrap: (app) => proxyFix(app, { trust: 1 }), expected: same },
   { name: "decompress", wrap: (app) => decompress(app), expected: same },
+  { name: "cache", wrap: (app) => cache(shared(app)), expected: same },
+  { name: "cache, small", wrap: (app) => cache(shared(app), { limit: 5 }), expected: same },
+  {
+    name: "inject",
+    wrap: (app) =>
+      withType(inject(withType(app, "text/plain", "text/html"), { body: "[B]" }), "text/html", "text/plain"),
+    expected: same,
+  },
+  { name: "setHeaders", wrap: (app) => setHeaders(app, { A: "1", B: null, C: () => "2" }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
   ...["gzip", "br", "deflate"].map((coding) => ({

@@ -359,9 +359,11 @@ test("settings: a user and a group", { skip: !isRoot && "needs root" }, async ()
   const { key, cert } = selfSigned({ names: ["first.example"] });
   const tls = ["--tls-key", file("keys/key.pem", key), "--tls-cert", file("keys/cert.pem", cert)];
   const group = Number(execFileSync("id", ["-g", "nobody"], { encoding: "utf8" }));
-  const [own, other, nobody, noGroup, groupless] = await Promise.all([
+  const workersSocket = join(folder, "workers");
+  const [own, other, workers, nobody, noGroup, groupless] = await Promise.all([
     early(started("slow.mjs", "--user", "nobody", ...places), socket),
     running("site.mjs", "--port", "0", "--user", "12345", "--group", "54321", ...tls),
+    running("site.mjs", "--workers", "2", "--user", "nobody", "--bind", `unix:${workersSocket}?mode=600`),
     ended("site.mjs", "--user", "nobody-there"),
     ended("site.mjs", "--user", "nobody", "--group", "nobody-there"),
     ended("site.mjs", "--user", "12345"),
@@ -375,7 +377,12 @@ test("settings: a user and a group", { skip: !isRoot && "needs root" }, async ()
     other.printed().includes("tsgi: the certificate was not reloaded: EACCES: permission denied, stat"),
   );
   assert.deepEqual([statSync(socket).uid, statSync(pidFile).uid], [uid, uid]);
-  assert.deepEqual(await Promise.all([closed(own.command), closed(other)]), [0, 0]);
+  const { uid: owner, mode } = statSync(workersSocket);
+  assert.deepEqual([owner, mode & 0o777], [uid, 0o600]);
+  const client = await raw({ path: workersSocket });
+  assert.match(await client.get("/").until("}"), new RegExp(`"loadedBy":"${ids}"`));
+  client.socket.destroy();
+  assert.deepEqual(await Promise.all([closed(own.command), closed(other), closed(workers)]), [0, 0, 0]);
   // The folder is not that user's.
   assert.equal(readFileSync(pidFile, "utf8"), "");
   assert.deepEqual(

@@ -177,14 +177,26 @@ function fakeOpener(script: string): NodeJS.ProcessEnv {
 test("tsgi static: --open opens the browser, --quiet prints nothing", async () => {
   const opened = join(scratch, "opened");
   const command = new Command(scratch, fakeOpener(`echo "$@" > ${opened}.new; mv ${opened}.new ${opened}`));
-  const { child, printed } = command.started("static", site, "--port", "0", "--open", "--quiet");
-  await until(() => existsSync(opened));
-  const url = readFileSync(opened, "utf8");
-  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/\n$/);
-  assert.match(await exchange(url.trim()), /\n\n<h1>home\n$/);
-  child.kill("SIGINT");
-  await until(() => child.exitCode !== null);
-  assert.deepEqual([child.exitCode, printed()], [0, ""]);
+  for (const workers of ["1", "2"]) {
+    const { child, printed } = command.started(
+      "static",
+      site,
+      "--port",
+      "0",
+      "--open",
+      "--quiet",
+      "--workers",
+      workers,
+    );
+    await until(() => existsSync(opened));
+    const url = readFileSync(opened, "utf8");
+    rmSync(opened);
+    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/\n$/);
+    assert.match(await exchange(url.trim()), /\n\n<h1>home\n$/);
+    child.kill("SIGINT");
+    await until(() => child.exitCode !== null);
+    assert.deepEqual([child.exitCode, printed()], [0, ""]);
+  }
 });
 
 test("tsgi static: a browser that cannot be opened is one line, and nothing else", async () => {

@@ -3,10 +3,11 @@
 import { text } from "../../apps.ts";
 import { toStream } from "../../body/stream.ts";
 import { TsgiError } from "../../errors.ts";
+import { ConcurrencyLimit } from "../../exchange/concurrency-limit.ts";
 import type { App, Body, Environ, ErrorStream, StartResponse } from "../../gateway.ts";
 import { count, either, FUNCTION, type Kinds, OBJECT, oneOf } from "../../options.ts";
 import { callOut } from "../../promise.ts";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import { serviceUnavailable } from "./errors.ts";
 import type { ProgramHead } from "./program-head.ts";
 import { ProgramOutput } from "./program-output.ts";
 import type { ProgramRun } from "./program-run.ts";
@@ -55,11 +56,19 @@ export interface ProgramSetup {
   start(variables: Variables, errors: ErrorStream): ProgramRun;
 }
 
+/** How many requests may queue for each one that runs. */
+const QUEUED_PER_RUNNING = 16;
+
 /** Makes the app. The caller has checked the options by `PROGRAM_OPTIONS`; this checks the variables. */
 export function programApp({ name, limit: [most, option], start }: ProgramSetup, options: ProgramOptions): App {
   const { env = {}, timeout = 60_000, bufferLimit = 1_048_576 } = options;
   if (typeof env !== "function") checkVariables(env);
-  const limit = new ConcurrencyLimit(most, timeout, option);
+  const limit = new ConcurrencyLimit({
+    limit: most,
+    queue: most * QUEUED_PER_RUNNING,
+    maxWait: timeout,
+    overloaded: () => serviceUnavailable(`all ${most} are busy`, `Raise \`${option}\` if the machine can take more.`),
+  });
 
   return async function program(environ, startResponse) {
     const errors = safeErrors(environ);

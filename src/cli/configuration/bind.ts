@@ -1,12 +1,30 @@
-/** Places to listen on, as `--bind` takes them: `host:port`, `:port`, `[::1]:port`, `unix:path?mode=660`, `fd:3`. */
+/** Places to listen on, as `--bind` takes them: `host:port`, `:port`, `[::1]:port`, `unix:path?mode=660`, `fd:3`, `fd:name`. */
 
 import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { ListenOptions } from "../../server/serve.ts";
+import { type Activated, FIRST_ACTIVATED } from "../systemd/activation.ts";
 
 const LARGEST_PORT = 65_535;
 
-/** parseBind reads one place; undefined for a text that is not one. */
+/** A name that systemd has for a socket. */
+const NAMED = /^fd:([A-Za-z_][\w.@-]*)$/;
+
+/** isBind tells whether a text is a place. */
+export function isBind(text: string): boolean {
+  return NAMED.test(text) || parseBind(text) !== undefined;
+}
+
+/** activatedPlaces gives those sockets that systemd has opened and that a place names; undefined for a place without a name. */
+export function activatedPlaces(text: string, activated: Activated): ListenOptions[] | undefined {
+  const name = NAMED.exec(text)?.[1];
+  if (name === undefined) return undefined;
+  return [...activated.keys()]
+    .filter((index) => activated[index] === name)
+    .map((index) => ({ fd: FIRST_ACTIVATED + index }));
+}
+
+/** parseBind reads one place; undefined for a text that is not one, and for the name of a socket. */
 export function parseBind(text: string): ListenOptions | undefined {
   if (text.startsWith("unix:")) return parseUnix(text.slice(5));
   const fd = /^fd:(\d{1,9})$/.exec(text)?.[1];

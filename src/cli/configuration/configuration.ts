@@ -4,8 +4,9 @@ import type { CloseOptions, ListenOptions, ServeOptions } from "../../server/ser
 import { CommandError } from "../command-error.ts";
 import type { LoadOptions } from "../load-app.ts";
 import type { StaticOptions } from "../static.ts";
+import type { Activated } from "../systemd/activation.ts";
 import type { TlsFiles } from "../tls-files.ts";
-import { parseBind } from "./bind.ts";
+import { activatedPlaces, parseBind } from "./bind.ts";
 import { SETTING_NAMES, type SettingName, settingOf, type Values } from "./settings.ts";
 import type { Resolved } from "./sources.ts";
 
@@ -80,11 +81,22 @@ export interface Configuration {
 /** The settings of the section of workers that say nothing by themselves. */
 const NEEDS_NO_SUPERVISOR: readonly SettingName[] = ["maxRequestsJitter"];
 
+/** What is known besides the settings. */
+interface Circumstances {
+  readonly open?: boolean | undefined;
+  /** The sockets that systemd has opened; undefined where nobody is to listen. */
+  readonly activated?: Activated | undefined;
+}
+
 /** configurationOf puts settings together. Throws a `CommandError` for those that do not go together. */
-export function configurationOf({ values }: Resolved, source: Configuration["source"], open = false): Configuration {
+export function configurationOf(
+  { values }: Resolved,
+  source: Configuration["source"],
+  { open = false, activated }: Circumstances = {},
+): Configuration {
   const { verbose, quiet } = values;
   if (verbose && quiet) throw new CommandError("--verbose and --quiet exclude each other; leave one out");
-  const places = placesOf(values);
+  const places = placesOf(values, activated);
   if (open && places[0]?.port === undefined) {
     throw new CommandError("a browser cannot --open a Unix socket; leave one out");
   }
@@ -100,7 +112,7 @@ export function configurationOf({ values }: Resolved, source: Configuration["sou
       umask: values.umask === undefined ? undefined : Number.parseInt(values.umask, 8),
       pidFile: values.pidFile,
     },
-    supervisor: supervisorSettingsOf(values),
+    supervisor: supervisorSettingsOf(values, activated),
     isSupervised: isSupervised(values),
     accessLog: { to: values.accessLog, format: values.accessLogFormat },
     verbose,
@@ -109,9 +121,19 @@ export function configurationOf({ values }: Resolved, source: Configuration["sou
   };
 }
 
-function placesOf({ bind, unix, host, port }: Values): ListenOptions[] {
-  if (bind !== undefined) return bind.map((place) => parseBind(place) as ListenOptions);
+function placesOf({ bind, unix, host, port }: Values, activated: Activated | undefined): ListenOptions[] {
+  if (bind !== undefined) return bind.flatMap((place) => placesAt("bind", place, activated));
   return [unix === undefined ? { host, port } : { unix }];
+}
+
+function placesAt(setting: SettingName, text: string, activated: Activated | undefined): ListenOptions[] {
+  const named = activatedPlaces(text, activated ?? []);
+  if (named === undefined) return [parseBind(text) as ListenOptions];
+  if (named.length > 0 || activated === undefined) return named;
+  const there = activated.length === 0 ? "none" : activated.map((name) => name || "one without a name").join(", ");
+  throw new CommandError(
+    `${setting}: systemd has opened no socket for this process that is called ${text.slice(3)}, but ${there}`,
+  );
 }
 
 function serveOptionsOf(values: Values): PlainServeOptions {
@@ -174,7 +196,7 @@ function checkUnused(values: Values): void {
   }
 }
 
-function supervisorSettingsOf(values: Values): SupervisorSettings {
+function supervisorSettingsOf(values: Values, activated: Activated | undefined): SupervisorSettings {
   return {
     workers: values.workers,
     timeout: values.timeout,
@@ -184,7 +206,7 @@ function supervisorSettingsOf(values: Values): SupervisorSettings {
     maxMemory: values.maxMemory,
     readyPath: values.readyPath,
     control: values.control,
-    status: values.status === undefined ? undefined : parseBind(values.status),
+    status: values.status === undefined ? undefined : (placesAt("status", values.status, activated)[0] ?? {}),
     reload: values.reload,
   };
 }

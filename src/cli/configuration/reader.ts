@@ -3,7 +3,7 @@
 import { isAbsolute, join, relative } from "node:path";
 import { networksOf } from "../../networks.ts";
 import { LONGEST } from "../../server/options.ts";
-import { moveBind, parseBind } from "./bind.ts";
+import { isBind, moveBind } from "./bind.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatSize, parseSize } from "./size.ts";
 
@@ -167,9 +167,9 @@ export function list(one: Reader<string>, separator?: string): Reader<readonly s
 
 /** A place to listen on. */
 export const BIND: Reader<string> = {
-  ...text("an address", "give host:port, :port, [::1]:port, unix:path?mode=660 or fd:3"),
-  fromText: (value) => (parseBind(value) === undefined ? undefined : value),
-  fromFile: ifText((value) => (parseBind(value) === undefined ? undefined : value)),
+  ...text("an address", "give host:port, :port, [::1]:port, unix:path?mode=660, fd:3 or fd:name"),
+  fromText: (value) => (isBind(value) ? value : undefined),
+  fromFile: ifText((value) => (isBind(value) ? value : undefined)),
   move: moveBind,
 };
 

@@ -3,6 +3,7 @@
 import { escapeControls } from "../../escape.ts";
 import { nearestTo, showOption } from "../../options.ts";
 import { CommandError } from "../command-error.ts";
+import { type Activated, FIRST_ACTIVATED } from "../systemd/activation.ts";
 import { mover } from "./reader.ts";
 import { flagOf, SETTING_NAMES, type SettingName, settingOf, type Values } from "./settings.ts";
 
@@ -23,6 +24,8 @@ export interface Sources {
   readonly flags: ReadonlyMap<SettingName, FlagValue>;
   readonly file: ConfigFile | undefined;
   readonly environment: NodeJS.ProcessEnv;
+  /** The sockets that systemd has opened. Default: none. */
+  readonly activated?: Activated;
 }
 
 /** From where a value has come; a setting that another one replaces has none. */
@@ -47,8 +50,9 @@ const ALTERNATIVES: readonly (readonly (readonly SettingName[])[])[] = [
 ];
 
 /** resolveSettings reads all settings. Throws a `CommandError` for a value that is wrong and for a key that is unknown. */
-export function resolveSettings({ flags, file, environment }: Sources): Resolved {
+export function resolveSettings({ flags, file, environment, activated = [] }: Sources): Resolved {
   const levels = [fromFlags(flags), fromFile(file), fromEnvironment(environment)];
+  addActivated(levels as [Given, Given, Given], activated);
   const replaced = new Map(ALTERNATIVES.flatMap((alternatives) => leaveOne(levels, alternatives)));
   const found = SETTING_NAMES.map((name) => {
     const given = levels.find((level) => level.has(name))?.get(name);
@@ -131,6 +135,21 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Given {
     given.set(name, { value, origin: { from: "environment", name: variable as string } });
   }
   return given;
+}
+
+/**
+ * Sockets of systemd are the places where flags do not say otherwise, nor `bind` or `unix` in the file: its host and port are for
+ * when there are none.
+ */
+function addActivated(levels: [Given, Given, Given], activated: Activated): void {
+  const status = levels.find((level) => level.has("status"))?.get("status")?.value;
+  const value = [...activated.keys()]
+    .filter((index) => `fd:${activated[index]}` !== status && `fd:${FIRST_ACTIVATED + index}` !== status)
+    .map((index) => `fd:${FIRST_ACTIVATED + index}`);
+  if (value.length === 0) return;
+  const [, file] = levels;
+  const before = file.has("bind") || file.has("unix") ? 2 : 1;
+  levels.splice(before, 0, new Map([["bind", { value, origin: { from: "environment", name: "LISTEN_FDS" } }]]));
 }
 
 function fromFile(file: ConfigFile | undefined): Given {

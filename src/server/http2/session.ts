@@ -119,6 +119,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
       this.#options,
     );
     this.#session = session;
+    if (!(socket instanceof TLSSocket)) readWhileOpen(socket, session);
     session.on("error", ignore);
     session.on("stream", (stream: ServerHttp2Stream, _headers: unknown, flags: number, lines: string[]) =>
       this.#begin(stream, flags, lines),
@@ -261,3 +262,15 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
 }
 
 function ignore(): void {}
+
+/**
+ * What was read before the session began is given to it in the next tick, piece by piece: Node goes on with the next one though
+ * the session has ended by the first, and throws.
+ */
+function readWhileOpen(socket: Socket, session: ServerHttp2Session): void {
+  const { read } = socket;
+  socket.read = (size) => (session.destroyed ? null : read.call(socket, size));
+  setImmediate(() => {
+    socket.read = read;
+  });
+}

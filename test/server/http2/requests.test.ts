@@ -58,6 +58,7 @@ for (const way of WAYS) {
       SERVER_PROTOCOL: "HTTP/2.0",
       REMOTE_ADDR: "127.0.0.1",
       "tsgi.url_scheme": way === "ALPN" ? "https" : "http",
+      "tsgi.route": "",
       ...(way === "ALPN" ? { SSL_PROTOCOL: "TLSv1.3", SSL_CLIENT_VERIFY: "NONE" } : {}),
       HTTP_HOST: "example.com",
       HTTP_COOKIE: "a=1; b=2",

@@ -1,0 +1,153 @@
+/**
+ * Lets each client make only so many requests in a time.
+ *
+ * ```ts
+ * export const app = rateLimit(site, { limit: 100, window: 60_000 });
+ *
+ * // For many machines: a limiter of the package, over Redis or Valkey.
+ * const limiter = new RateLimiterRedis({ storeClient, points: 100, duration: 60 });
+ * export const shared = rateLimit(site, { limit: 100, window: 60_000, limiter });
+ * ```
+ */
+
+import { checkApp, text } from "../src/apps.ts";
+import { TsgiError } from "../src/errors.ts";
+import { plainAddress } from "../src/exchange/environ.ts";
+import { writeError } from "../src/exchange/report.ts";
+import type { App, Body, Environ, HeaderList, StartResponse } from "../src/gateway.ts";
+import { BOOLEAN, checkOptions, count, FUNCTION, type Kind, type Kinds } from "../src/options.ts";
+import { mayBeDropped } from "../src/promise.ts";
+import { wrapping } from "../src/wrapping.ts";
+import { loadRateLimiter, type RateLimiter, type RateLimiterResult } from "./rate-limit/package.ts";
+
+export type { RateLimiter, RateLimiterResult } from "./rate-limit/package.ts";
+
+/** How many requests a client may make. */
+export interface RateLimitOptions {
+  /** How many in one window. Required. */
+  limit: number;
+  /** How long a window is, from the first request on, in milliseconds; counted in whole seconds. Required. */
+  window: number;
+  /** Which client a request is of. Default its address, of IPv6 the network of 56 bits, as a customer has all of that. */
+  key?: (environ: Environ) => string;
+  /** Counts instead of the memory of this process. Give it the same limit and window. */
+  limiter?: RateLimiter;
+  /** Whether responses tell what is left, by `RateLimit` and `RateLimit-Policy`, which are drafts. Default `false`. */
+  headers?: boolean;
+}
+
+const LIMITER: Kind = {
+  expected: "a limiter of rate-limiter-flexible",
+  accepts: (value) => typeof (value as Partial<RateLimiter> | null)?.consume === "function",
+};
+
+const KINDS: Kinds<RateLimitOptions> = {
+  limit: count(1),
+  window: count(1000),
+  key: FUNCTION,
+  limiter: LIMITER,
+  headers: BOOLEAN,
+};
+
+/** How long a store may take, in milliseconds. */
+const PATIENCE = 500;
+
+/**
+ * rateLimit answers with 429 and `Retry-After` (RFC 6585 §4), without asking `app`, where a client has made `limit` requests in its
+ * window. It reads no header: behind proxies `proxyFix` belongs outside of it, else all clients are one, and a client cannot choose
+ * its address.
+ *
+ * Where `limiter` fails, or takes longer than half a second, the memory of this process counts until it is back, and the first failure
+ * is reported. Each process counts for itself without one. It does not protect from many clients at once: that is what `shed` and
+ * `concurrencyLimit` are for.
+ *
+ * It needs the package `rate-limiter-flexible`: `npm install rate-limiter-flexible@11`. Throws `TSGI_NO_PACKAGE`, `TSGI_BAD_OPTION`.
+ * Source of the headers: draft-ietf-httpapi-ratelimit-headers-11.
+ */
+export function rateLimit(app: App, options: RateLimitOptions): App {
+  checkApp(app, "rateLimit");
+  checkOptions("rateLimit", options, KINDS);
+  const { limit, window, key = networkOf, limiter, headers: hasHeaders = false } = options;
+  if ((limit as unknown) === undefined || (window as unknown) === undefined) {
+    throw new TsgiError("TSGI_BAD_OPTION", "rateLimit needs a limit and a window", {
+      hint: "Give requests and milliseconds: { limit: 100, window: 60_000 }.",
+    });
+  }
+  const duration = Math.ceil(window / 1000);
+  const { RateLimiterMemory } = loadRateLimiter();
+  const memory = new RateLimiterMemory({ points: limit, duration });
+  const consume = limiter === undefined ? (name: string) => memory.consume(name) : insured(limiter, memory);
+  const policy = ["RateLimit-Policy", `"default";q=${limit};w=${duration}`] as const;
+  const headersOf = ({ remainingPoints, msBeforeNext }: RateLimiterResult): HeaderList =>
+    hasHeaders
+      ? [policy, ["RateLimit", `"default";r=${Math.max(0, remainingPoints)};t=${Math.ceil(msBeforeNext / 1000)}`]]
+      : [];
+
+  const outer: App = async function rateLimit(environ, startResponse): Promise<Body> {
+    let result: RateLimiterResult;
+    try {
+      result = await consume(key(environ), environ);
+    } catch (refusal) {
+      if (!isResult(refusal)) throw refusal;
+      return refuse(refusal, environ, startResponse);
+    }
+    if (!hasHeaders) return app(environ, startResponse);
+    const added = headersOf(result);
+    return app(environ, (status, headers, error) => startResponse(status, [...headers, ...added], error));
+  };
+  return wrapping(outer, app);
+
+  function refuse(result: RateLimiterResult, environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
+    const seconds = Math.max(1, Math.ceil(result.msBeforeNext / 1000));
+    return text("Too Many Requests\n", {
+      status: "429 Too Many Requests",
+      headers: [["Retry-After", String(seconds)], ...headersOf(result)],
+    })(environ, startResponse);
+  }
+}
+
+function isResult(value: unknown): value is RateLimiterResult {
+  return typeof value === "object" && value !== null && !(value instanceof Error) && "msBeforeNext" in value;
+}
+
+/** A limiter in whose place another one counts while it fails or hangs. */
+function insured(
+  limiter: RateLimiter,
+  memory: RateLimiter,
+): (name: string, environ: Environ) => Promise<RateLimiterResult> {
+  let isFailing = false;
+  return async (name, environ) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error("the limiter of rateLimit does not answer")), PATIENCE);
+    });
+    try {
+      const result = await Promise.race([mayBeDropped(limiter.consume(name)), late]);
+      isFailing = false;
+      return result;
+    } catch (error) {
+      if (isResult(error)) {
+        isFailing = false;
+        throw error;
+      }
+      if (!isFailing) writeError(environ, error);
+      isFailing = true;
+      return await memory.consume(name);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/** The address of a client; of IPv6 the first 56 bits. */
+function networkOf({ REMOTE_ADDR }: Environ): string {
+  const address = plainAddress(REMOTE_ADDR);
+  if (!address.includes(":")) return address;
+  const [plain = ""] = address.split("%");
+  const [head = "", tail] = plain.split("::");
+  const first = head === "" ? [] : head.split(":");
+  const last = tail === undefined || tail === "" ? [] : tail.split(":");
+  const groups = [...first, ...Array(Math.max(0, 8 - first.length - last.length)).fill("0"), ...last];
+  const bits = groups.slice(0, 4).map((group) => Number.parseInt(group, 16));
+  return `${bits[0]?.toString(16)}:${bits[1]?.toString(16)}:${bits[2]?.toString(16)}:${((bits[3] ?? 0) >> 8).toString(16)}/56`;
+}

@@ -1,0 +1,111 @@
+/** The listeners of the supervisor itself: its control socket, and the one for its health and metrics. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { codeOf } from "../errors.ts";
+import type { ListenOptions } from "../server/options.ts";
+import { type Server, serve } from "../server/serve.ts";
+import { type Controlled, controlApp } from "./control.ts";
+import { healthApp } from "./health.ts";
+import { Measurements } from "./measurements.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** Where a supervisor listens itself. */
+export interface OwnPlaces {
+  /** The path of a Unix socket that this user alone may connect to. */
+  readonly control: string | undefined;
+  readonly status: ListenOptions | undefined;
+}
+
+/** Only its owner may tell a supervisor what to do. */
+const CONTROL_MODE = 0o600;
+
+/** How many connections each listener has at most: the supervisor needs its descriptors for workers. */
+const MOST_CONNECTIONS = 100;
+
+/** How long a former supervisor may take to close its listeners, and how often that is looked at; in milliseconds. */
+const PATIENCE = 5_000;
+const INTERVAL = 50;
+
+/** How long an answer may take after the end, in milliseconds. */
+const GRACE = 1_000;
+
+/** OwnListeners serves them. */
+export class OwnListeners {
+  readonly #control: string | undefined;
+  #status: ListenOptions | undefined;
+  readonly #supervisor: Supervisor;
+  readonly #controlled: Controlled;
+  readonly #measurements = new Measurements();
+  readonly #servers: Server[] = [];
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+
+  /** `controlled` is what the control socket is for: the supervisor itself, or what tells of what it does. */
+  constructor(supervisor: Supervisor, { control, status }: OwnPlaces, controlled: Controlled = supervisor) {
+    this.#control = control;
+    this.#status = status;
+    this.#supervisor = supervisor;
+    this.#controlled = controlled;
+    if (status !== undefined) {
+      supervisor.onIncrements = (increments, worker) => this.#measurements.add(increments, worker);
+    }
+  }
+
+  /** Listens. Rejects as `serve` does, and listens nowhere then. */
+  async open(): Promise<void> {
+    const options = { maxConnections: MOST_CONNECTIONS, development: false };
+    const supervisor = this.#supervisor;
+    const measurements = this.#measurements;
+    const health = healthApp({
+      get status() {
+        return supervisor.status;
+      },
+      metrics: () => measurements.snapshot(supervisor.status),
+    });
+    try {
+      if (this.#control !== undefined) {
+        const place = { unix: this.#control, mode: CONTROL_MODE };
+        this.#servers.push(await serve(controlApp(this.#controlled), { ...options, ...place }));
+      }
+      if (this.#status !== undefined) this.#servers.push(await serve(health, { ...options, ...this.#status }));
+    } catch (error) {
+      await this.#closeServers();
+      throw error;
+    }
+    if (this.#isClosed) await this.#closeServers();
+  }
+
+  /** The descriptor of the status listener, where that was inherited. */
+  get statusFd(): number | undefined {
+    return this.#status?.fd;
+  }
+
+  /**
+   * Listens where a former supervisor is about to close its listeners; `statusFd` is what that one has passed on. Rejects as `serve`
+   * does where that takes too long.
+   */
+  async takeOver(statusFd: number | undefined): Promise<void> {
+    if (statusFd !== undefined && this.#status !== undefined) this.#status = { fd: statusFd };
+    const deadline = performance.now() + PATIENCE;
+    for (;;) {
+      try {
+        return await this.open();
+      } catch (error) {
+        if (codeOf(error) !== "TSGI_PORT_IN_USE" || performance.now() > deadline) throw error;
+      }
+      await sleep(INTERVAL);
+      if (this.#isClosed) return;
+    }
+  }
+
+  /** Closes them; what they are answering is answered. */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#closing ??= this.#closeServers();
+    return this.#closing;
+  }
+
+  async #closeServers(): Promise<void> {
+    await Promise.all(this.#servers.splice(0).map((server) => server.close({ linger: 0, grace: GRACE })));
+  }
+}

@@ -1,0 +1,37 @@
+/** Middleware that refuses requests, in front of requests that it lets in. */
+
+import { basicAuth } from "../../middleware/basic-auth.ts";
+import { cors } from "../../middleware/cors.ts";
+import { csrf } from "../../middleware/csrf.ts";
+import { httpsRedirect } from "../../middleware/https-redirect.ts";
+import { ipFilter } from "../../middleware/ip-filter.ts";
+import { secureHeaders } from "../../middleware/secure-headers.ts";
+import { trustedHosts } from "../../middleware/trusted-hosts.ts";
+import type { App } from "../../src/gateway.ts";
+
+/** An app that takes each request for one with a body of unknown length. */
+export function asIfChunked(app: App): App {
+  return (environ, startResponse) => app({ ...environ, HTTP_TRANSFER_ENCODING: "chunked" }, startResponse);
+}
+
+/** An app behind all guards, with requests that pass each of them. */
+export function allLetIn(inner: App): App {
+  let app = basicAuth(inner, { users: { ann: "secret" } });
+  app = secureHeaders(csrf(app), { nonce: true });
+  app = cors(app, { origins: ["https://ann.example"], credentials: true });
+  app = ipFilter(trustedHosts(httpsRedirect(app), { hosts: ["example.com"] }), { allow: ["192.0.2.7"] });
+  const authorization = `Basic ${btoa("ann:secret")}`;
+  return (environ, startResponse) =>
+    app(
+      {
+        ...environ,
+        "tsgi.url_scheme": "https",
+        REMOTE_ADDR: "192.0.2.7",
+        HTTP_AUTHORIZATION: authorization,
+        HTTP_HOST: "example.com",
+        HTTP_ORIGIN: "https://ann.example",
+        HTTP_SEC_FETCH_SITE: "same-origin",
+      },
+      startResponse,
+    );
+}
