@@ -51,8 +51,6 @@ const balancer: ProxyKind = {
 const newer = join(root, "node_modules/node-24/bin");
 const node = existsSync(newer) ? newer : dirname(process.execPath);
 
-const hasHealth = existsSync(join(root, "src/supervisor/health.ts"));
-
 /** How many clients ask meanwhile. By hand: `TSGI_CLIENTS=32`. */
 const CLIENTS = process.env.TSGI_CLIENTS ?? "6";
 
@@ -64,8 +62,6 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
 }, async (t) => {
   const ports = new Map<string, number>();
   for (const port of PORTS) ports.set(port, await freePort());
-  // Where the command has no listener for health yet, the app itself is asked.
-  if (!hasHealth) for (const port of PORTS.slice(0, 3)) ports.set(port.replace("8", "9"), ports.get(port) as number);
   const folder = redeploy(project, ports);
   // The app that the clients know; the rest is as it is shipped.
   writeFileSync(join(folder, "site.ts"), readFileSync(join(root, "test/support/fixtures/supervised-app.mjs")));
