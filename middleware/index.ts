@@ -9,6 +9,19 @@ export {
   accessLog,
   type LogTarget,
 } from "./access-log.ts";
+export {
+  type Balance,
+  type Balancer,
+  type BalancerCandidate,
+  type BalancerOptions,
+  type BalancerState,
+  type BalancerStatus,
+  type BalancerTarget,
+  type BalancerTargetStatus,
+  balancer,
+  type EjectionOptions,
+  type ProbeOptions,
+} from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
 export {

@@ -46,6 +46,8 @@ export class Pool {
    * `node:http`.
    */
   sendsContinue = false;
+  /** Called when a request is over for which nobody waits here. */
+  onRoom: (() => void) | undefined;
   readonly #settings: ConnectionSettings;
   /** The one used last is taken first, so that the others time out. */
   readonly #idle: Connection[] = [];
@@ -110,6 +112,7 @@ export class Pool {
     const next = this.#queue.shift();
     if (next === undefined) {
       this.#busy--;
+      this.onRoom?.();
       return;
     }
     clearTimeout(next.timer);

@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
+import { balancer } from "../../middleware/balancer.ts";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
@@ -98,6 +99,11 @@ after(() => dying.close());
 const failures: Record<string, Failure> = {
   "a target that dies amid its response": {
     app: proxy(`http://127.0.0.1:${(dying.address() as AddressInfo).port}`),
+    ending: "cut",
+    isReported: false,
+  },
+  "a balanced target that dies amid its response": {
+    app: balancer([`http://127.0.0.1:${(dying.address() as AddressInfo).port}`]),
     ending: "cut",
     isReported: false,
   },

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessLog } from "../../middleware/access-log.ts";
+import { balancer } from "../../middleware/balancer.ts";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { cache } from "../../middleware/cache.ts";
 import { cascade } from "../../middleware/cascade.ts";
@@ -77,11 +78,13 @@ const server = await serve(
 after(() => server.close({ grace: 0 }));
 // A stack may go through it more than once.
 const toElsewhere = proxy(server.url, { via: false });
+// A request is sent to one target only: apps are asked once.
+const balanced = balancer([server.url, `${server.url}/`], { via: false, retries: 0 });
 
-function behindProxy(app: App): App {
+function behind(remote: App, app: App): App {
   const path = `/${elsewhere.push(app) - 1}`;
   return (environ, startResponse) =>
-    toElsewhere({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
+    remote({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
 
 /** The same under another type. */
@@ -185,7 +188,8 @@ const LAYERS: readonly Layer[] = [
       isRefusal(inner) ? { ...inner, status: 404, type: "text/plain", body: "Not Found\n", ending: "whole" } : inner,
   },
   { name: "there and back by Node", wrap: (app, errors) => fromNode(toNode(app, { errors })), expected: answered },
-  { name: "by a proxy", wrap: behindProxy, expected: answered },
+  { name: "by a proxy", wrap: (app) => behind(toElsewhere, app), expected: answered },
+  { name: "by a balancer", wrap: (app) => behind(balanced, app), expected: answered },
   { name: "there and back by Fetch", wrap: (app, errors) => fromFetch(toFetch(app, { errors })), expected: answered },
 ];
 

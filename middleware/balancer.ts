@@ -1,0 +1,187 @@
+/**
+ * Several servers elsewhere as one app.
+ *
+ * ```ts
+ * export const app = dispatcher(site, { "/api": balancer(["http://10.0.0.7:3000", "http://10.0.0.8:3000"]) });
+ * ```
+ *
+ * It needs the package `undici`, 7.30 or later, which is not installed with tsgi: `npm install undici@7`.
+ */
+
+import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
+import { checkOptions, count, either, FUNCTION, type Kind, type Kinds, OBJECT, oneOf } from "../src/options.ts";
+import { isPromise } from "../src/promise.ts";
+import { type Balance, Balancing } from "./balancer/balancing.ts";
+import type { Choice } from "./balancer/choices.ts";
+import { type EjectionOptions, ejectionSettings } from "./balancer/ejection.ts";
+import type { BalancerTarget } from "./balancer/peer.ts";
+import type { ProbeOptions } from "./balancer/probe.ts";
+import { Spread } from "./balancer/spread.ts";
+import { type BalancerStatus, statusOf } from "./balancer/status.ts";
+import { Forwarding } from "./proxy/forwarding.ts";
+import { settingsOf, UPSTREAM_OPTIONS, type UpstreamOptions } from "./proxy/options.ts";
+import { Run } from "./proxy/run.ts";
+import type { UpstreamRequest } from "./proxy/upstream-request.ts";
+
+export type { Balance, BalancerCandidate } from "./balancer/balancing.ts";
+export type { EjectionOptions } from "./balancer/ejection.ts";
+export type { BalancerTarget } from "./balancer/peer.ts";
+export type { ProbeOptions } from "./balancer/probe.ts";
+export type { BalancerState, BalancerStatus, BalancerTargetStatus } from "./balancer/status.ts";
+
+/**
+ * Options of `balancer`: those of `proxy`, of which `connections` counts for each target, and `queue` for all targets together.
+ * Durations are milliseconds.
+ */
+export interface BalancerOptions extends UpstreamOptions {
+  /**
+   * How a target is chosen. Default `"latency"`.
+   *
+   * - `"latency"`: of two at random, the one that is expected to answer first, by what it took lately and has under way.
+   * - `"leastInFlight"`: the one with the fewest requests under way for its weight.
+   * - `"roundRobin"`: in turn, by weight.
+   * - `{ key }`: the same one for the same key, which a function makes of the environ; another one only while that is ejected or
+   *   full. A target that goes or comes moves its own keys alone.
+   * - a function that gets the environ and the targets that may be chosen, and returns the URL of one. Where it throws or returns
+   *   anything else, latency decides.
+   */
+  balance?: Balance | undefined;
+  /**
+   * How often a request is sent to another target after one has failed. Default 2; 0 for never. Only requests are that may be
+   * sent twice: GET, HEAD and OPTIONS, and others of which nothing was sent.
+   */
+  retries?: number | undefined;
+  /**
+   * How many percent of the requests of the last ten seconds may be sent again; three at once may in any case. Default 20. 0: none.
+   */
+  retryBudget?: number | undefined;
+  /**
+   * When a target that fails gets no requests for a while, judged by its responses: no connection, no head in time, a body that
+   * is cut, 502, 503 and 504. `false` for never. Default: after three failures in a row within 10 seconds, for 10 seconds; then one
+   * request tries it, and it is in again, or out for twice as long.
+   */
+  ejection?: EjectionOptions | false | undefined;
+  /** Over which time a target that was added, or is in again, gets more and more of its share. Default 0. */
+  slowStart?: number | undefined;
+  /**
+   * How targets are asked whether they are well: `{ path: "/health" }`. Those that are not get no requests while any other is.
+   * Default: they are not asked.
+   */
+  probe?: ProbeOptions | undefined;
+}
+
+/** An app that spreads requests over targets. */
+export interface Balancer extends App {
+  /**
+   * Takes another list of targets. Those that stay keep their connections and what is known of them; those that go finish what
+   * is under way. Throws `TSGI_BAD_TARGET`, and the list stays then.
+   */
+  update(targets: readonly (string | BalancerTarget)[]): void;
+  /** Takes a target out. Resolves when all that is under way there is over. Rejects with `TSGI_BAD_TARGET` for another URL. */
+  drain(url: string): Promise<void>;
+  /** What every target is doing. */
+  status(): BalancerStatus;
+  /** Takes all targets out: from now on requests are a 503. Resolves when all that is under way is over. */
+  close(): Promise<void>;
+}
+
+const LONGEST = 2 ** 31 - 1;
+
+const BALANCE: Kind = either(oneOf("latency", "leastInFlight", "roundRobin"), FUNCTION, {
+  expected: "{ key: a function }",
+  accepts: (value) => OBJECT.accepts(value) && typeof (value as { key?: unknown }).key === "function",
+});
+
+const EJECTION_OPTIONS: Kinds<EjectionOptions> = {
+  failures: count(1),
+  window: count(1, LONGEST),
+  time: count(1, LONGEST),
+  longest: count(1, LONGEST),
+  share: count(0, 100),
+};
+
+const BALANCER_OPTIONS: Kinds<BalancerOptions> = {
+  ...UPSTREAM_OPTIONS,
+  balance: BALANCE,
+  retries: count(0, 100),
+  retryBudget: count(0, 100),
+  ejection: either(oneOf(false), OBJECT),
+  slowStart: count(0, LONGEST),
+  probe: {
+    expected: '{ path: "/health" }',
+    accepts: (value) => OBJECT.accepts(value) && (value as { path?: unknown }).path !== undefined,
+  },
+};
+
+const PROBE_OPTIONS: Kinds<ProbeOptions> = {
+  path: {
+    expected: 'a path, as "/health"',
+    accepts: (value) => typeof value === "string" && /^\/[\x21-\x7e]*$/.test(value) && !/[?#]/.test(value),
+  },
+  interval: count(1, LONGEST),
+  timeout: count(1, LONGEST),
+  rise: count(1),
+  fall: count(1),
+};
+
+/**
+ * balancer makes one app of several servers elsewhere, each what `proxy` makes of one. A target that fails gets no requests for a
+ * while, and never all of them at once; a request that may be sent twice goes on to another. The answers besides the targets':
+ *
+ * - 503 with `Retry-After` where no target has room, and the queue is full or takes too long, or there is no target.
+ * - 502, 504 and all others as of `proxy`.
+ *
+ * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, and `TSGI_NO_PACKAGE` where `undici` is not installed.
+ */
+export function balancer(targets: readonly (string | BalancerTarget)[], options: BalancerOptions = {}): Balancer {
+  checkOptions("balancer", options, BALANCER_OPTIONS);
+  const { balance = "latency", retries = 2, retryBudget = 20, ejection = {}, slowStart = 0, probe } = options;
+  if (typeof ejection === "object") checkOptions("ejection of balancer", ejection, EJECTION_OPTIONS);
+  if (probe !== undefined) checkOptions("probe of balancer", probe, PROBE_OPTIONS);
+  const { forwarding, returning, pool, limits } = settingsOf(options);
+  const maker = new Forwarding(forwarding, "balancer");
+  const balancing = new Balancing({
+    peers: { pool, ejection: ejectionSettings(ejection), slowStart, probe },
+    limits,
+    balance,
+    retries,
+    retryBudget,
+    queue: pool.queue,
+    queueTimeout: pool.queueTimeout,
+  });
+  let hasBase = false;
+
+  function update(list: readonly (string | BalancerTarget)[]): void {
+    balancing.peers.update(list, balancing.now());
+    hasBase = balancing.peers.all.some(({ target }) => target.base !== "");
+  }
+
+  function send(
+    environ: Environ,
+    startResponse: StartResponse,
+    request: UpstreamRequest | App,
+    choice: Choice,
+  ): Body | Promise<Body> {
+    if (typeof request === "function") return request(environ, startResponse);
+    const strategy = new Spread(balancing, request, choice);
+    return new Run(environ, startResponse, request, returning, maker.returnVia, strategy).body;
+  }
+
+  function outer(environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
+    const choice = balancing.choiceOf(environ);
+    const request = maker.requestOf(environ, hasBase);
+    if (isPromise(request)) return request.then((made) => send(environ, startResponse, made, choice));
+    return send(environ, startResponse, request, choice);
+  }
+
+  update(targets);
+  return Object.assign(outer, {
+    update,
+    drain: (url: string) => balancing.peers.drain(url),
+    status: () => statusOf(balancing),
+    async close() {
+      balancing.room.close();
+      await balancing.peers.close();
+    },
+  });
+}

@@ -1,0 +1,162 @@
+/** One attempt of a balancer: a request waits for a target, and is sent there. */
+
+import { TsgiError } from "../../src/errors.ts";
+import { startAttempt } from "../proxy/attempt.ts";
+import {
+  type AttemptListener,
+  type Ending,
+  failure,
+  type Outcome,
+  type Reason,
+  type Switched,
+} from "../proxy/outcome.ts";
+import type { Started } from "../proxy/run.ts";
+import type { Target } from "../proxy/target.ts";
+import type { Attempt, UpstreamRequest } from "../proxy/upstream-request.ts";
+import type { Balancing } from "./balancing.ts";
+import type { Choice } from "./choices.ts";
+import type { Peer } from "./peer.ts";
+import type { Waiter } from "./waiting-room.ts";
+
+/** Methods of requests that may be tried with a target that has failed. */
+const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** What is settled before an attempt. */
+export interface AssignmentOptions {
+  /** Where it goes; undefined to choose, or wait. */
+  readonly peer: Peer | undefined;
+  /** Whether it needs a new connection. */
+  readonly isNew: boolean;
+  /** Whether it was taken out of the budget for retries. */
+  readonly isBudgeted: boolean;
+}
+
+export class Assignment implements Started, Attempt, AttemptListener, Waiter {
+  readonly #balancing: Balancing;
+  readonly #request: UpstreamRequest;
+  readonly #choice: Choice;
+  readonly #listener: AttemptListener;
+  readonly #options: AssignmentOptions;
+  #peer: Peer | undefined;
+  #attempt: Attempt | undefined;
+  #began = 0;
+  #isTrial = false;
+  #isAborted = false;
+  #hasFailed = false;
+
+  constructor(
+    balancing: Balancing,
+    request: UpstreamRequest,
+    choice: Choice,
+    listener: AttemptListener,
+    options: AssignmentOptions,
+  ) {
+    this.#balancing = balancing;
+    this.#request = request;
+    this.#choice = choice;
+    this.#listener = listener;
+    this.#options = options;
+    const peer = options.peer ?? this.#choose();
+    if (peer !== undefined) this.#send(peer);
+    else if (balancing.peers.all.length === 0) queueMicrotask(() => this.#refused("full", "there is no target"));
+    else if (!balancing.room.enter(this))
+      queueMicrotask(() => this.#refused("full", "all targets have too many requests"));
+  }
+
+  get attempt(): Attempt {
+    return this;
+  }
+
+  /** There is no outcome of a target before there is one. */
+  get target(): Target {
+    return (this.#peer as Peer).target;
+  }
+
+  get peer(): Peer | undefined {
+    return this.#peer;
+  }
+
+  /** Whether all of the request is there, so that it is the target alone which takes time. */
+  get #isWhole(): boolean {
+    return this.#request.body === undefined || this.#request.body.bytes !== undefined;
+  }
+
+  #choose(): Peer | undefined {
+    return this.#balancing.first(this.#choice, this.#isWhole && SAFE.has(this.#request.method));
+  }
+
+  begin(): void {
+    const peer = this.#choose();
+    if (peer === undefined) queueMicrotask(() => this.#refused("full", "all targets have too many requests"));
+    else this.#send(peer);
+  }
+
+  tooLate(): void {
+    this.#refused("timeout", "all targets are busy");
+  }
+
+  #send(peer: Peer): void {
+    this.#peer = peer;
+    this.#began = this.#balancing.now();
+    if (peer.ejection.standing(this.#began) === "trial") {
+      this.#isTrial = true;
+      peer.isOnTrial = true;
+    }
+    this.#attempt = startAttempt(peer.pool, this.#request, this.#balancing.limits, this, this.#options.isNew);
+  }
+
+  #refused(reason: Reason, why: string): void {
+    const error = new TsgiError("TSGI_OVERLOADED", why);
+    this.#tell(failure("queue", reason, error, { isUnsent: true }));
+  }
+
+  #tell(outcome: Outcome): void {
+    if (this.#options.isBudgeted) this.#balancing.budget.done();
+    this.#listener.onOutcome(outcome);
+  }
+
+  abort(error: Error): void {
+    this.#isAborted = true;
+    if (this.#attempt !== undefined) this.#attempt.abort(error);
+    else if (this.#balancing.room.leave(this))
+      queueMicrotask(() => this.#tell(failure("queue", "aborted", error, { isUnsent: true })));
+  }
+
+  onOutcome(outcome: Outcome): void {
+    const peer = this.#peer as Peer;
+    this.#endTrial();
+    const { failures } = peer;
+    this.#balancing.judge(peer, outcome, this.#began, this.#isWhole);
+    this.#hasFailed = peer.failures > failures;
+    this.#tell(outcome);
+  }
+
+  onOver(ending: Ending): void {
+    const peer = this.#peer as Peer;
+    if (this.#hasFailed || this.#isAborted) {
+      // It has been judged, or it was not the target that has ended it.
+    } else if (ending === "whole") this.#balancing.succeeded(peer, this.#began);
+    // A body that the client did not send to its end cuts the response as well.
+    else if (ending === "cut" && this.#isWhole) this.#balancing.failed(peer);
+    this.#listener.onOver(ending);
+  }
+
+  onInformation(status: number, lines: readonly string[]): void {
+    this.#listener.onInformation?.(status, lines);
+  }
+
+  onSwitch(switched: Switched): void {
+    const peer = this.#peer as Peer;
+    this.#endTrial();
+    peer.answers++;
+    this.#balancing.succeeded(peer, this.#began);
+    // How a connection ends that has switched protocols says nothing of the target.
+    this.#hasFailed = true;
+    if (this.#options.isBudgeted) this.#balancing.budget.done();
+    this.#listener.onSwitch?.(switched);
+  }
+
+  #endTrial(): void {
+    if (this.#isTrial && this.#peer !== undefined) this.#peer.isOnTrial = false;
+  }
+}

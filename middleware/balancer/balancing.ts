@@ -1,0 +1,155 @@
+/** What all requests of one balancer have in common: its targets, who waits for them, and what may be tried again. */
+
+import { reportError } from "../../src/exchange/report.ts";
+import type { Environ } from "../../src/gateway.ts";
+import { isTargetFailure, type Outcome } from "../proxy/outcome.ts";
+import type { AttemptLimits } from "../proxy/reception.ts";
+import { byKey, byLatency, type Choice, leastInFlight, roundRobin } from "./choices.ts";
+import type { Peer, PeerSettings } from "./peer.ts";
+import { Peers } from "./peers.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+
+/** A target as a function of one's own sees it. */
+export interface BalancerCandidate {
+  readonly url: string;
+  readonly weight: number;
+  /** How many requests are under way there. */
+  readonly inFlight: number;
+  /** What the head of a response is expected to take, in milliseconds. */
+  readonly latency: number;
+}
+
+/** How a target is chosen. */
+export type Balance =
+  | "latency"
+  | "leastInFlight"
+  | "roundRobin"
+  | { readonly key: (environ: Environ) => string }
+  | ((environ: Environ, targets: readonly BalancerCandidate[]) => string | undefined);
+
+export interface BalancingSettings {
+  readonly peers: PeerSettings;
+  readonly limits: AttemptLimits;
+  readonly balance: Balance;
+  readonly retries: number;
+  /** Percent of the requests. */
+  readonly retryBudget: number;
+  readonly queue: number;
+  readonly queueTimeout: number;
+}
+
+/** A trial of a target that was ejected is a request that may be sent twice, unless none has come for so long, in milliseconds. */
+const TRIAL_PATIENCE = 10_000;
+
+/** Responses that a gateway gives in place of an app. */
+const GATEWAY_FAILURES: ReadonlySet<number> = new Set([502, 503, 504]);
+
+export class Balancing {
+  readonly peers: Peers;
+  readonly room: WaitingRoom;
+  readonly budget: RetryBudget;
+  readonly limits: AttemptLimits;
+  readonly retries: number;
+  readonly #balance: Balance;
+
+  constructor({ peers, limits, balance, retries, retryBudget, queue, queueTimeout }: BalancingSettings) {
+    this.room = new WaitingRoom(queue, queueTimeout);
+    this.budget = new RetryBudget(retryBudget);
+    this.limits = limits;
+    this.retries = retries;
+    this.#balance = balance;
+    this.peers = new Peers(peers, () => this.#callWaiters());
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  #callWaiters(): void {
+    if (this.room.size > 0) this.room.call(() => this.peers.eligible(this.now()).some(({ hasRoom }) => hasRoom));
+  }
+
+  /** How the target of a request is chosen. What `key` throws goes to the caller. */
+  choiceOf(environ: Environ): Choice {
+    const balance = this.#balance;
+    if (balance === "latency") return byLatency;
+    if (balance === "leastInFlight") return leastInFlight;
+    if (balance === "roundRobin") return roundRobin;
+    return typeof balance === "function" ? byFunction(balance, environ) : byKey(String(balance.key(environ)));
+  }
+
+  /** The first target of a request; undefined where none has room. */
+  first(choice: Choice, isRepeatable: boolean): Peer | undefined {
+    const now = this.now();
+    for (const peer of this.peers.trials(now)) {
+      const isDue = isRepeatable || now - peer.ejection.until > TRIAL_PATIENCE;
+      if (isDue && !peer.isOnTrial && peer.hasRoom) return peer;
+    }
+    const eligible = this.peers.eligible(now);
+    if (eligible.length === 0) return undefined;
+    // Nearly always there is room: only where not, the others are looked at.
+    const chosen = choice(eligible, now);
+    if (chosen.hasRoom) return chosen;
+    const open = eligible.filter(({ hasRoom }) => hasRoom);
+    return open.length === 0 ? undefined : choice(open, now);
+  }
+
+  /** Another target of a request; any will do better than none. */
+  other(choice: Choice, tried: ReadonlySet<Peer>): Peer | undefined {
+    const now = this.now();
+    const mayTry = (peer: Peer): boolean => !tried.has(peer) && peer.hasRoom && peer.weight > 0;
+    const open = this.peers.eligible(now).filter(mayTry);
+    const any = open.length > 0 ? open : this.peers.all.filter(mayTry);
+    return any.length === 0 ? undefined : choice(any, now);
+  }
+
+  /** What an outcome says of a target. `isTimed`: whether it was the target that took the time. */
+  judge(peer: Peer, outcome: Outcome, began: number, isTimed: boolean): void {
+    const now = this.now();
+    if (!outcome.isAnswer) {
+      if (isTargetFailure(outcome)) this.failed(peer);
+      return;
+    }
+    peer.answers++;
+    if (isTimed) peer.latency.observe(now - began, now);
+    if (GATEWAY_FAILURES.has(outcome.status)) this.failed(peer);
+    else if (peer.ejection.standing(now) !== "in") this.succeeded(peer, began);
+  }
+
+  failed(peer: Peer): void {
+    const now = this.now();
+    peer.failures++;
+    peer.latency.penalize(now);
+    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) this.peers.changed();
+  }
+
+  succeeded(peer: Peer, began: number): void {
+    if (peer.ejection.succeeded(began)) this.peers.rejoin(peer, this.now());
+  }
+}
+
+/** What the function throws is reported, and the target chosen by latency. */
+function byFunction(
+  choose: (environ: Environ, targets: readonly BalancerCandidate[]) => string | undefined,
+  environ: Environ,
+): Choice {
+  return (peers, now) => {
+    try {
+      const chosen = choose(
+        environ,
+        peers.map(({ target, weight, pool, latency }) => ({
+          url: target.url,
+          weight,
+          inFlight: pool.busy,
+          latency: latency.at(now),
+        })),
+      );
+      const peer = peers.find(({ target }) => target.url === chosen);
+      if (peer !== undefined) return peer;
+    } catch (error) {
+      reportError(environ, error);
+    }
+    return byLatency(peers, now);
+  };
+}

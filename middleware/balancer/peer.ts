@@ -1,0 +1,114 @@
+/** One target of a balancer, and what is known of it. */
+
+import { Pool, type PoolOptions } from "../proxy/pool.ts";
+import { type Target, targetOf } from "../proxy/target.ts";
+import { Ejection, type EjectionSettings } from "./ejection.ts";
+import { Latency } from "./latency.ts";
+import type { Probe, ProbeOptions } from "./probe.ts";
+
+/** A target with what it is worth. */
+export interface BalancerTarget {
+  /** As for `proxy`: `http://host:port`, `https://host`, `unix:/path/of.sock`. */
+  readonly url: string;
+  /** Its share, compared with the others. Default 1; 0: it gets no requests. */
+  readonly weight?: number | undefined;
+  /** Whether it gets requests only while none of the others can. Default `false`. */
+  readonly backup?: boolean | undefined;
+}
+
+/** What every target of a balancer has in common. */
+export interface PeerSettings {
+  readonly pool: PoolOptions;
+  readonly ejection: EjectionSettings;
+  /** Over which time a target that is new, or in again, gets more and more requests; in milliseconds. */
+  readonly slowStart: number;
+  /** How it is asked whether it is well; undefined for never. */
+  readonly probe: ProbeOptions | undefined;
+}
+
+/** The least that a slow start begins with. */
+const FIRST_SHARE = 0.1;
+
+export class Peer {
+  readonly target: Target;
+  readonly pool: Pool;
+  readonly ejection: Ejection;
+  readonly latency: Latency;
+  probe: Probe | undefined;
+  readonly isBackup: boolean;
+  /** What rendezvous hashing mixes keys with. */
+  readonly seed: number;
+  /** What weighted round robin owes it. */
+  turn = 0;
+  /** The weight that it was given. */
+  weight: number;
+  isDraining = false;
+  /** Whether the request under way is its trial. */
+  isOnTrial = false;
+  answers = 0;
+  failures = 0;
+  readonly #slowStart: number;
+  #joinedAt = Number.NEGATIVE_INFINITY;
+  #onEmpty: (() => void)[] = [];
+
+  /** Throws `TSGI_BAD_TARGET`, `TSGI_NO_PACKAGE`. */
+  constructor({ url, weight = 1, backup = false }: BalancerTarget, settings: PeerSettings, now: number) {
+    this.target = targetOf(url, "balancer");
+    // Who waits does so for any target.
+    this.pool = new Pool(this.target, { ...settings.pool, queue: 0 }, "balancer");
+    this.ejection = new Ejection(settings.ejection);
+    this.latency = new Latency(0, now);
+    this.isBackup = backup;
+    this.weight = weight;
+    this.seed = hash(url);
+    this.#slowStart = settings.slowStart;
+  }
+
+  get hasRoom(): boolean {
+    return this.pool.busy < this.pool.options.connections;
+  }
+
+  /** Whether it may get requests, as far as is known. */
+  isWell(now: number): boolean {
+    return this.ejection.standing(now) === "in" && this.probe?.isUp !== false;
+  }
+
+  /** Its weight by now, less while it starts slowly. */
+  weightAt(now: number): number {
+    const age = now - this.#joinedAt;
+    return age >= this.#slowStart ? this.weight : this.weight * Math.max(FIRST_SHARE, age / this.#slowStart);
+  }
+
+  /** What it would cost to send a request there, by latency. */
+  cost(now: number): number {
+    return (this.latency.at(now) * (this.pool.busy + 1)) / this.weightAt(now);
+  }
+
+  /** It gets requests from now on, as if it took as long as the others. */
+  join(now: number, latency: number): void {
+    this.#joinedAt = now;
+    this.latency.set(latency, now);
+  }
+
+  /** No more requests are sent there. Resolves when those under way are over. */
+  drain(): Promise<void> {
+    this.isDraining = true;
+    this.probe?.stop();
+    this.pool.close();
+    if (this.pool.busy === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  /** A request is over. */
+  left(): void {
+    if (this.pool.busy > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+}
+
+/** FNV-1a. */
+export function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  return value >>> 0;
+}

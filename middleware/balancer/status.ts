@@ -1,0 +1,57 @@
+/** What the targets of a balancer are doing, for programs and people. */
+
+import type { Balancing } from "./balancing.ts";
+import type { Peer } from "./peer.ts";
+
+/**
+ * Whether a target gets requests: `in`, it does; `out`, it is ejected; `trial`, the next request tries it; `down`, its probes
+ * fail; `draining`, it finishes
+ * what is under way.
+ */
+export type BalancerState = "in" | "out" | "trial" | "down" | "draining";
+
+/** What one target is doing. */
+export interface BalancerTargetStatus {
+  readonly url: string;
+  readonly state: BalancerState;
+  readonly weight: number;
+  readonly isBackup: boolean;
+  /** How many requests are under way. */
+  readonly inFlight: number;
+  /** What the head of a response is expected to take, in milliseconds. */
+  readonly latency: number;
+  /** How many responses there were, failures of gateways among them. */
+  readonly answers: number;
+  readonly failures: number;
+  readonly ejections: number;
+}
+
+/** What a balancer is doing. */
+export interface BalancerStatus {
+  readonly targets: readonly BalancerTargetStatus[];
+  /** How many requests wait for a target. */
+  readonly queued: number;
+  /** How many were sent to another target. */
+  readonly retries: number;
+}
+
+export function statusOf({ peers, room, budget, now }: Balancing): BalancerStatus {
+  const at = now();
+  const targets = [...peers.all, ...peers.leaving].map((peer) => statusOfPeer(peer, at));
+  return { targets, queued: room.size, retries: budget.retries };
+}
+
+function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
+  const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection, probe } = peer;
+  return {
+    url: target.url,
+    state: isDraining ? "draining" : probe?.isUp === false ? "down" : ejection.standing(now),
+    weight,
+    isBackup,
+    inFlight: pool.busy,
+    latency: latency.at(now),
+    answers,
+    failures,
+    ejections: ejection.count,
+  };
+}
