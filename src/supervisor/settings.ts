@@ -3,7 +3,7 @@
 import type { ListenOptions } from "../server/options.ts";
 
 /** The variable that tells a supervisor to go on where another one is. */
-export const SUCCEEDS = "TSGI_SUCCEEDS";
+export const SUCCESSION_VARIABLE = "TSGI_SUCCEEDS";
 
 /** What a supervisor does, with its defaults. Durations are milliseconds, sizes bytes; 0 means "no limit". */
 export interface Settings {

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import type { Server, Socket } from "node:net";
 import type { AcceptingServer, InheritedPlace } from "./place-sockets.ts";
-import { SUCCEEDS } from "./settings.ts";
+import { SUCCESSION_VARIABLE } from "./settings.ts";
 import type { Outcome } from "./slot.ts";
 import type { Inherited } from "./sockets.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -31,7 +31,7 @@ export function appointSuccessor(
   }));
   const own = statusFd === undefined ? [] : [statusFd];
   const child = spawn(process.execPath, [...childArguments(), ...args], {
-    env: { ...env, [SUCCEEDS]: "1" },
+    env: { ...env, [SUCCESSION_VARIABLE]: "1" },
     stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
     serialization: "advanced",
   });
@@ -62,8 +62,8 @@ function isDescriptor(passed: number | Server): passed is number {
 
 /** What this process goes on with; undefined for one that begins. */
 export async function inheritance(): Promise<Inherited | undefined> {
-  if (process.env[SUCCEEDS] === undefined || process.send === undefined) return undefined;
-  delete process.env[SUCCEEDS];
+  if (process.env[SUCCESSION_VARIABLE] === undefined || process.send === undefined) return undefined;
+  delete process.env[SUCCESSION_VARIABLE];
   let inherited: Inherited | undefined;
   const servers: AcceptingServer[] = [];
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /** Sockets that systemd has opened: `LISTEN_FDS`, as sd_listen_fds(3) describes it. */
 
-import { SUCCEEDS } from "../../supervisor/settings.ts";
+import { SUCCESSION_VARIABLE } from "../../supervisor/settings.ts";
 
 /** The first descriptor that systemd passes on. */
 export const FIRST_ACTIVATED = 3;
@@ -17,7 +17,7 @@ const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 export function takeActivated(environment: NodeJS.ProcessEnv): Activated {
   const { LISTEN_PID: pid, LISTEN_FDS: count = "", LISTEN_FDNAMES: names = "" } = environment;
   for (const variable of VARIABLES) delete environment[variable];
-  const isForThis = pid === String(process.pid) || environment[SUCCEEDS] !== undefined;
+  const isForThis = pid === String(process.pid) || environment[SUCCESSION_VARIABLE] !== undefined;
   if (!isForThis || !/^\d{1,4}$/.test(count)) return [];
   const given = names.split(":");
   return Array.from({ length: Number(count) }, (_, index) => given[index] ?? "");

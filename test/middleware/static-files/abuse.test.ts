@@ -70,7 +70,8 @@ for (const [advisory, what, line, status] of [
   ["negotiator CVE-2016-10539", "spaces in Accept-Encoding", `Accept-Encoding: a${" ".repeat(14_000)};q=1`, 200],
   ["negotiator CVE-2016-10539", "semicolons in Accept-Encoding", `Accept-Encoding: ${"a;q=1;".repeat(2400)}`, 200],
   ["Rack CVE-2026-34230", "wildcards in Accept-Encoding", `Accept-Encoding: ${"*;q=0.5,".repeat(1800)}identity`, 200],
-  ["Rack CVE-2026-34230", "thousands of codings", `Accept-Encoding: ${"x,".repeat(7000)}*;q=0`, 406],
+  // What comes after the first 64 of them says nothing.
+  ["Rack CVE-2026-34230", "thousands of codings", `Accept-Encoding: ${"x,".repeat(7000)}*;q=0`, 200],
 ] as const) {
   test(`${advisory}: ${what}`, async (t) => {
     const site = await serveFiles(t, root);
