@@ -2,7 +2,7 @@
  * Lets in who knows a name and a password.
  *
  * ```ts
- * export const app = basicAuth(site, { users: { ann: process.env.ANN_PASSWORD ?? "" } });
+ * export const app = basicAuth(site, { users: { ann: annsPassword } });
  *
  * export const checked = basicAuth(site, {
  *   realm: "Staff",

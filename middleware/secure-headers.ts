@@ -2,12 +2,12 @@
  * Adds the headers by which browsers protect a site from others, and from what got into its pages.
  *
  * ```ts
- * export const app = secureHeaders(site, { nonce: true });
- *
- * const site: App = (environ, startResponse) => {
+ * const page: App = (environ, startResponse) => {
  *   const nonce = environ["tsgi.state"]["csp.nonce"];
  *   return html(`<script nonce="${nonce}">start()</script>`)(environ, startResponse);
  * };
+ *
+ * export const app = secureHeaders(page, { nonce: true });
  * ```
  */
 

@@ -2,12 +2,12 @@
  * Answers for apps that take too long.
  *
  * ```ts
- * export const app = timeout(site, { after: 10_000 });
- *
- * const site: App = async (environ, startResponse) => {
- *   const found = await fetch("https://api.example.com/", { signal: environ["tsgi.exchange"].signal });
- *   return json(await found.json())(environ, startResponse);
+ * const slow: App = async (environ, startResponse) => {
+ *   const { signal } = environ["tsgi.exchange"];
+ *   return json(await find(signal))(environ, startResponse);
  * };
+ *
+ * export const app = timeout(slow, { after: 10_000 });
  * ```
  */
 

@@ -37,7 +37,7 @@ const KINDS: Kinds<MultipartOptions> = { fileSize: count(1), fieldSize: count(),
 /**
  * multipart returns the parts of a `multipart/form-data` body (RFC 7578) one after the other, each as a stream with back-pressure:
  *
- * ```ts
+ * ```
  * for await (const { name, filename, body } of multipart(environ, { fileSize: 1024 ** 3 })) {
  *   if (filename !== undefined) await pipeline(body, createWriteStream(join(folder, randomUUID())));
  * }

@@ -94,6 +94,7 @@ test("requests: the environ tells the peer, the server and the request", async (
     REMOTE_ADDR: "127.0.0.1",
     REMOTE_PORT: port,
     "tsgi.url_scheme": "http",
+    "tsgi.route": "",
     HTTP_HOST: "a",
     HTTP_X_ONE: "1, 2",
     HTTP_COOKIE: "a=1; b=2",

@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const site = (name: string): string => join(root, "test/system/runtimes", name);
@@ -46,21 +47,18 @@ async function portOf(t: TestContext, binary: string, args: string[]): Promise<n
   throw new Error(`${binary} ended`);
 }
 
-/** It knows no file system: each module is named in its configuration. */
+/** It knows no file system and no packages: what it runs is bundled, as its users do. */
 async function startWorker(t: TestContext, binary: string): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "tsgi-worker-"));
   t.after(() => rm(folder, { recursive: true }));
   const port = await freePort();
-  const modules = [...(await graphOf(site("worker.js")))].map(
-    (file) =>
-      `(name = ${JSON.stringify(relative(root, file))}, esModule = embed ${JSON.stringify(relative(folder, file))})`,
-  );
+  await build({ entryPoints: [site("worker.js")], bundle: true, format: "esm", outfile: join(folder, "worker.js") });
   const configuration = join(folder, "worker.capnp");
   await writeFile(
     configuration,
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = (compatibilityDate = "2025-01-01", modules = [${modules.join(", ")}]))],
+  services = [(name = "main", worker = (compatibilityDate = "2025-01-01", modules = [(name = "worker", esModule = embed "worker.js")]))],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );
 `,
@@ -84,19 +82,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** A module and all that it imports; the first comes first. */
-async function graphOf(entry: string): Promise<Set<string>> {
-  const files = new Set([entry]);
-  for (const file of files) {
-    const source = await readFile(file, "utf8");
-    for (const [, target] of source.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)";/gm)) {
-      assert.match(target as string, /^\./, `${file} imports ${target}`);
-      files.add(resolve(dirname(file), target as string));
-    }
-  }
-  return files;
 }
 
 for (const [name, { binary, start }] of Object.entries(RUNTIMES)) {

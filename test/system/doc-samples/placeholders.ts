@@ -16,6 +16,9 @@ export const shop: App = page;
 export const site: App = page;
 export const tenantSite: App = page;
 export const website: App = page;
+export const uploads: App = page;
+export const reports: App = page;
+export const figures: App = page;
 export const showUser: App = page;
 export const addUser: App = page;
 
@@ -59,3 +62,14 @@ export const startResponse: StartResponse = () => () => {};
 /** Runtimes that are not this one. */
 export const Deno = { serve(_handler: (request: Request) => Promise<Response>): void {} };
 export const Bun = { serve(_options: { fetch(request: Request): Promise<Response> }): void {} };
+
+/** What guards ask. */
+export const annsPassword = "a secret";
+export const directory = { verify: async (_name: string, _password: string): Promise<boolean> => true };
+
+/** What takes its time, and can be told to stop. */
+export const find = async (_signal: AbortSignal | undefined): Promise<unknown> => ({});
+
+/** Of `rate-limiter-flexible`, and of `redis`. */
+export { RateLimiterRedis } from "rate-limiter-flexible";
+export const storeClient = {};
