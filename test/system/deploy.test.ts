@@ -4,14 +4,12 @@ import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { after, type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { Command } from "../support/command.ts";
 import { deploy, example, parseDockerfile, parseUnit, redeploy } from "../support/deployed.ts";
-import { fixture } from "../support/fixture.ts";
-import type { Report } from "../support/fixtures/closed-loops.ts";
+import { loops } from "../support/loops.ts";
 import { freePort, isMissing, type ProxyKind, startProxy } from "../support/proxies.ts";
 import { curl, root, startSite, steps } from "../support/session.ts";
 
@@ -86,7 +84,7 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
     { ...balancer, config: (port) => configuration.replace(/\b8080\b/, String(port)) },
     0,
   );
-  const clients = await loops(t, proxy.port);
+  const clients = await loops(t, proxy.port, CLIENTS);
   await clients.more(100);
   await processes("restart");
   await clients.more(100);
@@ -99,22 +97,6 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
     [],
   );
 });
-
-async function loops(
-  t: TestContext,
-  port: number,
-): Promise<{ more(count: number): Promise<void>; stop(): Promise<Report> }> {
-  const clients = await fixture(t, "closed-loops.ts", [String(port), CLIENTS]);
-  await clients.line();
-  const report = async (question: string) => JSON.parse(await clients.ask(question)) as Report;
-  return {
-    async more(count) {
-      const { answered } = await report("report");
-      while ((await report("report")).answered < answered + count) await sleep(20);
-    },
-    stop: () => report("stop"),
-  };
-}
 
 test("deploy: the app answers as its first comment says", async () => {
   const comment = /^(?:\/\/.*\n)+/.exec(read("site.ts"))?.[0] ?? "";

@@ -4,14 +4,13 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, type TestContext, test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { certificate } from "../support/certificate.ts";
 import { Command, type Running, until } from "../support/command.ts";
-import { fixture } from "../support/fixture.ts";
-import type { Report } from "../support/fixtures/closed-loops.ts";
+import { loops } from "../support/loops.ts";
 import { freePort } from "../support/proxies.ts";
 import { root } from "../support/session.ts";
 
@@ -74,7 +73,7 @@ for (const [name, node, skip] of nodes) {
   }, async (t) => {
     const pidFile = join(scratch, `pid-${name}`);
     const site = await supervised(node, ["--workers", "2", "--grace", "60s", "--pid-file", pidFile]);
-    const clients = await loops(t, site.url);
+    const clients = await loops(t, new URL(site.url).port);
     for (let reload = 1; reload <= RELOADS; reload++) {
       await clients.more(200);
       site.child.kill("SIGHUP");
@@ -97,7 +96,7 @@ for (const [name, node, skip] of nodes) {
     skip,
   }, async (t) => {
     const site = await supervised(node, ["--workers", "2", "--grace", "60s", "--max-requests", "200"]);
-    const clients = await loops(t, site.url);
+    const clients = await loops(t, new URL(site.url).port);
     for (const [signal, said] of [
       ["SIGTTIN", "one worker more: done"],
       ["SIGTTOU", "one worker less: done"],
@@ -143,22 +142,6 @@ for (const [name, node, skip] of nodes) {
       /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/hang\?x=%1b for \d+ ms\n/,
     );
   });
-}
-
-async function loops(
-  t: TestContext,
-  url: string,
-): Promise<{ more(count: number): Promise<void>; stop(): Promise<Report> }> {
-  const clients = await fixture(t, "closed-loops.ts", [new URL(url).port]);
-  await clients.line();
-  const report = async (question: string) => JSON.parse(await clients.ask(question)) as Report;
-  return {
-    async more(count) {
-      const { answered } = await report("report");
-      while ((await report("report")).answered < answered + count) await sleep(20);
-    },
-    stop: () => report("stop"),
-  };
 }
 
 test("supervisor: code that does not load, never ends or fails its canary leaves the old workers serving", async () => {

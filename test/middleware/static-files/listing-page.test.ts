@@ -1,29 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { type FolderEntry, MAX_ENTRIES, readFolder } from "../../../middleware/static-files/folder.ts";
 import { LISTING_POLICY, listingJson, listingPage } from "../../../middleware/static-files/listing-page.ts";
+import { launch, skip } from "../../support/browser.ts";
 import { fileTree, WRITTEN } from "../../support/file-tree.ts";
-
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
-const skip = executablePath === undefined ? "chromium is not installed" : false;
-const args = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** Names that a careless page reads as something else. */
 const HOSTILE = [
@@ -92,7 +79,7 @@ const pages = new Map<string, string>();
 let root: string;
 
 before(async () => {
-  if (executablePath === undefined) return;
+  if (skip) return;
   server = createServer(async (request, response) => {
     const url = request.url as string;
     const page = pages.get(url);
@@ -108,7 +95,7 @@ before(async () => {
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  browser = await chromium.launch({ executablePath, args });
+  browser = await launch();
 });
 
 after(async () => {

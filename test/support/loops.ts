@@ -1,0 +1,27 @@
+/** Clients in a process of their own, which send one request after the other: `fixtures/closed-loops.ts`. */
+
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fixture } from "./fixture.ts";
+import type { Report } from "./fixtures/closed-loops.ts";
+
+export interface Loops {
+  /** Resolves when so many more requests were answered. */
+  more(count: number): Promise<void>;
+  /** Lets each client finish its request. */
+  stop(): Promise<Report>;
+}
+
+/** Starts clients of a port; `count` is how many, as the program takes it. */
+export async function loops(t: TestContext, port: number | string, ...count: string[]): Promise<Loops> {
+  const clients = await fixture(t, "closed-loops.ts", [String(port), ...count]);
+  await clients.line();
+  const report = async (question: string) => JSON.parse(await clients.ask(question)) as Report;
+  return {
+    async more(count) {
+      const { answered } = await report("report");
+      while ((await report("report")).answered < answered + count) await sleep(20);
+    },
+    stop: () => report("stop"),
+  };
+}
