@@ -99,7 +99,8 @@ async function bindUnix(
   onConnection: OnConnection,
 ): Promise<PlaceSockets> {
   await clearSocketPath(unix);
-  const bound = join(dirname(unix), `.${randomBytes(4).toString("hex")}`);
+  // Not digits alone: Node takes those for a number, and a number for a port.
+  const bound = join(dirname(unix), `.tsgi-${randomBytes(4).toString("hex")}`);
   const place = canBind
     ? sharedPlace(await bindPath(bound, unix, mode))
     : handedPlace(await withMode(mode, () => listenHere({ path: bound, backlog }, unix, onConnection)), unix);
