@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectSecurely } from "node:tls";
 import type { App } from "../../src/gateway.ts";
 import { certificate } from "../support/certificate.ts";
 import { fixture } from "../support/fixture.ts";
-import type { Report } from "../support/fixtures/closed-loops.ts";
+import { loops } from "../support/loops.ts";
 import { aWhile, HELLO, hello, RawClient, start, wire } from "../support/raw-client.ts";
 
 /** How many times the server is replaced. By hand: `TSGI_RELOADS=100`, with the options of `close` in `TSGI_CLOSE`. */
@@ -21,18 +20,12 @@ test("draining: no request is lost while servers replace each other under load",
   let server = await fixture(t, "restarted.ts");
   await server.line();
   const port = await server.ask("listen 0");
-  const clients = await fixture(t, "closed-loops.ts", [port]);
-  await clients.line();
-  const report = async (question: "report" | "stop") => JSON.parse(await clients.ask(question)) as Report;
-  const moreRequests = async () => {
-    const { answered } = await report("report");
-    while ((await report("report")).answered < answered + REQUESTS) await sleep(20);
-  };
+  const clients = await loops(t, port);
   let served = 0;
   for (let reload = 0; reload < RELOADS; reload++) {
     const next = await fixture(t, "restarted.ts");
     await next.line();
-    await moreRequests();
+    await clients.more(REQUESTS);
     const exited = once(server.child, "exit");
     const closed = server.ask(`close ${OPTIONS}`);
     // The next server comes at once, or when the last one is gone.
@@ -42,8 +35,8 @@ test("draining: no request is lost while servers replace each other under load",
     assert.deepEqual(await exited, [0, null]);
     server = next;
   }
-  await moreRequests();
-  const { requests, answered, toldToClose, refused, lost } = await report("stop");
+  await clients.more(REQUESTS);
+  const { requests, answered, toldToClose, refused, lost } = await clients.stop();
   served += Number(await server.ask("close {}"));
   t.diagnostic(
     `${requests} requests over ${RELOADS} closes: ${requests - answered} lost, ${toldToClose} told to close, ${refused} refused to connect`,

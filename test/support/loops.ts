@@ -1,4 +1,4 @@
-/** Clients in a process of their own, which send one request after the other: `fixtures/closed-loops.ts`. */
+/** Clients in a process of their own, which send one request after the other. */
 
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,9 +12,18 @@ export interface Loops {
   stop(): Promise<Report>;
 }
 
-/** Starts clients of a port; `count` is how many, as the program takes it. */
-export async function loops(t: TestContext, port: number | string, ...count: string[]): Promise<Loops> {
-  const clients = await fixture(t, "closed-loops.ts", [String(port), ...count]);
+/** Starts clients of a port, over HTTP/1.1; `count` is how many, as the program takes it. */
+export function loops(t: TestContext, port: number | string, ...count: string[]): Promise<Loops> {
+  return loopsOf(t, "closed-loops.ts", [String(port), ...count]);
+}
+
+/** Starts clients over HTTP/2. */
+export function http2Loops(t: TestContext, port: string, way: string): Promise<Loops> {
+  return loopsOf(t, "http2-loops.ts", [port, way]);
+}
+
+async function loopsOf(t: TestContext, program: string, args: readonly string[]): Promise<Loops> {
+  const clients = await fixture(t, program, args);
   await clients.line();
   const report = async (question: string) => JSON.parse(await clients.ask(question)) as Report;
   return {

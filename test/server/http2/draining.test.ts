@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "../../../src/gateway.ts";
 import { fixture } from "../../support/fixture.ts";
-import type { Report } from "../../support/fixtures/closed-loops.ts";
 import { DATA, END_STREAM, frame, GOAWAY, get, MOST_STREAMS, PING, post } from "../../support/frames.ts";
 import { ask, startHttp2, WAYS } from "../../support/http2-client.ts";
 import { Http2Load } from "../../support/http2-load.ts";
+import { http2Loops } from "../../support/loops.ts";
 import { aWhile, eventually, hello } from "../../support/raw-client.ts";
 
 /** How many times the server is replaced. By hand: `TSGI_RELOADS=100`. */
@@ -21,18 +21,12 @@ for (const way of ["plain", "tls"]) {
     let server = await fixture(t, "restarted.ts", [way]);
     await server.line();
     const port = await server.ask("listen 0");
-    const clients = await fixture(t, "http2-loops.ts", [port, way]);
-    await clients.line();
-    const report = async (question: "report" | "stop") => JSON.parse(await clients.ask(question)) as Report;
-    const moreRequests = async () => {
-      const { answered } = await report("report");
-      while ((await report("report")).answered < answered + REQUESTS) await sleep(20);
-    };
+    const clients = await http2Loops(t, port, way);
     let served = 0;
     for (let reload = 0; reload < RELOADS; reload++) {
       const next = await fixture(t, "restarted.ts", [way]);
       await next.line();
-      await moreRequests();
+      await clients.more(REQUESTS);
       const exited = once(server.child, "exit");
       const closed = server.ask('close {"grace":60000}');
       // The next server comes at once, or when the last one is gone.
@@ -42,8 +36,8 @@ for (const way of ["plain", "tls"]) {
       assert.deepEqual(await exited, [0, null]);
       server = next;
     }
-    await moreRequests();
-    const { requests, answered, toldToClose, refused, lost } = await report("stop");
+    await clients.more(REQUESTS);
+    const { requests, answered, toldToClose, refused, lost } = await clients.stop();
     served += Number(await server.ask("close {}"));
     t.diagnostic(
       `${requests} requests over ${RELOADS} closes: ${requests - answered} lost, ${toldToClose} told to close, ${refused} refused to connect`,
