@@ -1,6 +1,7 @@
 /** The header lines of a request as they go on to a target. */
 
 import { BoundedMap } from "../../src/bounded-map.ts";
+import { headerName } from "../../src/exchange/header-name.ts";
 import type { Environ, HeaderList } from "../../src/gateway.ts";
 import { isHopByHop, TOKEN } from "../../src/http/field-rules.ts";
 
@@ -46,7 +47,6 @@ const PROTECTED =
 /** Names as they come, which clients choose, and the same by their key. */
 const byName = new BoundedMap<string, Field>(1000);
 const byKey = new BoundedMap<string, Field>(1000);
-const names = new BoundedMap<string, string>(1000);
 
 let request = 0;
 
@@ -113,7 +113,7 @@ function passAdded(
   for (const key in environ) {
     if (done.has(key as HeaderKey) || !(key.startsWith("HTTP_") || key === "CONTENT_TYPE")) continue;
     const value = environ[key as HeaderKey];
-    const name = names.get(key) ?? nameOf(key);
+    const name = headerName(key);
     const { kind, lowerName } = byName.get(name) ?? fieldOf(name);
     if (typeof value !== "string" || kind === OWN || dropped?.has(lowerName)) continue;
     if (kind === PASSED || isTrusted) lines.push(name, value);
@@ -138,17 +138,6 @@ function keyOf(lowerName: string): HeaderKey | undefined {
   if (lowerName === "content-type") return "CONTENT_TYPE";
   if (lowerName === "content-length" || lowerName.includes("_")) return undefined;
   return `HTTP_${lowerName.toUpperCase().replaceAll("-", "_")}`;
-}
-
-/** `HTTP_X_USER` as `X-User`. */
-function nameOf(key: string): string {
-  const words = key
-    .replace(/^HTTP_/, "")
-    .toLowerCase()
-    .split("_");
-  const name = words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join("-");
-  names.set(key, name);
-  return name;
 }
 
 /** The value that the environ has of a field that the client has sent more than once. */

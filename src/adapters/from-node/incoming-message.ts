@@ -3,8 +3,8 @@
 import { EventEmitter } from "node:events";
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { BoundedMap } from "../../bounded-map.ts";
 import { NO_INPUT } from "../../exchange/environ.ts";
+import { headerName } from "../../exchange/header-name.ts";
 import type { Environ } from "../../gateway.ts";
 import { bodyRead } from "../body-read.ts";
 import type { GatewaySocket } from "./socket.ts";
@@ -166,27 +166,13 @@ export function drainRequest(request: IncomingMessage): void {
   if (request.listenerCount("close") > 0 || request.listenerCount("end") > 0) request.resume();
 }
 
-/** Clients choose the names of headers. */
-const names = new BoundedMap<string, string>(1000);
-
 /** The header lines of an environ, names and values in turn, with the changes that other layers made. */
 function headerLines(environ: Environ): string[] {
   const lines: string[] = [];
   for (const key in environ) {
     if (!key.startsWith("HTTP_") && key !== "CONTENT_TYPE" && key !== "CONTENT_LENGTH") continue;
     const value = environ[key as keyof Environ];
-    if (typeof value === "string") lines.push(names.get(key) ?? headerName(key), value);
+    if (typeof value === "string") lines.push(headerName(key), value);
   }
   return lines;
-}
-
-/** `HTTP_USER_AGENT` as `User-Agent`, `CONTENT_TYPE` as `Content-Type`. */
-function headerName(key: string): string {
-  const words = key
-    .replace(/^HTTP_/, "")
-    .toLowerCase()
-    .split("_");
-  const name = words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join("-");
-  names.set(key, name);
-  return name;
 }
