@@ -27,3 +27,14 @@ export function addressesOf(
     return url.replace(EVERY_INTERFACE, `//${host}`);
   }
 }
+
+/** What the command says of where it serves: the URL that a person opens first, and the lines that tell of it. */
+export function announcementOf(serving: string, urls: readonly string[]): { local: string; lines: string[] } {
+  const [[local, ...network], ...others] = urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
+  const lines = [
+    `serving ${serving} on ${local}`,
+    ...network.map((address) => `on the network: ${address}`),
+    ...others.flat().map((address) => `also on ${address}`),
+  ];
+  return { local, lines };
+}

@@ -7,7 +7,7 @@ import { escapeControls } from "../escape.ts";
 import { Sockets } from "../supervisor/sockets.ts";
 import { describeExit, Worker } from "../supervisor/worker.ts";
 import { findAccount } from "./accounts.ts";
-import { addressesOf } from "./addresses.ts";
+import { announcementOf } from "./addresses.ts";
 import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
@@ -207,13 +207,7 @@ export class Reloader {
 
   #announce({ title, urls }: Worker): void {
     this.#hasServed = true;
-    const [[local, ...network], ...others] = urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
-    const lines = [
-      `serving ${title} on ${local}`,
-      ...network.map((address) => `on the network: ${address}`),
-      ...others.flat().map((address) => `also on ${address}`),
-    ];
-    this.#print(lines, this.#tree);
+    this.#print(announcementOf(title, urls).lines, this.#tree);
   }
 
   #print(lines: readonly string[], below?: readonly string[]): void {

@@ -4,7 +4,7 @@ import type { App } from "../gateway.ts";
 import { openRequests, type ServeOptions, type Server, serve } from "../server/serve.ts";
 import { commandAccessLog } from "./access-log.ts";
 import { type Account, become, findAccount, giveSockets } from "./accounts.ts";
-import { addressesOf } from "./addresses.ts";
+import { announcementOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { followCertificates } from "./certificates.ts";
 import type { Configuration } from "./configuration/configuration.ts";
@@ -39,12 +39,7 @@ export async function serveCommand(configuration: Configuration): Promise<number
   if (pidFile !== undefined) holdPidFile(pidFile, account);
   const { server, loaded } = await start(configuration, tls, account);
   reportStrayErrors(process.stderr, () => openRequests(server));
-  const [[local, ...network], ...others] = server.urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
-  const lines = [
-    `serving ${loaded.title} on ${local}`,
-    ...network.map((address) => `on the network: ${address}`),
-    ...others.flat().map((address) => `also on ${address}`),
-  ];
+  const { local, lines } = announcementOf(loaded.title, server.urls);
   print(lines, siteTree(loaded.app));
   notifier.ready();
   if (open) openBrowser(`${local}/`);

@@ -11,7 +11,7 @@ import type { SupervisorState } from "../supervisor/status.ts";
 import { appointSuccessor, inheritance, succeed } from "../supervisor/succession.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { type Account, findAccount, giveSockets } from "./accounts.ts";
-import { addressesOf } from "./addresses.ts";
+import { announcementOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
@@ -75,12 +75,8 @@ export async function superviseCommand(
     void listeners.takeOver(inherited.statusFd).catch((error: Error) => writeError(error.message));
   }
   const { title, urls, wanted } = supervisor.status;
-  const [[local, ...network], ...others] = urls.map((url) => addressesOf(url)) as [[string, ...string[]]];
-  print(
-    `serving ${title} with ${wanted} ${wanted === 1 ? "worker" : "workers"} on ${local}`,
-    ...network.map((address) => `on the network: ${address}`),
-    ...others.flat().map((address) => `also on ${address}`),
-  );
+  const { local, lines } = announcementOf(`${title} with ${wanted} ${wanted === 1 ? "worker" : "workers"}`, urls);
+  print(...lines);
   if (configuration.open && inherited === undefined) openBrowser(`${local}/`);
   await supervisor.whenStopped;
   await listeners.close();

@@ -6,6 +6,7 @@ import type { App } from "../gateway.ts";
 import { checkOptions, count } from "../options.ts";
 import { type CloseOptions, drain } from "./drain.ts";
 import { Clock } from "./engine/clock.ts";
+import type { OpenExchange } from "./engine/service.ts";
 import { Listener, type Shared } from "./listener.ts";
 import { LONGEST, type Place, type ServeOptions, type Settings, settingsOf } from "./options.ts";
 import { writeLine } from "./secure.ts";
@@ -141,10 +142,14 @@ export function listenersOfServer(server: Server): readonly Listener[] {
   return listenersOf.get(server) ?? [];
 }
 
-/** The requests that a server is answering: `"GET /path"`. */
-export function openRequests(server: Server): string[] {
+/** The exchanges that a server has under way. */
+export function openExchanges(server: Server): OpenExchange[] {
   return listenersOfServer(server)
     .flatMap(({ service }) => [...service.connections])
-    .flatMap(({ exchanges }) => exchanges)
-    .map(({ environ }) => `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`);
+    .flatMap(({ exchanges }) => exchanges);
+}
+
+/** The requests that a server is answering: `"GET /path"`. */
+export function openRequests(server: Server): string[] {
+  return openExchanges(server).map(({ environ }) => `${environ.REQUEST_METHOD} ${environ.REQUEST_URI}`);
 }

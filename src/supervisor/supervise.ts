@@ -170,11 +170,11 @@ export async function supervise(target: string, options: SuperviseOptions = {}):
   };
 }
 
-/** settingsOf checks the options and adds the defaults. Throws `TSGI_BAD_OPTION` or `TSGI_BAD_TLS`. */
-export function settingsOf(target: string, options: SuperviseOptions): Settings {
+/** Checks the options and adds the defaults. Throws `TSGI_BAD_OPTION` or `TSGI_BAD_TLS`. */
+function settingsOf(target: string, options: SuperviseOptions): Settings {
   checkOptions("supervise", options, KINDS);
   if (options.tls !== undefined) checkTls(options.tls);
-  const { workers = 1, listen = [placeOf(options)], backlog = 511, env = process.env } = options;
+  const { workers = 1, listen = [options], backlog = 511, env = process.env } = options;
   const serve = Object.fromEntries(Object.entries(options).filter(([name]) => FOR_SERVE.has(name)));
   const { interface: name, factory: isFactory = false, readyPath } = options;
   return {
@@ -207,10 +207,6 @@ export function settingsOf(target: string, options: SuperviseOptions): Settings 
 const FOR_SERVE: ReadonlySet<string> = new Set(
   Object.keys(FOR_WORKERS).filter((name) => !["host", "port", "unix", "mode", "fd", "listen"].includes(name)),
 );
-
-function placeOf({ host, port, unix, fd, mode }: ListenOptions): ListenOptions {
-  return { host, port, unix, fd, mode };
-}
 
 function writeLine(line: string): void {
   process.stderr.write(`tsgi: ${escapeControls(line)}\n`);

@@ -2,7 +2,7 @@
 
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
-import { listenersOfServer, type Server } from "../server/serve.ts";
+import { listenersOfServer, openExchanges, type Server } from "../server/serve.ts";
 import type { Beat, Order, Report, RequestUnderWay, Start } from "./messages.ts";
 
 /** What a worker's program gives once it serves. */
@@ -146,14 +146,11 @@ class WorkerSide {
   #openRequests(): RequestUnderWay[] {
     if (this.#served === undefined) return [];
     const now = performance.now();
-    return listenersOfServer(this.#served.server)
-      .flatMap(({ service }) => [...service.connections])
-      .flatMap(({ exchanges }) => exchanges)
-      .map(({ environ, since }) => ({
-        method: environ.REQUEST_METHOD,
-        target: environ.REQUEST_URI,
-        duration: Math.max(0, Math.round(now - since)),
-      }));
+    return openExchanges(this.#served.server).map(({ environ, since }) => ({
+      method: environ.REQUEST_METHOD,
+      target: environ.REQUEST_URI,
+      duration: Math.max(0, Math.round(now - since)),
+    }));
   }
 
   get #services() {
