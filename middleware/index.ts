@@ -66,6 +66,18 @@ export { type RequestIdOptions, requestId } from "./request-id.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type CspValues, type SecureHeadersOptions, secureHeaders } from "./secure-headers.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
+export {
+  type MemorySessionStoreOptions,
+  memorySessionStore,
+  type RedisSessionClient,
+  type RedisSessionStoreOptions,
+  redisSessionStore,
+  type Session,
+  type SessionOptions,
+  type SessionStore,
+  session,
+  sessionOf,
+} from "./session.ts";
 export { type HeaderSetting, setHeaders } from "./set-headers.ts";
 export { type ShedOptions, shed } from "./shed.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";

@@ -6,6 +6,7 @@ import { csrf } from "../../middleware/csrf.ts";
 import { httpsRedirect } from "../../middleware/https-redirect.ts";
 import { ipFilter } from "../../middleware/ip-filter.ts";
 import { secureHeaders } from "../../middleware/secure-headers.ts";
+import { memorySessionStore, session, sessionOf } from "../../middleware/session.ts";
 import { trustedHosts } from "../../middleware/trusted-hosts.ts";
 import type { App } from "../../src/gateway.ts";
 
@@ -34,4 +35,22 @@ export function allLetIn(inner: App): App {
       },
       startResponse,
     );
+}
+
+/** An app whose session changes with each request, in a cookie or in a store that takes its time. */
+export function inSession(inner: App, isStored: boolean): App {
+  const app: App = (environ, startResponse) => {
+    const opened = sessionOf(environ);
+    if (opened instanceof Promise) {
+      return opened.then((found) => {
+        found.set("visited", true);
+        return inner(environ, startResponse);
+      });
+    }
+    opened.set("visited", true);
+    return inner(environ, startResponse);
+  };
+  if (!isStored) return session(app, { keys: ["k".repeat(32)] });
+  const memory = memorySessionStore();
+  return session(app, { store: { ...memory, create: async (...args) => memory.create(...args) } });
 }
