@@ -23,6 +23,7 @@ export {
   type ProbeOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
+export { type BearerClaims, type BearerKeys, type BearerOptions, bearer, claimsOf } from "./bearer.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
 export {
   type CacheEntry,

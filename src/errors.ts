@@ -78,6 +78,8 @@ export type TsgiErrorCode =
   | "TSGI_MALFORMED_BODY"
   /** Something that is not a function was passed as an app. */
   | "TSGI_NO_APP"
+  /** The keys that tokens are verified with cannot be loaded: a 503. */
+  | "TSGI_NO_KEYS"
   /** Something that is not a function was passed as a middleware. */
   | "TSGI_NO_MIDDLEWARE"
   /** A package that is not installed is needed: a peer of tsgi, which not everybody needs. */
