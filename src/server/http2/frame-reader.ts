@@ -4,6 +4,7 @@ import { FRAME_SIZE_ERROR, MOST_IN_FRAME, NO_ERROR, PROTOCOL_ERROR } from "./fra
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const HEAD = 9;
+const NOTHING = Buffer.alloc(0);
 
 /** FrameReader gives whole frames, one after the other, however they are cut. */
 export class FrameReader {
@@ -12,13 +13,13 @@ export class FrameReader {
   /** The stream; 0 for the connection. */
   id = 0;
   /** Where the payload is. The bytes are the frame's alone, or those that were pushed. */
-  bytes: Buffer = PREFACE;
+  bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
   /** What is wrong with what has come; nothing is read after it. */
   error: number = NO_ERROR;
-  #pushed: Buffer = PREFACE;
-  #at: number = PREFACE.length;
+  #pushed: Buffer = NOTHING;
+  #at = 0;
   /** How much of the preface has come. */
   #greeted = 0;
   /** A frame, or its head, that has come in part. */
@@ -56,6 +57,13 @@ export class FrameReader {
     this.#at = at + HEAD + length;
     this.#take(bytes, at, this.#at);
     return true;
+  }
+
+  /** Lets go of what was pushed, which may be part of something larger. */
+  forget(): void {
+    this.#pushed = NOTHING;
+    this.bytes = NOTHING;
+    this.#at = 0;
   }
 
   #lengthAt(bytes: Buffer, at: number): number {

@@ -18,9 +18,16 @@ import {
   uint32,
 } from "./frames.ts";
 import { HeaderEncoder } from "./hpack/encoder.ts";
-import type { Outbound } from "./outbound.ts";
 
 const SPACE = 32;
+
+/** A stream that has more to send than there was room for. */
+export interface WaitingStream {
+  /** Whether there is something to be sent that the client takes on this stream. */
+  readonly isReady: boolean;
+  /** Sends a frame of it. */
+  sendSome(): void;
+}
 
 /** FrameWriter sends frames; streams that have more to send than there is room for take turns. */
 export class FrameWriter {
@@ -34,7 +41,7 @@ export class FrameWriter {
   progress = 0;
   readonly #encoder = new HeaderEncoder();
   /** The streams that wait for room, in the order of their turns. */
-  #waiting: Outbound[] = [];
+  #waiting: WaitingStream[] = [];
   #isStalled = false;
 
   constructor(socket: Socket) {
@@ -113,12 +120,12 @@ export class FrameWriter {
   }
 
   /** A stream has more to send than there was room for. */
-  wait(stream: Outbound): void {
+  wait(stream: WaitingStream): void {
     if (!this.#waiting.includes(stream)) this.#waiting.push(stream);
     this.pump();
   }
 
-  forget(stream: Outbound): void {
+  forget(stream: WaitingStream): void {
     const at = this.#waiting.indexOf(stream);
     if (at >= 0) this.#waiting.splice(at, 1);
   }
@@ -135,7 +142,7 @@ export class FrameWriter {
     const { output } = this;
     while (this.#waiting.length > 0 && this.window > 0 && !this.#isStalled) {
       if (output.isFull && this.#stall()) break;
-      const stream = this.#waiting.shift() as Outbound;
+      const stream = this.#waiting.shift() as WaitingStream;
       if (!stream.isReady) continue;
       stream.sendSome();
       if (stream.isReady) this.#waiting.push(stream);

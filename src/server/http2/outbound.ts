@@ -3,7 +3,7 @@
 import { byteLength, toBytes } from "../../body/chunk.ts";
 import type { Chunk, HeaderList } from "../../gateway.ts";
 import { HIGH_WATER_MARK } from "../engine/output.ts";
-import type { FrameWriter } from "./frame-writer.ts";
+import type { FrameWriter, WaitingStream } from "./frame-writer.ts";
 import { DATA, END_STREAM, frameHead, MOST, MOST_IN_FRAME } from "./frames.ts";
 
 /** Who holds the stream. */
@@ -14,7 +14,7 @@ export interface OutboundOwner {
 }
 
 /** Outbound sends what there is room for, and keeps the rest. */
-export class Outbound {
+export class Outbound implements WaitingStream {
   readonly #writer: FrameWriter;
   readonly #owner: OutboundOwner;
   /** How much the client takes on this stream. */
@@ -101,12 +101,10 @@ export class Outbound {
     this.#writer.wait(this);
   }
 
-  /** Whether there is something to be sent that the client takes on this stream. */
   get isReady(): boolean {
     return this.length > 0 && this.#window > 0;
   }
 
-  /** Sends a frame of what waits; there is something, and windows that let it through. */
   sendSome(): void {
     const writer = this.#writer;
     const piece = this.#pieces[0] as Uint8Array;

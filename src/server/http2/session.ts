@@ -197,6 +197,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     reader.push(bytes);
     let error: number = NO_ERROR;
     while (error === NO_ERROR && this.#isReading && reader.read()) error = this.#receiver.take(reader);
+    reader.forget();
     writer.isGathering = false;
     if (error === NO_ERROR) error = reader.error;
     if (error !== NO_ERROR) this.#fail(error);

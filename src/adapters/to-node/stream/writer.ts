@@ -35,6 +35,8 @@ export class StreamWriter implements Sink {
   /** Set before the app runs. */
   environ: Environ | undefined;
   #isSent = false;
+  /** Whether the end is sent apart from the last bytes. */
+  #isOpenEnded = false;
   /** Whether the response ends amid its body. */
   #isCut = false;
   #isOver = false;
@@ -67,6 +69,7 @@ export class StreamWriter implements Sink {
     }
     const fields = streamFields(status.code, withoutUpgrade(status.code, headers), length);
     this.stream.respond(fields, length === 0 ? ENDED : length < 0 ? OPEN_ENDED : undefined);
+    this.#isOpenEnded = length < 0;
     if (length < 0) this.stream.once("wantTrailers", () => this.#endWhole());
     this.#isSent = true;
   }
@@ -129,7 +132,8 @@ export class StreamWriter implements Sink {
       else stream.end(chunk);
     }
     this.#finish();
-    this.#discardRest();
+    // To stop the client before the end was sent would cut the response.
+    if (!this.#isOpenEnded) this.#discardRest();
   }
 
   #discardRest(): void {
@@ -140,7 +144,9 @@ export class StreamWriter implements Sink {
   /** All of the body was sent; one that was cut must not look whole. */
   #endWhole(): void {
     const { stream } = this;
-    if (!this.#isCut && !stream.closed && !stream.destroyed) stream.sendTrailers({});
+    if (this.#isCut || stream.closed || stream.destroyed) return;
+    stream.sendTrailers({});
+    setImmediate(() => this.#discardRest());
   }
 
   abort(): void {

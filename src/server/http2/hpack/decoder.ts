@@ -10,6 +10,8 @@ const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]|^[\t ]|[\t ]$/;
 const MOST_SHIFT = 21;
 const MALFORMED = -1;
 
+const NOTHING = Buffer.alloc(0);
+
 const HUFFMAN = 0x80;
 const INDEXED = 0x80;
 const LEARNED = 0x40;
@@ -27,7 +29,7 @@ export class HeaderDecoder {
   #first = 0;
   #size = 0;
   #limit = TABLE_SIZE;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NOTHING;
   #at = 0;
   #end = 0;
 
@@ -53,6 +55,7 @@ export class HeaderDecoder {
       if (line.isMalformed) this.isMalformed = true;
       lines.push(line.name, line.value);
     }
+    this.#bytes = NOTHING;
     this.isTooLarge = left < 0;
     return lines;
   }
