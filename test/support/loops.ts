@@ -12,9 +12,9 @@ export interface Loops {
   stop(): Promise<Report>;
 }
 
-/** Starts clients of a port, over HTTP/1.1; `count` is how many, as the program takes it. */
-export function loops(t: TestContext, port: number | string, ...count: string[]): Promise<Loops> {
-  return loopsOf(t, "closed-loops.ts", [String(port), ...count]);
+/** Starts clients of a port, over HTTP/1.1; `args` are the other arguments of the program. */
+export function loops(t: TestContext, port: number | string, ...args: string[]): Promise<Loops> {
+  return loopsOf(t, "closed-loops.ts", [String(port), ...args]);
 }
 
 /** Starts clients over HTTP/2. */
