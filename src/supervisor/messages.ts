@@ -73,8 +73,13 @@ export interface Beat {
 
 /** What a worker tells the supervisor. */
 export type Report =
-  /** It serves. `title` is what the app is called, `urls` where it answers. */
-  | { readonly type: "ready"; readonly title: string; readonly urls: readonly string[] }
+  /** It serves. `title` is what the app is called, `tree` what is mounted where, a line each, `urls` where it answers. */
+  | {
+      readonly type: "ready";
+      readonly title: string;
+      readonly tree: readonly string[];
+      readonly urls: readonly string[];
+    }
   /** It cannot serve, and exits. */
   | { readonly type: "failed"; readonly reason: string }
   | Beat

@@ -10,6 +10,8 @@ export interface Served {
   readonly server: Server;
   /** What the app is called. */
   readonly title: string;
+  /** What it mounts where, a line each. Default: nothing. */
+  readonly tree?: readonly string[];
   /** Writes the logs to new files. */
   readonly reopen?: (() => void) | undefined;
   /** What has been recorded since it was last asked for. */
@@ -78,7 +80,7 @@ class WorkerSide {
     Object.defineProperty(globalThis, OPEN_REQUESTS, { value: () => this.#openRequests(), configurable: true });
     // The supervisor knows from the start how much memory it takes.
     tell(this.#pulse(0));
-    tell({ type: "ready", title: served.title, urls: served.server.urls });
+    tell({ type: "ready", title: served.title, tree: served.tree ?? [], urls: served.server.urls });
     for (const call of this.#early.splice(0)) call();
     if (this.#start.maxRequests > 0) this.#retireInTime();
   }

@@ -46,8 +46,9 @@ export class Worker {
   /** When it was last heard of, in the time of `performance.now()`. */
   heard: number = performance.now();
   beat: Beat | undefined;
-  /** What it calls its app, and where it answers, once it is ready. */
+  /** What it calls its app, what that mounts, and where it answers, once it is ready. */
   title = "";
+  tree: readonly string[] = [];
   urls: readonly string[] = [];
   /** Whether it is about to be replaced, though it serves. */
   isOutdated = false;
@@ -115,6 +116,7 @@ export class Worker {
         if (this.state !== "starting") break;
         this.state = "ready";
         this.title = report.title;
+        this.tree = report.tree;
         this.urls = report.urls;
         this.#settleReady(undefined);
         break;

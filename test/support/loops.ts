@@ -6,8 +6,8 @@ import { fixture } from "./fixture.ts";
 import type { Report } from "./fixtures/closed-loops.ts";
 
 export interface Loops {
-  /** Resolves when so many more requests were answered. */
-  more(count: number): Promise<void>;
+  /** Resolves when so many more requests were answered, to what happened so far. */
+  more(count: number): Promise<Report>;
   /** Lets each client finish its request. */
   stop(): Promise<Report>;
 }
@@ -29,7 +29,11 @@ async function loopsOf(t: TestContext, program: string, args: readonly string[])
   return {
     async more(count) {
       const { answered } = await report("report");
-      while ((await report("report")).answered < answered + count) await sleep(20);
+      for (;;) {
+        const now = await report("report");
+        if (now.answered >= answered + count) return now;
+        await sleep(20);
+      }
     },
     stop: () => report("stop"),
   };
