@@ -255,6 +255,11 @@ export class Supervisor implements SlotOwner, Watcher {
     this.sockets.hand(worker.takeBack());
   }
 
+  /** What waits for it is answered by others, where there are some. */
+  silent(worker: Worker): void {
+    if (this.#takers().length > 0) this.sockets.hand(worker.takeBack());
+  }
+
   died(): void {
     this.#deaths++;
   }

@@ -293,7 +293,7 @@ test("status: tells that the site is alive, ready and what it has done, whatever
   await page(`${url}/pid`);
   while (counted((await ask(socket, "/metrics")).body) < 21) await sleep(20);
   await serving(2);
-  // A second one for the same worker would wait for its replacement.
+  // The second one is for the other worker.
   for (const left of [1, 0]) {
     page(`${url}/hang`).catch(() => {});
     await serving(left);

@@ -188,6 +188,21 @@ for (const [name, node, skip] of nodes) {
     );
   });
 
+  test(`supervisor: on ${name} what waits for a worker that does not answer is answered by another one`, {
+    skip,
+  }, async () => {
+    const site = await supervised(node, ["--workers", "2"]);
+    const workers = await pids(site.url, 2);
+    const [victim = 0, sibling = 0] = workers;
+    process.kill(victim, "SIGSTOP");
+    const answered = await Promise.all(Array.from({ length: 12 }, () => pidOf(site.url)));
+    assert.deepEqual(answered, Array(12).fill(sibling));
+    process.kill(victim, "SIGCONT");
+    assert.deepEqual(await pids(site.url, 2), workers);
+    assert.deepEqual(new Set(await Promise.all(Array.from({ length: 64 }, () => pidOf(site.url)))), workers);
+    assert.doesNotMatch(site.printed(), /died/);
+  });
+
   test(`supervisor: on ${name} a worker that hangs is replaced, and the log says where and with which requests`, {
     skip,
   }, async () => {
