@@ -44,6 +44,7 @@ export { type CsrfOptions, csrf } from "./csrf.ts";
 export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
+export { type FailoverOptions, failover } from "./failover.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { type HttpsRedirectOptions, httpsRedirect } from "./https-redirect.ts";
 export { type InjectOptions, inject, type Markup } from "./inject.ts";
@@ -58,6 +59,7 @@ export {
   metrics,
   type Series,
 } from "./metrics.ts";
+export { type MirrorOptions, mirror } from "./mirror.ts";
 export { type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
