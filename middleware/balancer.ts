@@ -14,8 +14,8 @@ import { isPromise } from "../src/promise.ts";
 import { type Balance, Balancing } from "./balancer/balancing.ts";
 import type { Choice } from "./balancer/choices.ts";
 import { type EjectionOptions, ejectionSettings } from "./balancer/ejection.ts";
-import type { BalancerTarget } from "./balancer/peer.ts";
 import type { ProbeOptions } from "./balancer/probe.ts";
+import { type BalancerSource, type BalancerTargets, Following, isSource } from "./balancer/source.ts";
 import { Spread } from "./balancer/spread.ts";
 import { type BalancerStatus, statusOf } from "./balancer/status.ts";
 import { Forwarding } from "./proxy/forwarding.ts";
@@ -24,9 +24,17 @@ import { Run } from "./proxy/run.ts";
 import type { UpstreamRequest } from "./proxy/upstream-request.ts";
 
 export type { Balance, BalancerCandidate } from "./balancer/balancing.ts";
+export {
+  type DnsAddress,
+  type DnsResolver,
+  type DnsService,
+  type DnsTargetsOptions,
+  dnsTargets,
+} from "./balancer/dns-targets.ts";
 export type { EjectionOptions } from "./balancer/ejection.ts";
 export type { BalancerTarget } from "./balancer/peer.ts";
 export type { ProbeOptions } from "./balancer/probe.ts";
+export type { BalancerSource, BalancerTargets } from "./balancer/source.ts";
 export type { BalancerState, BalancerStatus, BalancerTargetStatus } from "./balancer/status.ts";
 
 /**
@@ -68,6 +76,8 @@ export interface BalancerOptions extends UpstreamOptions {
    * Default: they are not asked.
    */
   probe?: ProbeOptions | undefined;
+  /** How long to wait before a function that lists the targets is called again, or a source that has failed is asked. Default 5000. */
+  refresh?: number | undefined;
 }
 
 /** An app that spreads requests over targets. */
@@ -76,8 +86,11 @@ export interface Balancer extends App {
    * Takes another list of targets. Those that stay keep their connections and what is known of them; those that go finish what
    * is under way. Throws `TSGI_BAD_TARGET`, and the list stays then.
    */
-  update(targets: readonly (string | BalancerTarget)[]): void;
-  /** Takes a target out. Resolves when all that is under way there is over. Rejects with `TSGI_BAD_TARGET` for another URL. */
+  update(targets: BalancerTargets): void;
+  /**
+   * Takes a target out, at all its addresses, until `update` has it again, or a source has left it out in the meantime. Resolves
+   * when all that is under way there is over. Rejects with `TSGI_BAD_TARGET` for another URL.
+   */
   drain(url: string): Promise<void>;
   /** What every target is doing. */
   status(): BalancerStatus;
@@ -107,6 +120,7 @@ const BALANCER_OPTIONS: Kinds<BalancerOptions> = {
   retryBudget: count(0, 100),
   ejection: either(oneOf(false), OBJECT),
   slowStart: count(0, LONGEST),
+  refresh: count(1, LONGEST),
   probe: {
     expected: '{ path: "/health" }',
     accepts: (value) => OBJECT.accepts(value) && (value as { path?: unknown }).path !== undefined,
@@ -125,7 +139,9 @@ const PROBE_OPTIONS: Kinds<ProbeOptions> = {
 };
 
 /**
- * balancer makes one app of several servers elsewhere, each what `proxy` makes of one. A target that fails gets no requests for a
+ * balancer makes one app of several servers elsewhere, each what `proxy` makes of one. The targets are a list, or come from a source
+ * whose list changes while it runs: an async iterable of lists, such as `dnsTargets` gives, or a function that is called every
+ * five seconds. Until a source has given its first list, requests queue; while it fails, the last list stays. A target that fails gets no requests for a
  * while, and never all of them at once; a request that may be sent twice goes on to another. The answers besides the targets':
  *
  * - 503 with `Retry-After` where no target has room, and the queue is full or takes too long, or there is no target.
@@ -133,9 +149,17 @@ const PROBE_OPTIONS: Kinds<ProbeOptions> = {
  *
  * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, and `TSGI_NO_PACKAGE` where `undici` is not installed.
  */
-export function balancer(targets: readonly (string | BalancerTarget)[], options: BalancerOptions = {}): Balancer {
+export function balancer(targets: BalancerTargets | BalancerSource, options: BalancerOptions = {}): Balancer {
   checkOptions("balancer", options, BALANCER_OPTIONS);
-  const { balance = "latency", retries = 2, retryBudget = 20, ejection = {}, slowStart = 0, probe } = options;
+  const {
+    balance = "latency",
+    retries = 2,
+    retryBudget = 20,
+    ejection = {},
+    slowStart = 0,
+    probe,
+    refresh = 5000,
+  } = options;
   if (typeof ejection === "object") checkOptions("ejection of balancer", ejection, EJECTION_OPTIONS);
   if (probe !== undefined) checkOptions("probe of balancer", probe, PROBE_OPTIONS);
   const { forwarding, returning, pool, limits } = settingsOf(options);
@@ -151,9 +175,14 @@ export function balancer(targets: readonly (string | BalancerTarget)[], options:
   });
   let hasBase = false;
 
-  function update(list: readonly (string | BalancerTarget)[]): void {
-    balancing.peers.update(list, balancing.now());
+  function changed(): void {
+    balancing.isAwaitingTargets = false;
     hasBase = balancing.peers.all.some(({ target }) => target.base !== "");
+  }
+
+  function update(list: BalancerTargets): void {
+    balancing.peers.update(list, balancing.now());
+    changed();
   }
 
   function send(
@@ -174,12 +203,29 @@ export function balancer(targets: readonly (string | BalancerTarget)[], options:
     return send(environ, startResponse, request, choice);
   }
 
-  update(targets);
+  let following: Following | undefined;
+  if (isSource(targets)) {
+    balancing.isAwaitingTargets = true;
+    // As long as it is not known.
+    hasBase = true;
+    following = new Following(targets, refresh, {
+      onTargets(list) {
+        balancing.peers.follow(list, balancing.now());
+        balancing.sourceError = undefined;
+        changed();
+      },
+      onFailure(error) {
+        balancing.sourceError = error;
+      },
+    });
+  } else update(targets);
   return Object.assign(outer, {
     update,
     drain: (url: string) => balancing.peers.drain(url),
     status: () => statusOf(balancing),
     async close() {
+      following?.stop();
+      balancing.isAwaitingTargets = false;
       balancing.room.close();
       await balancing.peers.close();
     },

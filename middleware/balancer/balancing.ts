@@ -51,6 +51,10 @@ export class Balancing {
   readonly budget: RetryBudget;
   readonly limits: AttemptLimits;
   readonly retries: number;
+  /** Why there is no newer list of targets. */
+  sourceError: unknown;
+  /** Whether the first list of targets is still to come. */
+  isAwaitingTargets = false;
   readonly #balance: Balance;
 
   constructor({ peers, limits, balance, retries, retryBudget, queue, queueTimeout }: BalancingSettings) {

@@ -13,6 +13,8 @@ export type BalancerState = "in" | "out" | "trial" | "down" | "draining";
 /** What one target is doing. */
 export interface BalancerTargetStatus {
   readonly url: string;
+  /** Where it is, if the name in its URL has several addresses. */
+  readonly address: string | undefined;
   readonly state: BalancerState;
   readonly weight: number;
   readonly isBackup: boolean;
@@ -33,18 +35,26 @@ export interface BalancerStatus {
   readonly queued: number;
   /** How many were sent to another target. */
   readonly retries: number;
+  /** Why there is no newer list of targets: what their source has failed with last. Undefined where it has not. */
+  readonly sourceError: string | undefined;
 }
 
-export function statusOf({ peers, room, budget, now }: Balancing): BalancerStatus {
+export function statusOf({ peers, room, budget, now, sourceError }: Balancing): BalancerStatus {
   const at = now();
   const targets = [...peers.all, ...peers.leaving].map((peer) => statusOfPeer(peer, at));
-  return { targets, queued: room.size, retries: budget.retries };
+  return {
+    targets,
+    queued: room.size,
+    retries: budget.retries,
+    sourceError: sourceError === undefined ? undefined : messageOf(sourceError),
+  };
 }
 
 function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
   const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection, probe } = peer;
   return {
     url: target.url,
+    address: target.address === target.hostname ? undefined : target.address,
     state: isDraining ? "draining" : probe?.isUp === false ? "down" : ejection.standing(now),
     weight,
     isBackup,
@@ -54,4 +64,8 @@ function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
     failures,
     ejections: ejection.count,
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
