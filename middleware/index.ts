@@ -28,6 +28,7 @@ export {
   dnsTargets,
   type EjectionOptions,
   type ProbeOptions,
+  type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";

@@ -4,6 +4,7 @@ import { Pool, type PoolOptions } from "../proxy/pool.ts";
 import { type Target, targetOf } from "../proxy/target.ts";
 import { Ejection, type EjectionSettings } from "./ejection.ts";
 import { Latency } from "./latency.ts";
+import { Percentiles } from "./percentiles.ts";
 import type { Probe, ProbeOptions } from "./probe.ts";
 
 /** A target with what it is worth. */
@@ -26,6 +27,8 @@ export interface PeerSettings {
   readonly slowStart: number;
   /** How it is asked whether it is well; undefined for never. */
   readonly probe: ProbeOptions | undefined;
+  /** What the cookies of clients may be that are held to a target; empty where none are. */
+  readonly tokens: (key: string) => readonly string[];
 }
 
 /** The least that a slow start begins with. */
@@ -53,8 +56,11 @@ export class Peer {
   readonly pool: Pool;
   readonly ejection: Ejection;
   readonly latency: Latency;
+  readonly percentiles: Percentiles;
   probe: Probe | undefined;
   readonly isBackup: boolean;
+  /** What the cookies of its clients may be; the first is what they are set to. */
+  readonly tokens: readonly string[];
   /** What rendezvous hashing mixes keys with. */
   readonly seed: number;
   /** What weighted round robin owes it. */
@@ -79,11 +85,13 @@ export class Peer {
     this.pool = new Pool(this.target, { ...settings.pool, queue: 0 }, "balancer");
     this.ejection = past?.ejection ?? new Ejection(settings.ejection);
     this.latency = past?.latency ?? new Latency(0, now);
+    this.percentiles = new Percentiles(now);
     this.answers = past?.answers ?? 0;
     this.failures = past?.failures ?? 0;
     this.isBackup = backup;
     this.weight = weight;
     this.seed = hash(this.key);
+    this.tokens = settings.tokens(this.key);
     this.#slowStart = settings.slowStart;
   }
 

@@ -18,6 +18,8 @@ export class Peers {
   readonly #past = new BoundedMap<string, PastOfPeer>(500);
   /** The URLs of those that were drained, as long as the source of the list still has them. */
   #drained: ReadonlySet<string> = new Set();
+  /** By the cookies of their clients. */
+  #byToken: ReadonlyMap<string, Peer> = new Map();
   #eligible: readonly Peer[] = [];
   #trials: readonly Peer[] = [];
   /** Until when the two lists above are right. */
@@ -92,7 +94,7 @@ export class Peers {
       if (before.length > 0) peer.join(now, past === undefined ? median : peer.latency.at(now));
     }
     for (const peer of before) if (!this.#all.includes(peer)) this.#remove(peer);
-    this.changed();
+    this.#listChanged();
     this.#onRoom();
   }
 
@@ -105,9 +107,14 @@ export class Peers {
       return Promise.reject(badTarget(`${JSON.stringify(url)} is not a target of this balancer`));
     this.#all = this.#all.filter((peer) => !isMeant(peer));
     this.#drained = new Set([...this.#drained, url]);
-    this.changed();
+    this.#listChanged();
     const drained = [...peers.map((peer) => this.#remove(peer)), ...leaving.map((peer) => peer.drain())];
     return Promise.all(drained).then(() => {});
+  }
+
+  #listChanged(): void {
+    this.#byToken = new Map(this.#all.flatMap((peer) => peer.tokens.map((token) => [token, peer] as const)));
+    this.changed();
   }
 
   #remove(peer: Peer): Promise<void> {
@@ -126,6 +133,11 @@ export class Peers {
     peer.left();
     if (peer.pool.busy === 0) this.#leaving.delete(peer);
     this.#onRoom();
+  }
+
+  /** The one that a client is held to; undefined where it is gone, or the token is not one of ours. */
+  heldBy(token: string): Peer | undefined {
+    return this.#byToken.get(token);
   }
 
   /** What is known of a target has changed. */
@@ -190,7 +202,7 @@ export class Peers {
   close(): Promise<unknown> {
     const all = this.#all;
     this.#all = [];
-    this.changed();
+    this.#listChanged();
     return Promise.all([...all.map((peer) => this.#remove(peer)), ...[...this.#leaving].map((peer) => peer.drain())]);
   }
 }

@@ -33,19 +33,22 @@ export interface BalancerStatus {
   readonly targets: readonly BalancerTargetStatus[];
   /** How many requests wait for a target. */
   readonly queued: number;
-  /** How many were sent to another target. */
+  /** How many were sent to another target, after a failure or because the first one took long. */
   readonly retries: number;
+  /** How many of these because the first one took long. */
+  readonly hedges: number;
   /** Why there is no newer list of targets: what their source has failed with last. Undefined where it has not. */
   readonly sourceError: string | undefined;
 }
 
-export function statusOf({ peers, room, budget, now, sourceError }: Balancing): BalancerStatus {
+export function statusOf({ peers, room, budget, hedges, now, sourceError }: Balancing): BalancerStatus {
   const at = now();
   const targets = [...peers.all, ...peers.leaving].map((peer) => statusOfPeer(peer, at));
   return {
     targets,
     queued: room.size,
     retries: budget.retries,
+    hedges,
     sourceError: sourceError === undefined ? undefined : messageOf(sourceError),
   };
 }
