@@ -14,13 +14,21 @@ export {
   type Balancer,
   type BalancerCandidate,
   type BalancerOptions,
+  type BalancerSource,
   type BalancerState,
   type BalancerStatus,
   type BalancerTarget,
   type BalancerTargetStatus,
+  type BalancerTargets,
   balancer,
+  type DnsAddress,
+  type DnsResolver,
+  type DnsService,
+  type DnsTargetsOptions,
+  dnsTargets,
   type EjectionOptions,
   type ProbeOptions,
+  type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
@@ -44,6 +52,7 @@ export { type CsrfOptions, csrf } from "./csrf.ts";
 export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
+export { type FailoverOptions, failover } from "./failover.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { type HttpsRedirectOptions, httpsRedirect } from "./https-redirect.ts";
 export { type InjectOptions, inject, type Markup } from "./inject.ts";
@@ -58,6 +67,7 @@ export {
   metrics,
   type Series,
 } from "./metrics.ts";
+export { type MirrorOptions, mirror } from "./mirror.ts";
 export { type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
