@@ -36,6 +36,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_TARGET"
   /** A TLS key or certificate is missing, unreadable or does not fit. */
   | "TSGI_BAD_TLS"
+  /** A trailer line is one that has to come before the body. */
+  | "TSGI_BAD_TRAILER"
   /** Something else has read the request body already. */
   | "TSGI_BODY_READ"
   /** The request body is larger than the limit: a 413. */

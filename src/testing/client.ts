@@ -47,6 +47,8 @@ export function begin(
 /** The client's side of a request: a sink that makes a `Response` of what it gets, as soon as it has the head. */
 export class Client extends FetchSink {
   readonly log: string[] = [];
+  /** The trailer lines of the response; complete once it has ended. */
+  trailers: HeaderList = [];
   readonly informational: { status: StatusLine; headers: HeaderList }[] = [];
   finished = 0;
   #failure: { error: unknown } | undefined;
@@ -78,6 +80,7 @@ export class Client extends FetchSink {
       errors: { get: () => log.join("") },
       finished: { get: () => this.finished },
       informational: { value: informational },
+      trailers: { get: () => this.trailers },
     });
     super.resolve(response);
   }
@@ -93,6 +96,10 @@ export class Client extends FetchSink {
 
   override abort(): void {
     super.abort(this.#failure?.error);
+  }
+
+  addTrailers(trailers: HeaderList): void {
+    this.trailers = trailers;
   }
 
   inform(status: StatusLine, headers: HeaderList): void {
