@@ -40,7 +40,8 @@ export interface ProxyOptions extends UpstreamOptions {}
  * - 503 with `Retry-After` where too many requests are under way.
  * - 400, 431 to a request that cannot be sent on; 405 to TRACE, 501 to CONNECT; 508 to one that has come by here before.
  *
- * Trailers are not passed on, and targets are spoken to in HTTP/1.1.
+ * Trailers of the target go to clients that ask for them (`TE: trailers`), those of a client to the target where a `Trailer`
+ * announces them (RFC 9110 §6.5). Targets are spoken to in HTTP/1.1.
  *
  * GET, HEAD and OPTIONS are repeated once where the target has closed a connection that was kept; other methods never, once
  * anything of them was sent.

@@ -7,6 +7,8 @@ import { loadPackage } from "../../src/peer-package.ts";
 export interface Controller {
   /** The header lines as they came, names and values in turn. */
   readonly rawHeaders?: unknown;
+  /** The same of the trailers, once there are some. */
+  readonly rawTrailers?: unknown;
   pause(): void;
   resume(): void;
   abort(reason: Error): void;
@@ -20,7 +22,7 @@ export interface Handler {
   onRequestStart(controller: Controller): void;
   onResponseStart(controller: Controller, status: number, headers: HeaderValues, reason?: string): void;
   onResponseData(controller: Controller, chunk: Uint8Array): void;
-  onResponseEnd(controller: Controller): void;
+  onResponseEnd(controller: Controller, trailers: HeaderValues): void;
   onResponseError(controller: Controller | undefined, error: unknown): void;
 }
 

@@ -118,7 +118,7 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     this.#reception.data(chunk);
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(controller: Controller, trailers: HeaderValues): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     if (connection.hasFailed) {
@@ -126,7 +126,8 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
       return;
     }
     connection.responses++;
-    this.#reception.end();
+    const { rawTrailers: raw } = controller;
+    this.#reception.end(Array.isArray(raw) && raw.length === 0 ? undefined : linesOf(raw, trailers));
     this.#release(this.#upload === undefined || this.#upload.isComplete, ABORTED);
   }
 
