@@ -33,8 +33,8 @@ export function startAttempt(
     queueMicrotask(() => listener.onOutcome(failure("head", "unsized", error, { isUnsent: true })));
     return { abort() {} };
   }
-  const needsNode =
-    expectsContinue || upgrade !== undefined || trailers !== undefined || path === "*" || pool.sendsContinue;
+  const needsHttp1 = expectsContinue || trailers !== undefined || pool.sendsContinue;
+  const needsNode = upgrade !== undefined || path === "*" || (needsHttp1 && !pool.speaksHttp2);
   return needsNode
     ? new NodeAttempt(pool, request, limits, listener)
     : new UndiciAttempt(pool, request, isNew, limits, listener);
