@@ -36,6 +36,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_TARGET"
   /** A TLS key or certificate is missing, unreadable or does not fit. */
   | "TSGI_BAD_TLS"
+  /** A trailer line is one that has to come before the body. */
+  | "TSGI_BAD_TRAILER"
   /** Something else has read the request body already. */
   | "TSGI_BODY_READ"
   /** The request body is larger than the limit: a 413. */
@@ -60,6 +62,8 @@ export type TsgiErrorCode =
   | "TSGI_HOP_BY_HOP"
   /** The host of `toNode` has sent a response of its own. */
   | "TSGI_HOST_ANSWERED"
+  /** HTTP/2 towards targets needs version 8 of the package `undici`. */
+  | "TSGI_HTTP2_NEEDS_UNDICI_8"
   /** lint: an app or a middleware breaks the rules of bodies. */
   | "TSGI_LINT_BODY"
   /** lint: a middleware dropped a body without closing it. */
