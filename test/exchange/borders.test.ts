@@ -30,6 +30,7 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
+import { rewriteHtml } from "../../middleware/rewrite-html.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -341,6 +342,7 @@ const layers: Record<string, (app: App) => App> = {
   setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
   cache: (app) => cache(shared(app)),
   inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
+  rewriteHtml: (app) => rewriteHtml(asPage(app), { "*": (element) => element.remove() }),
   bodyLimit: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })),
   timeout: (app) => timeout(app, { after: 60_000 }),
   "limits of requests": (app) =>
