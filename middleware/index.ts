@@ -73,6 +73,8 @@ export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts
 export { type RangeOptions, range } from "./range.ts";
 export { type RateLimiter, type RateLimiterResult, type RateLimitOptions, rateLimit } from "./rate-limit.ts";
 export { type RequestIdOptions, requestId } from "./request-id.ts";
+export { type ContentOptions, type HtmlElement, type HtmlHandler, rewriteHtml } from "./rewrite-html.ts";
+export { type RewriteLinksOptions, rewriteLinks } from "./rewrite-links.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type CspValues, type SecureHeadersOptions, secureHeaders } from "./secure-headers.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";

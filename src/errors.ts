@@ -30,6 +30,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_RESPONSE"
   /** A route is malformed. */
   | "TSGI_BAD_ROUTE"
+  /** A CSS selector is malformed, or needs more of a page than a stream has. */
+  | "TSGI_BAD_SELECTOR"
   /** A status line is not three digits from 200, a space and a reason. */
   | "TSGI_BAD_STATUS"
   /** The URL of a target to send requests to is not one. */

@@ -32,6 +32,8 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
+import { rewriteHtml } from "../../middleware/rewrite-html.ts";
+import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -358,6 +360,8 @@ const layers: Record<string, (app: App) => App> = {
   setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
   cache: (app) => cache(shared(app)),
   inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
+  "rewriteHtml and rewriteLinks": (app) =>
+    rewriteLinks(rewriteHtml(asPage(app), { "*": (element) => element.remove() }), { map: () => "/" }),
   bodyLimit: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })),
   timeout: (app) => timeout(app, { after: 60_000 }),
   "limits of requests": (app) =>

@@ -27,6 +27,8 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
+import { rewriteHtml } from "../../middleware/rewrite-html.ts";
+import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -176,6 +178,17 @@ const LAYERS: readonly Layer[] = [
       withType(inject(withType(app, "text/plain", "text/html"), { body: "[B]" }), "text/html", "text/plain"),
     expected: same,
   },
+  {
+    name: "rewriteHtml",
+    wrap: (app) =>
+      withType(
+        rewriteHtml(withType(app, "text/plain", "text/html"), { "*": (element) => element.remove() }),
+        "text/html",
+        "text/plain",
+      ),
+    expected: same,
+  },
+  { name: "rewriteLinks", wrap: (app) => rewriteLinks(app, { map: (url) => `${url}x` }), expected: same },
   { name: "setHeaders", wrap: (app) => setHeaders(app, { A: "1", B: null, C: () => "2" }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
