@@ -31,6 +31,7 @@ export {
   type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
+export { type BearerClaims, type BearerKeys, type BearerOptions, bearer, claimsOf } from "./bearer.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
 export {
   type CacheEntry,
@@ -78,6 +79,18 @@ export { type RewriteLinksOptions, rewriteLinks } from "./rewrite-links.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type CspValues, type SecureHeadersOptions, secureHeaders } from "./secure-headers.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
+export {
+  type MemorySessionStoreOptions,
+  memorySessionStore,
+  type RedisSessionClient,
+  type RedisSessionStoreOptions,
+  redisSessionStore,
+  type Session,
+  type SessionOptions,
+  type SessionStore,
+  session,
+  sessionOf,
+} from "./session.ts";
 export { type HeaderSetting, setHeaders } from "./set-headers.ts";
 export { type ShedOptions, shed } from "./shed.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";

@@ -84,12 +84,16 @@ export type TsgiErrorCode =
   | "TSGI_MALFORMED_BODY"
   /** Something that is not a function was passed as an app. */
   | "TSGI_NO_APP"
+  /** The keys that tokens are verified with cannot be loaded: a 503. */
+  | "TSGI_NO_KEYS"
   /** Something that is not a function was passed as a middleware. */
   | "TSGI_NO_MIDDLEWARE"
   /** A package that is not installed is needed: a peer of tsgi, which not everybody needs. */
   | "TSGI_NO_PACKAGE"
   /** There is no such program, or it cannot be run. */
   | "TSGI_NO_PROGRAM"
+  /** The session of a request was asked for outside of `session`. */
+  | "TSGI_NO_SESSION"
   /** `fromNode` runs on a version of Node without the internals that it relies on. */
   | "TSGI_NODE_UNSUPPORTED"
   /** An app sent a body, or ended, without calling `startResponse`. */
@@ -106,8 +110,14 @@ export type TsgiErrorCode =
   | "TSGI_RESPONSE_DESTROYED"
   /** Something was sent after the response had ended. */
   | "TSGI_RESPONSE_OVER"
+  /** A session was changed after its response had begun. */
+  | "TSGI_SESSION_CLOSED"
+  /** A session is too large for a cookie. */
+  | "TSGI_SESSION_TOO_LARGE"
   /** `startResponse` was called twice without an error. */
   | "TSGI_STARTED_TWICE"
+  /** The store of `session` failed, or did not answer in time: a 503. */
+  | "TSGI_STORE_FAILED"
   /** A store did not answer in time: what it may hold counts as missing. */
   | "TSGI_STORE_TIMEOUT"
   /** The request body is not of a type that is read there: a 415. */

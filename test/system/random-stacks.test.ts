@@ -44,7 +44,7 @@ import { notFound, text } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { thereAndBack } from "../support/codings.ts";
-import { allLetIn, asIfChunked } from "../support/guards.ts";
+import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
@@ -164,6 +164,9 @@ const LAYERS: readonly Layer[] = [
   { name: "rateLimit", wrap: (app) => rateLimit(app, { limit: 100, window: 1000, headers: true }), expected: same },
   { name: "shed", wrap: (app) => shed(app, { delay: 60_000 }), expected: same },
   { name: "all that guards", wrap: allLetIn, expected: same },
+  { name: "bearer", wrap: withToken, expected: same },
+  { name: "session", wrap: (app) => inSession(app, false), expected: same },
+  { name: "a stored session", wrap: (app) => inSession(app, true), expected: same },
   { name: "accessLog", wrap: (app) => accessLog(app, { to: { write() {} } }), expected: same },
   { name: "metrics", wrap: (app) => metrics(app, { process: false }), expected: same },
   { name: "requestId", wrap: (app) => requestId(app), expected: same },
