@@ -68,6 +68,7 @@ export { type CspValues, type SecureHeadersOptions, secureHeaders } from "./secu
 export { type SendFileOptions, sendFile } from "./send-file.ts";
 export { type HeaderSetting, setHeaders } from "./set-headers.ts";
 export { type ShedOptions, shed } from "./shed.ts";
+export { type SseEvent, type SseEvents, type SseOptions, type SseSource, sse } from "./sse.ts";
 export { type ExportSource, type Exports, type StaticFilesOptions, staticFiles } from "./static-files.ts";
 export { type TimeoutOptions, timeout } from "./timeout.ts";
 export { type TraceContextOptions, traceContext } from "./trace-context.ts";

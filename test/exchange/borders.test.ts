@@ -33,6 +33,7 @@ import { requestId } from "../../middleware/request-id.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
+import { type SseSource, sse } from "../../middleware/sse.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
@@ -76,6 +77,12 @@ function iterating(iterator: Partial<AsyncIterator<string>>): App {
     startResponse("200 OK", PLAIN);
     return { [Symbol.asyncIterator]: () => iterator as AsyncIterator<string> };
   };
+}
+
+/** An event stream under a type that layers change. */
+function streaming(source: SseSource): App {
+  const events = sse(source);
+  return (environ, startResponse) => events(environ, (status, _headers, error) => startResponse(status, PLAIN, error));
 }
 
 const revoked = (): unknown => {
@@ -210,6 +217,27 @@ const failures: Record<string, Failure> = {
     ending: "error",
     isReported: false,
   },
+  "events fail amid": {
+    app: streaming(async function* () {
+      yield "a";
+      fail();
+    }),
+    ending: "cut",
+    isReported: true,
+  },
+  "the step of an event throws": {
+    app: streaming(() => ({ [Symbol.asyncIterator]: () => ({ next: fail, return: reject }) })),
+    ending: "cut",
+    isReported: true,
+  },
+  "an event is not one, and closing fails": {
+    app: streaming(() => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: 5 as never }), return: reject }),
+    })),
+    ending: "cut",
+    isReported: false,
+  },
+  "there are no events": { app: streaming(reject), ending: "error", isReported: true },
   "a promise among the chunks": {
     app: (_environ, startResponse) => {
       startResponse("200 OK", PLAIN);
