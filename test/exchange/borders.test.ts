@@ -41,6 +41,7 @@ import { mapChunks, mapDocument, mapText, transform } from "../../middleware/tra
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
+import { asProblems, inContext } from "../support/context.ts";
 import { allLetIn, asIfChunked } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
@@ -374,6 +375,8 @@ const layers: Record<string, (app: App) => App> = {
   "limits of requests": (app) =>
     rateLimit(concurrencyLimit(shed(app, { delay: 60_000 }), { limit: 100 }), { limit: 10_000, window: 60_000 }),
   "all that guards": allLetIn,
+  "all that is context": inContext,
+  problemDetails: asProblems,
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>
