@@ -15,13 +15,21 @@ export {
   type Balancer,
   type BalancerCandidate,
   type BalancerOptions,
+  type BalancerSource,
   type BalancerState,
   type BalancerStatus,
   type BalancerTarget,
   type BalancerTargetStatus,
+  type BalancerTargets,
   balancer,
+  type DnsAddress,
+  type DnsResolver,
+  type DnsService,
+  type DnsTargetsOptions,
+  dnsTargets,
   type EjectionOptions,
   type ProbeOptions,
+  type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
@@ -46,6 +54,7 @@ export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
 export { except } from "./except.ts";
+export { type FailoverOptions, failover } from "./failover.ts";
 export { type FaviconOptions, favicon } from "./favicon.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { type HttpsRedirectOptions, httpsRedirect } from "./https-redirect.ts";
@@ -63,6 +72,7 @@ export {
   metrics,
   type Series,
 } from "./metrics.ts";
+export { type MirrorOptions, mirror } from "./mirror.ts";
 export { type Problem, type ProblemDetailsOptions, problemDetails } from "./problem-details.ts";
 export { type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";

@@ -73,10 +73,10 @@ export function connect(
   return socket;
 }
 
-function plainSocket({ hostname, port, socketPath }: Target): Socket {
+function plainSocket({ address, port, socketPath }: Target): Socket {
   const options = { highWaterMark: HIGH_WATER_MARK };
   return socketPath === undefined
-    ? connectTcp({ ...options, host: hostname, port })
+    ? connectTcp({ ...options, host: address, port })
     : connectTcp({ ...options, path: socketPath });
 }
 
@@ -86,7 +86,7 @@ function secureSocket(connecting: Connecting): Socket {
     servername: serverName(target),
     ...(session === undefined ? {} : { session }),
     ...tls,
-    host: target.hostname,
+    host: target.address,
     port: target.port,
     ALPNProtocols: ["http/1.1"],
   });

@@ -21,10 +21,12 @@ import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { failover } from "../../middleware/failover.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
+import { mirror } from "../../middleware/mirror.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
@@ -63,6 +65,8 @@ interface Failure {
   readonly ending: Ending;
   /** Whether the failure is one that has to be reported where the client stays. */
   readonly isReported: boolean;
+  /** Whether it is reported after the response. */
+  readonly isLate?: boolean;
 }
 
 function closing(close: () => unknown, chunks: readonly string[] = ["a", "b"]): App {
@@ -114,6 +118,17 @@ const failures: Record<string, Failure> = {
     app: balancer([`http://127.0.0.1:${(dying.address() as AddressInfo).port}`]),
     ending: "cut",
     isReported: false,
+  },
+  "an app that gets copies throws": { app: mirror(text("a"), fail), ending: "whole", isReported: true, isLate: true },
+  "an app that gets copies fails amid its body": {
+    app: mirror(text("a"), async function* (_environ, startResponse) {
+      startResponse("200 OK", PLAIN);
+      yield "a";
+      fail();
+    }),
+    ending: "whole",
+    isReported: true,
+    isLate: true,
   },
   "the app throws": { app: fail, ending: "error", isReported: true },
   "the app rejects": { app: reject, ending: "error", isReported: true },
@@ -358,6 +373,8 @@ const layers: Record<string, (app: App) => App> = {
     ),
   cascade: (app) => cascade([notFound, app]),
   "cascade, first": (app) => cascade([app, notFound]),
+  "failover and mirror": (app) =>
+    mirror(failover([text("down", { status: "503 Service Unavailable" }), failover([app, notFound])]), text("a copy")),
   dispatcher: (app) => dispatcher(app, { "/elsewhere": notFound }),
   router: (app) => router(app, { "GET /elsewhere": notFound }),
   hosts: (app) => byHost(app, { "elsewhere.example": notFound }),
@@ -392,7 +409,7 @@ for (const [where, ask] of Object.entries(hosts)) {
     test(`borders: under ${where}, in ${around}, each failure is answered and reported once`, () =>
       allOwned(async () => {
         await Promise.all(
-          Object.entries(failures).map(async ([what, { app, ending, isReported }]) => {
+          Object.entries(failures).map(async ([what, { app, ending, isReported, isLate }]) => {
             const { answer, errors } = await ask(wrap(ownLog(app)));
             const place = `${what}: ${JSON.stringify(answer)}, reported ${JSON.stringify(errors)}`;
             if (isReported) {
@@ -404,7 +421,7 @@ for (const [where, ask] of Object.entries(hosts)) {
             const isWhole = around === "mapDocument" || around === "compress";
             const isBefore = ending === "error" || (isWhole && ending === "cut");
             if (where === "testing") {
-              if (ending === "whole" && !isReported) assert.equal(answer?.status, 200, place);
+              if (ending === "whole" && (!isReported || isLate)) assert.equal(answer?.status, 200, place);
               else assert.ok(answer === undefined || answer.isCut, place);
             } else if (isBefore) assert.equal(answer?.status, 500, place);
             else if (ending === "cut") assert.ok(answer === undefined || answer.isCut, place);

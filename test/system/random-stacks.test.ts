@@ -17,9 +17,11 @@ import { conditional } from "../../middleware/conditional.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { failover } from "../../middleware/failover.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { metrics } from "../../middleware/metrics.ts";
+import { mirror } from "../../middleware/mirror.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
@@ -36,7 +38,7 @@ import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { toFetch } from "../../src/adapters/to-fetch.ts";
 import { toNode } from "../../src/adapters/to-node.ts";
-import { notFound } from "../../src/apps.ts";
+import { notFound, text } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { thereAndBack } from "../support/codings.ts";
@@ -99,6 +101,8 @@ const withType =
         error,
       ),
     );
+
+const unavailable = text("down", { status: "503 Service Unavailable" });
 
 /** Lets caches keep what an app answers. */
 const shared =
@@ -190,6 +194,9 @@ const LAYERS: readonly Layer[] = [
     wrap: (app: App) => thereAndBack(compress(app, { threshold: coding === "br" ? 0 : 20 }), coding),
     expected: readWhole,
   })),
+  { name: "failover, first", wrap: (app) => failover([app, notFound]), expected: same },
+  { name: "failover, last", wrap: (app) => failover([unavailable, app]), expected: same },
+  { name: "mirror", wrap: (app) => mirror(app, notFound), expected: same },
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",
