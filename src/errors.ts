@@ -10,6 +10,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_CHANGE"
   /** A chunk is neither a string nor bytes. */
   | "TSGI_BAD_CHUNK"
+  /** An event of a stream of events is not one, or would break out of its field. */
+  | "TSGI_BAD_EVENT"
   /** Static files cannot be exported under that path, or from there. */
   | "TSGI_BAD_EXPORT"
   /** A program or an upstream did not send a valid response: a 502. */

@@ -37,6 +37,7 @@ import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
+import { type SseSource, sse } from "../../middleware/sse.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
@@ -44,7 +45,8 @@ import { mapChunks, mapDocument, mapText, transform } from "../../middleware/tra
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
-import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
+import { asProblems, inContext } from "../support/context.ts";
+import { allLetIn, allLetIn, asIfChunked, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -82,6 +84,12 @@ function iterating(iterator: Partial<AsyncIterator<string>>): App {
     startResponse("200 OK", PLAIN);
     return { [Symbol.asyncIterator]: () => iterator as AsyncIterator<string> };
   };
+}
+
+/** An event stream under a type that layers change. */
+function streaming(source: SseSource): App {
+  const events = sse(source);
+  return (environ, startResponse) => events(environ, (status, _headers, error) => startResponse(status, PLAIN, error));
 }
 
 const revoked = (): unknown => {
@@ -227,6 +235,27 @@ const failures: Record<string, Failure> = {
     ending: "error",
     isReported: false,
   },
+  "events fail amid": {
+    app: streaming(async function* () {
+      yield "a";
+      fail();
+    }),
+    ending: "cut",
+    isReported: true,
+  },
+  "the step of an event throws": {
+    app: streaming(() => ({ [Symbol.asyncIterator]: () => ({ next: fail, return: reject }) })),
+    ending: "cut",
+    isReported: true,
+  },
+  "an event is not one, and closing fails": {
+    app: streaming(() => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: 5 as never }), return: reject }),
+    })),
+    ending: "cut",
+    isReported: false,
+  },
+  "there are no events": { app: streaming(reject), ending: "error", isReported: true },
   "a promise among the chunks": {
     app: (_environ, startResponse) => {
       startResponse("200 OK", PLAIN);
@@ -370,6 +399,8 @@ const layers: Record<string, (app: App) => App> = {
   bearer: withToken,
   session: (app) => inSession(app, false),
   "a stored session": (app) => inSession(app, true),
+  "all that is context": inContext,
+  problemDetails: asProblems,
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>
