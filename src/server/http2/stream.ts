@@ -4,8 +4,9 @@ import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
 import { withoutUpgrade } from "../../http/field-rules.ts";
-import { headerPairs } from "../../http/headers.ts";
+import { headerPairs, removeHeaders } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
+import { announcesTrailers } from "../../http/trailers.ts";
 import { isEventStream } from "../engine/event-stream.ts";
 import { ended, headSent } from "../engine/events.ts";
 import type { Service } from "../engine/service.ts";
@@ -87,9 +88,11 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
       this.#refuseTunnel();
       return;
     }
-    const fields = withoutUpgrade(status.code, headers);
-    const hasNoBody = this.#isHead || status.bodiless || length === 0;
-    const isEnd = hasNoBody && this.#trailers.length === 0;
+    const hasNoBody = this.#isHead || status.bodiless;
+    const isAnnounced = announcesTrailers(headers);
+    const sent = isAnnounced && hasNoBody ? removeHeaders(headers, "Trailer") : headers;
+    const fields = withoutUpgrade(status.code, sent);
+    const isEnd = hasNoBody || (length === 0 && !isAnnounced && this.#trailers.length === 0);
     this.#owner.writer.sendHead(this.id, status.code, fields, length, isEnd);
     this.#isSent = true;
     this.#headers = headers;
@@ -142,7 +145,7 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
   }
 
   addTrailers(trailers: HeaderList): void {
-    this.#trailers = [...this.#trailers, ...trailers];
+    this.#trailers = trailers;
   }
 
   /** All of the response was given to the connection. */
