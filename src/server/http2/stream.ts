@@ -9,12 +9,12 @@ import type { Status } from "../../http/status.ts";
 import { announcesTrailers } from "../../http/trailers.ts";
 import { isEventStream } from "../engine/event-stream.ts";
 import { ended, headSent } from "../engine/events.ts";
+import { PLAIN_TEXT, refusalBody } from "../engine/refusal.ts";
 import type { Service } from "../engine/service.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import { INTERNAL_ERROR, NO_ERROR } from "./frames.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
-import { refusalBody, refusalHeaders } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 import { headAsText } from "./response-head.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -114,7 +114,7 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
   /** Answers what no app may see, or has answered wrongly. */
   answer(status: StatusLine): void {
     const body = refusalBody(status);
-    this.#owner.writer.sendHead(this.id, Number(status.slice(0, 3)), refusalHeaders, body.length, this.#isHead);
+    this.#owner.writer.sendHead(this.id, Number(status.slice(0, 3)), PLAIN_TEXT, body.length, this.#isHead);
     this.#isSent = true;
     if (this.#isHead) this.outbound.endedWithHead();
     else this.outbound.end(body);
