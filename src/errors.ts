@@ -10,6 +10,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_CHANGE"
   /** A chunk is neither a string nor bytes. */
   | "TSGI_BAD_CHUNK"
+  /** An event of a stream of events is not one, or would break out of its field. */
+  | "TSGI_BAD_EVENT"
   /** Static files cannot be exported under that path, or from there. */
   | "TSGI_BAD_EXPORT"
   /** A program or an upstream did not send a valid response: a 502. */
@@ -30,12 +32,16 @@ export type TsgiErrorCode =
   | "TSGI_BAD_RESPONSE"
   /** A route is malformed. */
   | "TSGI_BAD_ROUTE"
+  /** A CSS selector is malformed, or needs more of a page than a stream has. */
+  | "TSGI_BAD_SELECTOR"
   /** A status line is not three digits from 200, a space and a reason. */
   | "TSGI_BAD_STATUS"
   /** The URL of a target to send requests to is not one. */
   | "TSGI_BAD_TARGET"
   /** A TLS key or certificate is missing, unreadable or does not fit. */
   | "TSGI_BAD_TLS"
+  /** A trailer line is one that has to come before the body. */
+  | "TSGI_BAD_TRAILER"
   /** Something else has read the request body already. */
   | "TSGI_BODY_READ"
   /** The request body is larger than the limit: a 413. */
@@ -60,6 +66,8 @@ export type TsgiErrorCode =
   | "TSGI_HOP_BY_HOP"
   /** The host of `toNode` has sent a response of its own. */
   | "TSGI_HOST_ANSWERED"
+  /** HTTP/2 towards targets needs version 8 of the package `undici`. */
+  | "TSGI_HTTP2_NEEDS_UNDICI_8"
   /** lint: an app or a middleware breaks the rules of bodies. */
   | "TSGI_LINT_BODY"
   /** lint: a middleware dropped a body without closing it. */

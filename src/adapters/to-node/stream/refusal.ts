@@ -1,7 +1,7 @@
 /** What a client gets on a stream whose request no app may see. */
 
 import type { ServerHttp2Stream } from "node:http2";
-import type { StatusLine } from "../../gateway.ts";
+import type { StatusLine } from "../../../gateway.ts";
 
 /** refuseStream answers a stream with a status. A body that still comes is not read. */
 export function refuseStream(stream: ServerHttp2Stream, status: StatusLine): void {

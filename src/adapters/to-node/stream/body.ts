@@ -1,11 +1,10 @@
-/** The body of a request of HTTP/2, read from its stream. */
+/** The body of a request of HTTP/2, read from a native stream. */
 
 import type { ServerHttp2Stream } from "node:http2";
-import { clientGone, type TsgiError } from "../../errors.ts";
-import type { HeaderList } from "../../gateway.ts";
-import { headerPairs } from "../../http/headers.ts";
-import { badBody } from "../engine/refusal.ts";
-import { type BodySource, bodyDiscarded, RequestInput } from "../engine/request-input.ts";
+import { clientGone, type TsgiError } from "../../../errors.ts";
+import type { HeaderList } from "../../../gateway.ts";
+import { headerPairs } from "../../../http/headers.ts";
+import { type BodySource, bodyDiscarded, RequestInput } from "../../../server/engine/request-input.ts";
 
 /** How much of an unread request body is read and discarded, in bytes, before the client is told to stop. */
 const MOST_DISCARDED = 1024 * 1024;
@@ -19,8 +18,6 @@ export class StreamBody implements BodySource {
   #expectsContinue: boolean;
   #hasEnded = false;
   #trailers: readonly string[] = [];
-  /** Whether something has come, or was first waited for, since it was last asked. */
-  #hasMoved = false;
   /** How much more of what nobody reads is read; below 0 while the app reads. */
   #discardLeft = -1;
 
@@ -49,7 +46,6 @@ export class StreamBody implements BodySource {
   readBody(): Uint8Array | "end" | TsgiError | undefined {
     const chunk = this.#stream.read() as Uint8Array | null;
     if (chunk !== null) {
-      this.#hasMoved = true;
       return chunk;
     }
     return this.#hasEnded ? "end" : undefined;
@@ -63,27 +59,7 @@ export class StreamBody implements BodySource {
     stream.additionalHeaders({ ":status": 100 });
   }
 
-  bodyAwaited(): void {
-    this.#hasMoved = true;
-  }
-
-  /** Whether a piece has come, or its time has begun, since this was last asked. */
-  takeMove(): boolean {
-    const hasMoved = this.#hasMoved;
-    this.#hasMoved = false;
-    return hasMoved;
-  }
-
-  /** Whether the client is waited for. */
-  get isAwaited(): boolean {
-    return this.#discardLeft >= 0 || this.input.isAwaited;
-  }
-
-  /** The client took too long. */
-  expire(): void {
-    if (this.#discardLeft < 0) this.input.fail(badBody("408 Request Timeout"));
-    else this.#stream.close(NO_ERROR);
-  }
+  bodyAwaited(): void {}
 
   /** The client has left: what has arrived stays. */
   collect(): void {
@@ -106,7 +82,6 @@ export class StreamBody implements BodySource {
     // A client that still waits for `100 Continue` need not send its body.
     if (this.#expectsContinue) stream.close(NO_ERROR);
     stream.on("data", (chunk: Uint8Array) => {
-      this.#hasMoved = true;
       this.#discardLeft -= chunk.length;
       if (this.#discardLeft < 0) {
         this.#discardLeft = 0;

@@ -1,20 +1,20 @@
-/** A sink that writes one response to a stream of HTTP/2 (RFC 9113 §8.1). */
+/** A sink that writes one response to a native stream of HTTP/2 (RFC 9113 §8.1). */
 
 import type { ServerHttp2Stream } from "node:http2";
-import { reportError } from "../../exchange/report.ts";
-import type { Sink } from "../../exchange/sink.ts";
-import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
-import { withoutUpgrade } from "../../http/field-rules.ts";
-import { headerPairs } from "../../http/headers.ts";
-import type { Status } from "../../http/status.ts";
-import { isEventStream } from "../engine/event-stream.ts";
-import { ended, headSent } from "../engine/events.ts";
-import { HIGH_WATER_MARK } from "../engine/output.ts";
-import { refuseStream } from "./refuse-stream.ts";
-import type { RequestHead } from "./request-head.ts";
-import { headAsText, responseFields } from "./response-head.ts";
-import { StreamBody } from "./stream-body.ts";
-import { Tunnel } from "./tunnel.ts";
+import { reportError } from "../../../exchange/report.ts";
+import type { Sink } from "../../../exchange/sink.ts";
+import type { Chunk, Environ, HeaderList, StatusLine } from "../../../gateway.ts";
+import { withoutUpgrade } from "../../../http/field-rules.ts";
+import { headerPairs, removeHeaders } from "../../../http/headers.ts";
+import type { Status } from "../../../http/status.ts";
+import { announcesTrailers } from "../../../http/trailers.ts";
+import { HIGH_WATER_MARK } from "../../../server/engine/output.ts";
+import type { RequestHead } from "../../../server/http2/request-head.ts";
+import { Tunnel } from "../../../server/http2/tunnel.ts";
+import { StreamBody } from "./body.ts";
+import { streamFields, trailerFields } from "./fields.ts";
+import { refuseStream } from "./refusal.ts";
+import { StreamTransport } from "./transport.ts";
 
 const INTERNAL_ERROR = 2;
 const NO_HEADERS: HeaderList = [];
@@ -25,29 +25,21 @@ const ENDED = { endStream: true } as const;
  */
 const OPEN_ENDED = { waitForTrailers: true };
 
-/** What the streams of a session share. */
-export interface StreamOwner {
-  /** The Node server that accepted the connection. */
-  readonly server: object | undefined;
-  /** Whether `node:diagnostics_channel` is told. */
-  readonly tells: boolean;
-  /** Calls back once when the server begins to close, if it tells. */
-  onServerClose?(callback: () => void): void;
-}
-
 /** StreamWriter sends the response of one exchange. */
 export class StreamWriter implements Sink {
-  readonly #owner: StreamOwner;
+  /** The Node server that accepted the connection. */
+  readonly server: object | undefined;
   readonly stream: ServerHttp2Stream;
   readonly #head: RequestHead;
   /** The body of the request, if it has one. */
   body: StreamBody | undefined;
-  /** Whether an app has taken the stream over, with its limits. */
-  isTaken = false;
   /** Set before the app runs. */
   environ: Environ | undefined;
-  #headers: HeaderList = NO_HEADERS;
   #isSent = false;
+  /** The trailer lines, which are sent where nothing but the end tells how long the body is, or the head has announced them. */
+  #trailers: HeaderList = NO_HEADERS;
+  /** Whether the end is sent apart from the last bytes. */
+  #isOpenEnded = false;
   /** Whether the response ends amid its body. */
   #isCut = false;
   #isOver = false;
@@ -55,19 +47,12 @@ export class StreamWriter implements Sink {
   #isWatched = false;
   #onClose: (() => void) | undefined;
   #onSent: ((isSent: boolean, unsent: number) => void) | undefined;
-  /** Where the session has it among its streams. */
-  place = -1;
-  /** When it began, and when its body came nearer. */
-  begun = 0;
-  bodyMoved = 0;
-  /** Since when some of its response waits for the client; -1 where nothing does. */
-  waiting = -1;
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
 
   /** `goesOn` tells whether the head was not the end of the request. */
-  constructor(owner: StreamOwner, stream: ServerHttp2Stream, head: RequestHead, goesOn: boolean) {
-    this.#owner = owner;
+  constructor(server: object | undefined, stream: ServerHttp2Stream, head: RequestHead, goesOn: boolean) {
+    this.server = server;
     this.stream = stream;
     this.#head = head;
     const hasBody = goesOn && !head.isTunnel;
@@ -85,15 +70,14 @@ export class StreamWriter implements Sink {
       this.#refuseTunnel();
       return;
     }
-    const fields = responseFields(status.code, withoutUpgrade(status.code, headers), length);
-    this.stream.respond(fields, length === 0 ? ENDED : length < 0 ? OPEN_ENDED : undefined);
-    if (length < 0) this.stream.once("wantTrailers", () => this.#endWhole());
+    const hasNoBody = this.#head.method === "HEAD" || status.bodiless;
+    const isAnnounced = announcesTrailers(headers);
+    const sent = isAnnounced && hasNoBody ? removeHeaders(headers, "Trailer") : headers;
+    const fields = streamFields(status.code, withoutUpgrade(status.code, sent), length);
+    this.#isOpenEnded = !hasNoBody && (isAnnounced || this.#trailers.length > 0 || length < 0);
+    this.stream.respond(fields, this.#isOpenEnded ? OPEN_ENDED : length === 0 ? ENDED : undefined);
+    if (this.#isOpenEnded) this.stream.once("wantTrailers", () => this.#endWhole());
     this.#isSent = true;
-    this.#headers = headers;
-    if (this.#owner.tells && headSent.hasSubscribers) {
-      const head = headAsText(fields, status.reason);
-      headSent.publish({ environ: this.environ as Environ, head, status: status.code });
-    }
   }
 
   /** Any 2xx would say that the tunnel is there (RFC 9110 §9.3.6), but the app has taken the request for a plain one. */
@@ -153,8 +137,9 @@ export class StreamWriter implements Sink {
       if (chunk === undefined) stream.end();
       else stream.end(chunk);
     }
-    this.#finish(true);
-    this.#discardRest();
+    this.#finish();
+    // To stop the client before the end was sent would cut the response.
+    if (!this.#isOpenEnded) this.#discardRest();
   }
 
   #discardRest(): void {
@@ -165,25 +150,25 @@ export class StreamWriter implements Sink {
   /** All of the body was sent; one that was cut must not look whole. */
   #endWhole(): void {
     const { stream } = this;
-    if (!this.#isCut && !stream.closed && !stream.destroyed) stream.sendTrailers({});
+    if (this.#isCut || stream.closed || stream.destroyed) return;
+    stream.sendTrailers(trailerFields(this.#trailers));
+    setImmediate(() => this.#discardRest());
+  }
+
+  addTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers;
   }
 
   abort(): void {
     const { stream } = this;
     this.#isCut = true;
-    this.#finish(false);
+    this.#finish();
     if (!stream.closed && !stream.destroyed) stream.close(INTERNAL_ERROR);
   }
 
-  #finish(isComplete: boolean): void {
-    if (this.#isOver) return;
+  #finish(): void {
     this.#isOver = true;
     this.#onClose = undefined;
-    this.#tellEnd(isComplete);
-  }
-
-  #tellEnd(isComplete: boolean): void {
-    if (this.#owner.tells && ended.hasSubscribers) ended.publish({ environ: this.environ as Environ, isComplete });
   }
 
   onClose(callback: () => void): void {
@@ -215,11 +200,6 @@ export class StreamWriter implements Sink {
     setImmediate(() => this.stream.destroy());
   }
 
-  /** Whether the response was handed over, cut or given up. */
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
   /** The client has left, or the stream is over. */
   streamClosed(): void {
     // What has arrived stays readable, so it is collected before anybody is told.
@@ -229,26 +209,12 @@ export class StreamWriter implements Sink {
       const onClose = this.#onClose;
       this.#onClose = undefined;
       onClose?.();
-      this.#tellEnd(false);
     }
     this.body?.clientLeft();
     this.#release();
     const onSent = this.#onSent;
     this.#onSent = undefined;
     onSent?.(this.stream.rstCode === 0 && !this.stream.aborted, this.unsent);
-  }
-
-  /**
-   * Ends an event stream when its server closes: it would never end by itself, and its client connects again. Other
-   * responses are sent to their end.
-   */
-  serverCloses(): void {
-    if (this.#isOver || !isEventStream(this.#isSent ? this.#headers : undefined, this.requestHeaders)) return;
-    const onClose = this.#onClose;
-    this.#onClose = undefined;
-    onClose?.();
-    if (this.#isSent) this.end();
-    else this.abort();
   }
 
   get requestHeaders(): HeaderList {
@@ -258,15 +224,6 @@ export class StreamWriter implements Sink {
 
   get requestTrailers(): HeaderList {
     return this.body?.trailers ?? NO_HEADERS;
-  }
-
-  get server(): object | undefined {
-    return this.#owner.server;
-  }
-
-  get onServerClose(): Sink["onServerClose"] {
-    const owner = this.#owner;
-    return owner.onServerClose && ((callback) => owner.onServerClose?.(callback));
   }
 
   get upgrade(): (() => object) | undefined {
@@ -280,11 +237,10 @@ export class StreamWriter implements Sink {
 
   #takeOver(): Tunnel {
     const { environ } = this;
-    this.#finish(true);
+    this.#finish();
     this.#watch();
-    this.isTaken = true;
     this.environ = undefined;
-    return new Tunnel(this.stream, {
+    return new Tunnel(new StreamTransport(this.stream), {
       headFailed: (error) => reportError(environ as Environ, error),
       refused: () => this.#discardRest(),
     });
@@ -292,6 +248,6 @@ export class StreamWriter implements Sink {
 
   inform(status: StatusLine, headers: HeaderList): void {
     if (this.#isSent || this.closed) return;
-    this.stream.additionalHeaders(responseFields(Number(status.slice(0, 3)), headers, -1));
+    this.stream.additionalHeaders(streamFields(Number(status.slice(0, 3)), headers, -1));
   }
 }
