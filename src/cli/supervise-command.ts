@@ -44,7 +44,7 @@ export async function superviseCommand(
   if (umask !== undefined) process.umask(umask);
   const supervisor = new Supervisor(settingsOf(configuration, args, account));
   const commands = commandsOf(supervisor, print);
-  const listeners = new OwnListeners(supervisor, configuration.supervisor, commands);
+  const listeners = new OwnListeners(supervisor, commands, configuration.supervisor);
   supervisor.onState = (state) => notify(notifier, state);
   obeySignals(commands, supervisor);
   process.on("SIGUSR2", async () => {
