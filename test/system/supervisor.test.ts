@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -324,6 +324,32 @@ test("supervisor: a worker that takes too much memory is replaced, and answers u
   );
   await until(() => !isAlive(before));
   assert.doesNotMatch(site.printed(), /died/);
+});
+
+/** The processes that a process has started. */
+const childrenOf = (pid: number): number[] =>
+  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+    .stdout.split("\n")
+    .filter(Boolean)
+    .map(Number);
+
+test("supervisor: one new supervisor is started at a time, and ended with the one that has started it", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const pid = site.child.pid as number;
+  const workers = childrenOf(pid);
+  site.behaviour("boot 60000");
+  site.child.kill("SIGUSR2");
+  await until(() => childrenOf(pid).length === 3);
+  site.child.kill("SIGUSR2");
+  await until(() => site.printed().includes("tsgi: a new supervisor is starting already\n"));
+  const children = childrenOf(pid);
+  assert.equal(children.length, 3);
+  const successor = children.find((child) => !workers.includes(child)) as number;
+  await until(() => childrenOf(successor).length > 0);
+  const all = [...children, ...childrenOf(successor)];
+  site.child.kill("SIGTERM");
+  assert.deepEqual(await site.exited, [0, null]);
+  await until(() => !all.some(isAlive));
 });
 
 test("supervisor: connections wait while there are no workers", async () => {
