@@ -87,6 +87,17 @@ test("balancer: latency rises at once, and fades", () => {
   assert.ok(latency.at(1e9) > 0);
 });
 
+test("balancer: a failure counts as slow for seconds, a peak until responses say otherwise", () => {
+  const latency = new Latency(10, 0);
+  latency.penalize(0);
+  assert.equal(latency.at(0), 1010);
+  assert.ok(latency.at(5000) < 20);
+  latency.set(10, 0);
+  latency.observe(500, 0);
+  for (let at = 1; at <= 40; at++) latency.observe(10, at);
+  assert.ok(latency.at(40) < 20, `${latency.at(40)}`);
+});
+
 test("balancer: a slow start begins with a tenth", () => {
   const peer = new Peer({ url: "http://a", weight: 4 }, { ...settings, slowStart: 1000 }, 0);
   assert.equal(peer.weightAt(0), 4);
