@@ -17,6 +17,7 @@ const settings = {
   slowStart: 0,
   probe: undefined,
   tokens: () => [],
+  onEvent() {},
 };
 
 function fail(ejection: Ejection, ...times: number[]): boolean {
