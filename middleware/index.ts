@@ -14,7 +14,9 @@ export {
   type Balance,
   type Balancer,
   type BalancerCandidate,
+  type BalancerEvent,
   type BalancerOptions,
+  type BalancerPercentiles,
   type BalancerSource,
   type BalancerState,
   type BalancerStatus,
@@ -29,6 +31,7 @@ export {
   dnsTargets,
   type EjectionOptions,
   type ProbeOptions,
+  type ProbeRecord,
   type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
