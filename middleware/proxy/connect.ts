@@ -86,10 +86,10 @@ export function speaksHttp2(socket: Socket | undefined): boolean {
   return (socket as { readonly alpnProtocol?: unknown } | undefined)?.alpnProtocol === HTTP2;
 }
 
-function plainSocket({ hostname, port, socketPath }: Target): Socket {
+function plainSocket({ address, port, socketPath }: Target): Socket {
   const options = { highWaterMark: HIGH_WATER_MARK };
   return socketPath === undefined
-    ? connectTcp({ ...options, host: hostname, port })
+    ? connectTcp({ ...options, host: address, port })
     : connectTcp({ ...options, path: socketPath });
 }
 
@@ -99,7 +99,7 @@ function secureSocket(connecting: Connecting, offersHttp2: boolean): Socket {
     servername: serverName(target),
     ...(session === undefined ? {} : { session }),
     ...tls,
-    host: target.hostname,
+    host: target.address,
     port: target.port,
     ALPNProtocols: offersHttp2 ? [HTTP2, "http/1.1"] : ["http/1.1"],
   });

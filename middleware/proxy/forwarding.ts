@@ -1,7 +1,7 @@
 /** From the request of a client to that for a target, and back: all that `proxy` and `balancer` have in common. */
 
+import { mayHaveBody } from "../../src/body/input.ts";
 import { codeOf } from "../../src/errors.ts";
-import { NO_INPUT } from "../../src/exchange/environ.ts";
 import type { App, Environ, HeaderList } from "../../src/gateway.ts";
 import { TOKEN } from "../../src/http/field-rules.ts";
 import { canonicalPath } from "../../src/http/path.ts";
@@ -65,7 +65,7 @@ export class Forwarding {
       expectsContinue: false,
       upgrade: this.#upgradeOf(environ),
     };
-    return hasBody(environ) ? withBody(request, environ) : request;
+    return mayHaveBody(environ) ? withBody(request, environ) : request;
   }
 
   #rejectsDots(hasBase: boolean): boolean {
@@ -117,15 +117,6 @@ function sizeOf(lines: readonly string[]): number {
   let size = 0;
   for (let index = 0; index < lines.length; index++) size += (lines[index] as string).length + 2;
   return size;
-}
-
-/** Methods of requests that have a body only where they say so (RFC 9112 §6.3): with others, a host may not tell. */
-const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-
-function hasBody(environ: Environ): boolean {
-  if (environ["tsgi.input"] === NO_INPUT || environ.CONTENT_LENGTH === "0") return false;
-  if (environ.CONTENT_LENGTH !== undefined || environ.HTTP_TRANSFER_ENCODING !== undefined) return true;
-  return !environ.SERVER_PROTOCOL.startsWith("HTTP/1.") || !BODILESS.has(environ.REQUEST_METHOD);
 }
 
 function withBody(request: UpstreamRequest, environ: Environ): UpstreamRequest | App | Promise<UpstreamRequest | App> {

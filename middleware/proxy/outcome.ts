@@ -16,6 +16,7 @@ export type Phase = "queue" | "resolve" | "connect" | "tls" | "head" | "body";
  * - `reset`: the connection was closed.
  * - `malformed`: the response is not HTTP.
  * - `continue`: the target has sent a `100 Continue` that nobody asked for, which only the other transport takes.
+ * - `refused`: the target has answered, by a status after which others are asked.
  * - `upload`: the request body could not be read. Not the target's fault.
  * - `invalid`: the request cannot be sent. Not the target's fault.
  * - `unsized`: the target speaks HTTP/1.0, which has no bodies without a length. Not the target's fault.
@@ -27,6 +28,7 @@ export type Reason =
   | "full"
   | "invalid"
   | "malformed"
+  | "refused"
   | "reset"
   | "timeout"
   | "unreachable"

@@ -18,8 +18,8 @@ import type { Status } from "../../http/status.ts";
 import { acceptsTrailers, announcesTrailers } from "../../http/trailers.ts";
 import { callOut } from "../../promise.ts";
 import { reset } from "../../server/engine/output.ts";
-import { responseFields } from "../../server/http2/response-head.ts";
 import { mergeHeaders } from "./merge-headers.ts";
+import { streamFields } from "./stream/fields.ts";
 
 /** What a host calls to let its next handler answer, or to tell of an error. */
 export type Next = (error?: unknown) => void;
@@ -285,7 +285,7 @@ export class ResponseSink implements Sink {
       () => {
         const stream = this.#stream;
         if (stream !== undefined) {
-          stream.additionalHeaders(responseFields(Number(status.slice(0, 3)), headers, -1));
+          stream.additionalHeaders(streamFields(Number(status.slice(0, 3)), headers, -1));
           // A response that waits for its turn on the connection cannot be announced yet.
         } else if (socket !== null) {
           const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);

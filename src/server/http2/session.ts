@@ -1,13 +1,6 @@
 /** One connection of HTTP/2: its streams, and how it ends (RFC 9113 §5, §6.8). */
 
-import {
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  type ServerOptions,
-} from "node:http2";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import { traceChosen } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
@@ -18,20 +11,56 @@ import type { OpenExchange, ServedConnection, Service } from "../engine/service.
 import type { ParserLimits } from "../engine/steps.ts";
 import { peerOf } from "../peer.ts";
 import type { SecurePeer } from "../tls/environ.ts";
-import { CLOSING_NOTICE } from "./closing-notice.ts";
+import { FORBIDDEN, isPseudo, kindOf } from "./field-kinds.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { FrameReceiver, type FrameTarget } from "./frame-receiver.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import {
+  CANCEL,
+  COMPRESSION_ERROR,
+  ENHANCE_YOUR_CALM,
+  FIRST_WINDOW,
+  FLOW_CONTROL_ERROR,
+  MOST,
+  NO_ERROR,
+  PING,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  SETTINGS,
+  STREAM_CLOSED,
+  setting,
+  uint32,
+  WINDOW_UPDATE,
+} from "./frames.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { refuseStream } from "./refuse-stream.ts";
-import { readHead } from "./request-head.ts";
-import { sessionOptions } from "./session-options.ts";
-import { StreamList } from "./stream-list.ts";
-import { type StreamOwner, StreamWriter } from "./stream-writer.ts";
-import { TlsTransport } from "./tls-transport.ts";
-
-/** The flag of a head that no body follows. */
-const END_STREAM = 1;
+import { HeaderDecoder } from "./hpack/decoder.ts";
+import { LINE_COST } from "./hpack/static-table.ts";
+import { MALFORMED, type RequestHead, readHead } from "./request-head.ts";
+import { Stream, type StreamOwner } from "./stream.ts";
 
 /** How long a client may take to hear that its connection ends, and to end it, in milliseconds. */
 const LINGER = 2000;
+
+/** The time of what has not happened yet. */
+const NEVER = -1;
+
+/** How much the client may send on all streams together, in bytes, and how much of it may wait for apps beyond that. */
+const WINDOW = 1024 * 1024;
+const MOST_HELD = 4 * 1024 * 1024;
+
+/** How large a head is accepted in any case: what is larger than a request may be is answered up to there. */
+const LEAST_HEADER_LIST = 65_536;
+
+/** How many pseudo-headers a request has at most. */
+const PSEUDO_HEADERS = 5;
+
+const MAX_CONCURRENT_STREAMS = 3;
+const MAX_HEADER_LIST_SIZE = 6;
+const ENABLE_CONNECT_PROTOCOL = 8;
+
+/** What the two kinds of PING say. */
+const NOTICED = "tsgi-end";
+const BEAT = "tsgi-...";
 
 /** What a session is doing. */
 type Phase =
@@ -44,206 +73,337 @@ type Phase =
   /** Waiting for the client to end the connection. */
   | "linger";
 
+/** What all sessions of a server have in common. */
+interface SessionLimits {
+  /** How many streams there may be at once. */
+  readonly streams: number;
+  /** How large a header list may be, in bytes as RFC 9113 §6.5.2 counts them. */
+  readonly headerList: number;
+}
+
+/** The heads of requests that no app may see, as far as they matter then. */
+const REFUSED: RequestHead = {
+  method: "",
+  target: "",
+  lines: [],
+  added: 0,
+  contentLength: -1,
+  expectsContinue: false,
+  isTunnel: false,
+};
+const REFUSED_HEAD: RequestHead = { ...REFUSED, method: "HEAD" };
+
 /** sessionStarter returns what serves HTTP/2 on a socket. */
 export function sessionStarter(streams: number, limits: ParserLimits): (socket: Socket, service: Service) => void {
-  const options = sessionOptions(streams, limits);
+  const { headSize, lines } = limits;
+  const accepted = Math.min(MOST, headSize + LINE_COST * (lines + PSEUDO_HEADERS));
+  const headerList = Math.max(LEAST_HEADER_LIST, Math.min(MOST, 2 * accepted));
   return (socket, service) => {
-    new Session(socket, service, options);
+    new Session(socket, service, { streams, headerList });
   };
 }
 
 /** Session runs the app for each stream of one connection. */
-export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed {
+export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed, FrameTarget {
   readonly address: string;
   readonly port: string;
   readonly variables: SecurePeer["variables"];
-  readonly tells = true;
+  readonly service: Service;
+  readonly writer: FrameWriter;
+  lastId = 0;
+  /** The largest stream that was not ignored. */
+  #takenId = 0;
   readonly #socket: Socket;
-  readonly #service: Service;
-  readonly #options: ServerOptions;
-  #session: ServerHttp2Session | undefined;
-  readonly #streams: StreamList;
+  readonly #limits: SessionLimits;
+  readonly #reader = new FrameReader();
+  readonly #receiver: FrameReceiver;
+  readonly #decoder: HeaderDecoder;
+  readonly #streams = new Map<number, Stream>();
   readonly #heartbeat: Heartbeat;
   #phase: Phase = "open";
   /** When the phase began, or the last stream ended. */
   #since: number;
   /** How many requests it has carried. */
   #count = 0;
+  /** How much more the client may send, and how much of what it has sent waits for apps. */
+  #window: number = FIRST_WINDOW;
+  #held = 0;
+  /** When something of a response was last sent, and how often that had been. */
+  #progressed = 0;
+  #progress = 0;
 
-  constructor(socket: Socket, service: Service, options: ServerOptions) {
+  constructor(socket: Socket, service: Service, limits: SessionLimits) {
     this.#socket = socket;
-    this.#service = service;
-    this.#options = options;
+    this.service = service;
+    this.#limits = limits;
     const { address, port, variables } = peerOf(socket);
     this.address = address;
     this.port = port;
     this.variables = variables;
     this.#since = service.clock.now;
-    this.#streams = new StreamList(service);
-    this.#heartbeat = new Heartbeat(service.clock);
+    this.writer = new FrameWriter(socket);
+    this.#receiver = new FrameReceiver(this, this.writer, service.clock);
+    this.#decoder = new HeaderDecoder(limits.headerList);
+    this.#heartbeat = new Heartbeat(service.clock, () => this.writer.send(PING, 0, 0, BEAT));
     service.clock.add(this);
     service.connections.add(this);
     socket.on("error", ignore);
+    socket.on("data", this.#onData);
     // HTTP/2 has no half-closed connections: a client that ends its side has left.
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#onClose());
-    this.hold(service.isHeld);
+    this.#greet();
+    if (service.isHeld) this.hold(true);
   }
 
-  get server(): object {
-    return this.#service.server;
-  }
-
-  onServerClose(callback: () => void): void {
-    if (this.#service.isClosing) callback();
-    else this.#service.onClose.add(callback);
+  #greet(): void {
+    const { streams, headerList } = this.#limits;
+    const settings =
+      setting(MAX_CONCURRENT_STREAMS, Math.min(MOST, streams)) +
+      setting(MAX_HEADER_LIST_SIZE, headerList) +
+      // WebSockets (RFC 8441 §3).
+      setting(ENABLE_CONNECT_PROTOCOL, 1);
+    this.writer.send(SETTINGS, 0, 0, settings);
+    this.#renewWindow();
   }
 
   get exchanges(): OpenExchange[] {
-    return this.#streams.all.flatMap(({ environ, begun }) =>
-      environ === undefined ? [] : [{ environ, since: begun }],
-    );
+    const open: OpenExchange[] = [];
+    for (const { environ, begun } of this.#streams.values()) {
+      if (environ !== undefined) open.push({ environ, since: begun });
+    }
+    return open;
   }
 
-  /** What comes can be left in the socket before the session begins; after that it is the session's. */
+  streamOf(id: number): Stream | undefined {
+    return this.#streams.get(id);
+  }
+
+  streams(): Iterable<Stream> {
+    return this.#streams.values();
+  }
+
   hold(isHeld: boolean): void {
-    if (this.#session !== undefined || this.#socket.destroyed) return;
     if (isHeld) this.#socket.pause();
-    else this.#start();
+    else this.#socket.resume();
   }
 
-  #start(): void {
-    const socket = this.#socket;
-    const session = performServerHandshake(
-      socket instanceof TLSSocket ? new TlsTransport(socket) : socket,
-      this.#options,
-    );
-    this.#session = session;
-    if (!(socket instanceof TLSSocket)) readWhileOpen(socket, session);
-    session.on("error", ignore);
-    session.on("stream", (stream: ServerHttp2Stream, _headers: unknown, flags: number, lines: string[]) =>
-      this.#begin(stream, flags, lines),
-    );
-    session.on("close", () => this.#linger());
+  readonly #onData = (bytes: Buffer): void => {
+    // Reads on, so that a client that leaves is noticed, but forgets what it sends.
+    if (this.#phase === "linger") return;
+    const reader = this.#reader;
+    const { writer } = this;
+    writer.isGathering = true;
+    reader.push(bytes);
+    let error: number = NO_ERROR;
+    while (error === NO_ERROR && this.#isReading && reader.read()) error = this.#receiver.take(reader);
+    reader.forget();
+    writer.isGathering = false;
+    if (error === NO_ERROR) error = reader.error;
+    if (error !== NO_ERROR) this.#fail(error);
+    else writer.output.flush();
+  };
+
+  get #isReading(): boolean {
+    return this.#phase !== "linger" && !this.#socket.destroyed;
   }
 
-  #begin(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
-    stream.on("error", ignore);
-    // A client may have reset it in the same packet.
-    if (stream.closed || stream.destroyed) return;
-    const service = this.#service;
+  headers(id: number, block: Buffer, start: number, end: number, isEnd: boolean): number {
+    const lines = this.#decoder.decode(block, start, end);
+    if (lines === undefined) return COMPRESSION_ERROR;
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return this.#takeTrailers(stream, lines, isEnd);
+    // A stream that is over by now; or one that is not told of, since it is below the last one.
+    if (id <= this.lastId) return NO_ERROR;
+    this.lastId = id;
+    if (this.#phase === "closing") return NO_ERROR;
+    this.#takenId = id;
+    if (this.#streams.size < this.#limits.streams) this.#begin(id, lines, isEnd);
+    else this.writer.reset(id, REFUSED_STREAM);
+    return NO_ERROR;
+  }
+
+  #takeTrailers(stream: Stream, lines: readonly string[], isEnd: boolean): number {
+    if (stream.inbound === undefined || stream.inbound.hasEnded) return STREAM_CLOSED;
+    const isMalformed = !isEnd || this.#decoder.isMalformed || !areTrailers(lines);
+    const error = isMalformed
+      ? PROTOCOL_ERROR
+      : this.#decoder.isTooLarge
+        ? ENHANCE_YOUR_CALM
+        : stream.receiveEnd(lines);
+    if (error !== NO_ERROR) this.streamFailed(stream, error);
+    return NO_ERROR;
+  }
+
+  #begin(id: number, raw: readonly string[], isEnd: boolean): void {
+    const { service } = this;
+    const decoder = this.#decoder;
+    const head = decoder.isMalformed ? MALFORMED : readHead(raw, service.parserLimits);
     this.#count++;
-    const head = readHead(raw, service.parserLimits);
-    if (typeof head === "string") {
-      this.#refuse(stream, head, raw);
-      return;
-    }
-    const writer = new StreamWriter(this, stream, head, (flags & END_STREAM) === 0);
-    const responder = new Responder(writer, service.responderOptions);
-    const environ = service.buildEnviron(head.method, head.target, "HTTP/2.0", head.lines, this, responder);
-    if (environ === undefined) {
-      this.#refuse(stream, "400 Bad Request", raw);
-      return;
-    }
-    service.requests++;
-    writer.environ = environ;
-    if (writer.body !== undefined) environ["tsgi.input"] = writer.body.input;
-    this.#streams.add(writer);
-    stream.on("close", () => this.#streamEnded(writer));
-    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
-    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
-    else responder.run(service.app, environ);
+    if (decoder.isTooLarge) this.#refuse(id, "431 Request Header Fields Too Large", raw, isEnd);
+    else if (head === MALFORMED || (typeof head === "object" && isEnd && head.contentLength > 0)) {
+      this.writer.reset(id, PROTOCOL_ERROR);
+    } else if (typeof head === "string") this.#refuse(id, head, raw, isEnd);
+    else this.#run(new Stream(this, id, head, !isEnd), head, raw, isEnd);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
   }
 
-  #refuse(stream: ServerHttp2Stream, status: StatusLine, raw: readonly string[]): void {
-    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: headOfLines(raw) });
-    refuseStream(stream, status);
-    this.#since = this.#service.clock.now;
+  #run(stream: Stream, head: RequestHead, raw: readonly string[], isEnd: boolean): void {
+    const { service } = this;
+    const responder = new Responder(stream, service.responderOptions);
+    const environ = service.buildEnviron(head.method, head.target, "HTTP/2.0", head.lines, this, responder);
+    if (environ === undefined) {
+      this.#refuse(stream.id, "400 Bad Request", raw, isEnd);
+      return;
+    }
+    service.requests++;
+    stream.environ = environ;
+    if (stream.inbound !== undefined && !head.isTunnel) environ["tsgi.input"] = stream.inbound.input;
+    stream.begun = service.clock.now;
+    stream.bodyMoved = service.clock.now;
+    this.#streams.set(stream.id, stream);
+    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
+    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
+    else responder.run(service.app, environ);
   }
 
-  #streamEnded(writer: StreamWriter): void {
-    if (writer.place < 0) return;
-    this.#streams.remove(writer);
-    writer.streamClosed();
-    if (this.#streams.all.length === 0) this.#since = this.#service.clock.now;
+  /** Answers a request that no app may see; what still comes of it is not read (RFC 9113 §8.1). */
+  #refuse(id: number, status: StatusLine, raw: readonly string[], isEnd: boolean): void {
+    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: headOfLines(raw) });
+    const isHead = raw[raw.indexOf(":method") + 1] === "HEAD";
+    const stream = new Stream(this, id, isHead ? REFUSED_HEAD : REFUSED, !isEnd);
+    this.#streams.set(id, stream);
+    if (!isEnd) stream.stopClient();
+    stream.answer(status);
+    this.#since = this.service.clock.now;
+  }
+
+  dataCame(length: number): number {
+    this.#window -= length;
+    if (this.#window < 0) return FLOW_CONTROL_ERROR;
+    this.#renewWindow();
+    return NO_ERROR;
+  }
+
+  heldChanged(stream: Stream, change: number, window: number): void {
+    this.#held += change;
+    if (window > 0 && !stream.isClosed) this.writer.send(WINDOW_UPDATE, 0, stream.id, uint32(window));
+    this.#renewWindow();
+  }
+
+  /** What waits for one app keeps nobody else from sending, unless it is very much. */
+  #renewWindow(): void {
+    const more = WINDOW - this.#window;
+    if (more < WINDOW / 2 || this.#held > MOST_HELD) return;
+    this.#window += more;
+    this.writer.send(WINDOW_UPDATE, 0, 0, uint32(more));
+  }
+
+  streamFailed(stream: Stream, code: number): void {
+    stream.reset(code);
+  }
+
+  streamOver(stream: Stream): void {
+    this.#streams.delete(stream.id);
+    if (stream.outbound.hasEnded) this.#receiver.restore();
+    if (this.#streams.size > 0) return;
+    this.#since = this.service.clock.now;
+    if (this.#phase === "closing") this.#linger();
+  }
+
+  pingAnswered(payload: string): void {
+    if (payload === NOTICED && this.#phase === "noticed") this.#close();
+    else this.#heartbeat.hear();
+  }
+
+  goneAway(): void {
+    if (this.#phase === "open" || this.#phase === "noticed") this.#close();
   }
 
   serverCloses(): void {
-    for (const writer of [...this.#streams.all]) writer.serverCloses();
+    for (const stream of [...this.#streams.values()]) stream.serverCloses();
     // What a new connection is made for is on its way.
     if (this.#count > 0) this.#notice();
   }
 
   /**
    * Tells the client that no more streams are taken, and takes what is on its way: all of it was sent before the client
-   * answers a ping that follows. nghttp2 takes nothing any more after a GOAWAY of its own, so this one is written beside it.
+   * answers a ping that follows.
    */
   #notice(): void {
-    if (this.#phase !== "open" || this.#session === undefined) return;
+    if (this.#phase !== "open") return;
     this.#phase = "noticed";
-    this.#since = this.#service.clock.now;
-    // In an immediate, the session has sent its settings, which come first.
-    setImmediate(() => {
-      const session = this.#session;
-      if (session === undefined || session.destroyed || this.#socket.destroyed) return;
-      this.#socket.write(CLOSING_NOTICE);
-      session.ping(() => setImmediate(() => this.#close()));
-    });
+    this.#since = this.service.clock.now;
+    this.writer.goAway(MOST, NO_ERROR);
+    this.writer.send(PING, 0, 0, NOTICED);
   }
 
   /** Takes no more streams, and ends the connection when those under way are over. */
   #close(): void {
     if (this.#phase === "closing" || this.#phase === "linger") return;
     this.#phase = "closing";
-    this.#since = this.#service.clock.now;
-    const session = this.#session;
-    if (session === undefined || session.destroyed) this.#socket.destroy();
-    // Node throws where a session that has just begun is over before it has read what was there already.
-    else process.nextTick(() => session.close());
+    this.#since = this.service.clock.now;
+    this.writer.goAway(this.#takenId, NO_ERROR);
+    if (this.#streams.size === 0) this.#linger();
   }
 
-  /** The session is over, and its last bytes are being sent. */
+  /** Ends the connection for what the client has done. */
+  #fail(code: number): void {
+    if (this.#phase === "linger") return;
+    this.writer.goAway(this.#takenId, code);
+    this.#linger();
+    this.#leaveStreams();
+  }
+
+  /** Nothing follows what was sent. */
   #linger(): void {
     this.#phase = "linger";
-    this.#since = this.#service.clock.now;
-    if (!this.#socket.destroyed) this.#socket.end();
+    this.#since = NEVER;
+    this.writer.output.flush();
+    this.#socket.end(() => {
+      this.#since = this.service.clock.now;
+    });
+  }
+
+  #leaveStreams(): void {
+    for (const stream of [...this.#streams.values()]) stream.clientLeft();
   }
 
   #onClose(): void {
-    const { clock, connections } = this.#service;
+    const { clock, connections } = this.service;
     clock.remove(this);
     connections.delete(this);
     this.#phase = "linger";
-    for (const writer of [...this.#streams.all]) this.#streamEnded(writer);
-    process.nextTick(() => this.#session?.destroy());
+    this.#leaveStreams();
+    this.writer.output.closed();
   }
 
   checkTime(): void {
-    const { clock, limits } = this.#service;
+    const { clock, limits } = this.service;
+    this.writer.output.checkReader(limits.bodyTimeout);
     if (this.#phase === "linger") {
-      if (clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
+      if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
       return;
     }
-    if (this.#session !== undefined && this.#streams.all.length > 0) {
-      this.#streams.check(this.#session);
-      if (!this.#heartbeat.beat(this.#session, limits.bodyTimeout)) this.#socket.destroy();
+    if (this.#streams.size > 0) {
+      this.#checkStreams();
+      if (!this.#heartbeat.beat(limits.bodyTimeout)) this.#socket.destroy();
       return;
     }
-    if (this.#hasLingered || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#end();
+    if (this.#hasLingered || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#close();
     else if (this.#phase === "open" && this.#isIdle) this.#endIdle();
   }
 
   /** Whether the server closes, and no request is on its way any more. */
   get #hasLingered(): boolean {
-    const { clock, lingering } = this.#service;
+    const { clock, lingering } = this.service;
     if (lingering === undefined) return false;
     const { since, linger } = lingering;
     return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   get #isIdle(): boolean {
-    const { clock, limits } = this.#service;
+    const { clock, limits } = this.service;
     return this.#count > 0
       ? clock.hasPassed(this.#since, limits.keepAliveTimeout)
       : clock.hasPassed(this.#since, limits.headersTimeout) || clock.hasPassed(this.#since, limits.requestTimeout);
@@ -254,23 +414,48 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     else this.#close();
   }
 
-  /** Ends a connection that nothing is heard on. */
-  #end(): void {
-    if (this.#phase !== "closing") this.#close();
-    else if (this.#service.clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
+  /** Cuts bodies and responses that make no progress. */
+  #checkStreams(): void {
+    const { now } = this.service.clock;
+    if (this.writer.progress !== this.#progress) {
+      this.#progress = this.writer.progress;
+      this.#progressed = now;
+    }
+    for (const stream of [...this.#streams.values()]) {
+      this.#checkBody(stream);
+      this.#checkResponse(stream);
+    }
+  }
+
+  /** A body that does not come fails the read that waits for it; an app that takes its time is left alone. */
+  #checkBody(stream: Stream): void {
+    const { inbound } = stream;
+    if (inbound === undefined || inbound.hasEnded || stream.isTaken || stream.isClosed) return;
+    const { clock, limits } = this.service;
+    if (inbound.takeMove()) stream.bodyMoved = clock.now;
+    const isLate =
+      clock.hasPassed(stream.begun, limits.requestTimeout) ||
+      (inbound.isAwaited && clock.hasPassed(stream.bodyMoved, limits.bodyTimeout));
+    if (isLate) inbound.expire();
+  }
+
+  /** A response that its client does not read is cut, unless the client reads others. */
+  #checkResponse(stream: Stream): void {
+    const { clock, limits } = this.service;
+    if (stream.isTaken || stream.outbound.length === 0) stream.waiting = -1;
+    else if (stream.waiting < 0) stream.waiting = clock.now;
+    else if (clock.hasPassed(Math.max(stream.waiting, this.#progressed), limits.bodyTimeout)) {
+      stream.reset(CANCEL);
+    }
   }
 }
 
-function ignore(): void {}
-
-/**
- * What was read before the session began is given to it in the next tick, piece by piece: Node goes on with the next one though
- * the session has ended by the first, and throws.
- */
-function readWhileOpen(socket: Socket, session: ServerHttp2Session): void {
-  const { read } = socket;
-  socket.read = (size) => (session.destroyed ? null : read.call(socket, size));
-  setImmediate(() => {
-    socket.read = read;
-  });
+function areTrailers(lines: readonly string[]): boolean {
+  for (let index = 0; index < lines.length; index += 2) {
+    const kind = kindOf(lines[index] as string);
+    if (kind === FORBIDDEN || isPseudo(kind)) return false;
+  }
+  return true;
 }
+
+function ignore(): void {}

@@ -87,42 +87,42 @@ const KNOWN_FIELDS = Object.entries(constants)
   .flatMap(([key, name]) => (key.startsWith("HTTP2_HEADER_") && !String(name).startsWith(":") ? [String(name)] : []))
   .filter((name) => !isHopByHop(name) && name !== "content-length");
 
-test("responses: of a field that has one value, and of each that Node takes once, the first line is sent", async (t) => {
+test("responses: every line is sent, also a second one of a field that has one value", async (t) => {
   const { connect, log } = await startHttp2(t, (_environ, startResponse) => {
     startResponse("200 OK", [
       ["ETag", '"a"'],
-      ["X-Content-Type-Options", "nosniff"],
       ["etag", '"b"'],
-      ["X-Content-Type-Options", "nosniff"],
+      ["X-Two", "1"],
+      ["X-Two", "1"],
     ]);
     return "x";
   });
-  assert.deepEqual(await ask(connect()), {
-    ...GOOD,
-    status: 200,
-    headers: { etag: '"a"', "x-content-type-options": "nosniff", "content-length": "1" },
-    body: "x",
-  });
+  const stream = connect().request({});
+  const lines: string[] = [];
+  stream.on("response", (...given: unknown[]) => lines.push(...(given[2] as string[])));
+  await answerOf(stream);
+  const date = lines.indexOf("date");
+  assert.deepEqual(lines.toSpliced(date, 2), [
+    ...[":status", "200", "etag", '"a"', "etag", '"b"', "x-two", "1", "x-two", "1", "content-length", "1"],
+  ]);
   assert.deepEqual(log, []);
 });
 
 test("responses: no doubled field is an error", async (t) => {
-  const { connect, log } = await startHttp2(t, (_environ, startResponse) => {
-    startResponse(
-      "200 OK",
-      KNOWN_FIELDS.flatMap((name) => [
-        [name, "a"],
-        [name, "b"],
-      ]),
-    );
+  const { connect, log } = await startHttp2(t, (environ, startResponse) => {
+    const name = environ.PATH_INFO.slice(1);
+    startResponse("200 OK", [
+      [name, "a"],
+      [name, "b"],
+    ]);
     return "x";
   });
-  const { status, headers, body } = await ask(connect());
-  assert.deepEqual([status, body, log], [200, "x", []]);
-  assert.equal(headers["content-encoding"], "a, b");
-  assert.equal(headers["content-language"], "a, b");
-  assert.equal(headers.vary, "a, b");
-  assert.equal(headers.location, "a");
+  const session = connect();
+  for (const name of KNOWN_FIELDS) {
+    const { status, body } = await ask(session, { ":path": `/${name}` });
+    assert.deepEqual([name, status, body], [name, 200, "x"]);
+  }
+  assert.deepEqual(log, []);
 });
 
 test("responses: of a doubled field of a 103 the first line is sent", async (t) => {
