@@ -46,7 +46,7 @@ import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
 import { asProblems, inContext } from "../support/context.ts";
-import { allLetIn, allLetIn, asIfChunked, asIfChunked, inSession, withToken } from "../support/guards.ts";
+import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";

@@ -45,7 +45,7 @@ import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { thereAndBack } from "../support/codings.ts";
 import { asProblems, inContext, PROBLEM } from "../support/context.ts";
-import { allLetIn, allLetIn, asIfChunked, asIfChunked, inSession, withToken } from "../support/guards.ts";
+import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
