@@ -78,7 +78,7 @@ export {
 } from "./metrics.ts";
 export { type MirrorOptions, mirror } from "./mirror.ts";
 export { type Problem, type ProblemDetailsOptions, problemDetails } from "./problem-details.ts";
-export { type ProxyOptions, proxy } from "./proxy.ts";
+export { type ProxyApp, type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
 export { type RateLimiter, type RateLimiterResult, type RateLimitOptions, rateLimit } from "./rate-limit.ts";

@@ -129,7 +129,7 @@ export class Peer {
   drain(): Promise<void> {
     this.isDraining = true;
     this.probe?.stop();
-    this.pool.close();
+    void this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
