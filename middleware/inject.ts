@@ -15,7 +15,7 @@ import { BOOLEAN, checkOptions, either, FUNCTION, type Kinds, STRING } from "../
 import { randomId } from "../src/random-id.ts";
 import { Injection } from "./inject/injection.ts";
 import { isBlocked, type NoncedMarkup, nonceIn, putTogether, takeApart, withNonce } from "./inject/policy.ts";
-import { namedCharset } from "./transform/text.ts";
+import { namedCharset } from "./transform/charset.ts";
 import { type Change, hasType, isTransformable, transform } from "./transform.ts";
 
 /** Markup, or what makes it for a request: `(environ) => markup`. It is put in as it is: escape what comes from others. */

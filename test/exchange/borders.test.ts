@@ -38,7 +38,7 @@ import { shed } from "../../middleware/shed.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
-import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
@@ -329,6 +329,12 @@ const layers: Record<string, (app: App) => App> = {
       app,
       mapDocument("text/plain", (page) => page),
     ),
+  "replaceText of a page without a charset": (app) => transform(asPage(app), replaceText("text/html", "zz", "y")),
+  replaceBody: (app) =>
+    transform(
+      app,
+      replaceBody("text/plain", async (bytes) => bytes),
+    ),
   cascade: (app) => cascade([notFound, app]),
   "cascade, first": (app) => cascade([app, notFound]),
   dispatcher: (app) => dispatcher(app, { "/elsewhere": notFound }),
@@ -356,6 +362,9 @@ const layers: Record<string, (app: App) => App> = {
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };
 
+/** Layers that send nothing before they have seen all, or the beginning, of a body. */
+const WHOLE = new Set(["mapDocument", "compress", "replaceBody", "replaceText of a page without a charset"]);
+
 const hosts = await everyHost();
 
 const count = (errors: readonly string[]): number => errors.join("").split(`Error: ${BOOM}`).length - 1;
@@ -374,7 +383,7 @@ for (const [where, ask] of Object.entries(hosts)) {
               assert.equal(count(errors), 1, place);
             }
             // A document is not sent before all of it is there, and a client of tests gets the error of the app.
-            const isWhole = around === "mapDocument" || around === "compress";
+            const isWhole = WHOLE.has(around);
             const isBefore = ending === "error" || (isWhole && ending === "cut");
             if (where === "testing") {
               if (ending === "whole" && !isReported) assert.equal(answer?.status, 200, place);

@@ -33,7 +33,7 @@ import { shed } from "../../middleware/shed.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
-import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { toFetch } from "../../src/adapters/to-fetch.ts";
@@ -141,6 +141,23 @@ const LAYERS: readonly Layer[] = [
       if (!isText(inner) || inner.ending === "error") return inner;
       if (inner.ending === "cut") return { ...inner, status: 500, body: "", ending: "error" };
       return { ...inner, body: `${inner.body}!` };
+    },
+  },
+  {
+    name: "replaceText",
+    wrap: (app) => transform(app, replaceText("text/plain", "aa", "b")),
+    expected: (inner) => (isText(inner) ? { ...inner, body: inner.body.replaceAll("aa", "b") } : inner),
+  },
+  {
+    name: "replaceBody",
+    wrap: (app) =>
+      transform(
+        app,
+        replaceBody("text/plain", (bytes) => Buffer.from(`<${Buffer.from(bytes)}>`)),
+      ),
+    expected(inner) {
+      if (!isText(inner) || inner.ending === "error") return inner;
+      return inner.ending === "cut" ? readWhole(inner) : { ...inner, body: `<${inner.body}>` };
     },
   },
   {
