@@ -18,9 +18,12 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
+import { contentLength } from "../../middleware/content-length.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { errorPages } from "../../middleware/error-pages.ts";
+import { head } from "../../middleware/head.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
@@ -335,6 +338,8 @@ const layers: Record<string, (app: App) => App> = {
       app,
       replaceBody("text/plain", async (bytes) => bytes),
     ),
+  errorPages: (app) => errorPages(app, { "4xx": text("4xx"), "5xx": text("5xx") }),
+  "head and contentLength": (app) => head(contentLength(app)),
   cascade: (app) => cascade([notFound, app]),
   "cascade, first": (app) => cascade([app, notFound]),
   dispatcher: (app) => dispatcher(app, { "/elsewhere": notFound }),
@@ -363,7 +368,13 @@ const layers: Record<string, (app: App) => App> = {
 };
 
 /** Layers that send nothing before they have seen all, or the beginning, of a body. */
-const WHOLE = new Set(["mapDocument", "compress", "replaceBody", "replaceText of a page without a charset"]);
+const WHOLE = new Set([
+  "mapDocument",
+  "compress",
+  "replaceBody",
+  "replaceText of a page without a charset",
+  "head and contentLength",
+]);
 
 const hosts = await everyHost();
 

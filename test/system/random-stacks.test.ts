@@ -14,9 +14,12 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
+import { contentLength } from "../../middleware/content-length.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { errorPages } from "../../middleware/error-pages.ts";
+import { head } from "../../middleware/head.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { metrics } from "../../middleware/metrics.ts";
@@ -38,7 +41,7 @@ import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { toFetch } from "../../src/adapters/to-fetch.ts";
 import { toNode } from "../../src/adapters/to-node.ts";
-import { notFound } from "../../src/apps.ts";
+import { notFound, text } from "../../src/apps.ts";
 import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { thereAndBack } from "../support/codings.ts";
@@ -202,6 +205,14 @@ const LAYERS: readonly Layer[] = [
     expected: same,
   },
   { name: "rewriteLinks", wrap: (app) => rewriteLinks(app, { map: (url) => `${url}x` }), expected: same },
+  {
+    name: "errorPages",
+    wrap: (app) => errorPages(app, { "5xx": text("sorry") }, { replace: () => false }),
+    expected: (inner) =>
+      inner.ending === "error" ? { ...inner, type: "text/plain", body: "sorry", ending: "whole" } : inner,
+  },
+  { name: "head", wrap: (app) => head(app), expected: same },
+  { name: "contentLength", wrap: (app) => contentLength(app), expected: readWhole },
   { name: "setHeaders", wrap: (app) => setHeaders(app, { A: "1", B: null, C: () => "2" }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
