@@ -37,7 +37,7 @@ const KINDS: Kinds<ErrorPagesOptions> = { replace: FUNCTION };
  *
  * It goes through the layers outside like any response: they add their headers, compress and log it. What was thrown is reported; a
  * `TsgiError` with a status of 4xx is answered with that. Without a page for a status, and where the page fails, it is as if errorPages
- * were not there. It also takes the place of the development page of the server.
+ * were not there. In development the server shows what was thrown.
  *
  * Throws `TSGI_BAD_OPTION`, and `TSGI_NO_APP` for a page that is not an app.
  */

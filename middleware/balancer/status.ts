@@ -13,6 +13,8 @@ export type BalancerState = "in" | "out" | "trial" | "down" | "draining";
 /** What one target is doing. */
 export interface BalancerTargetStatus {
   readonly url: string;
+  /** Where it is, if the name in its URL has several addresses. */
+  readonly address: string | undefined;
   readonly state: BalancerState;
   readonly weight: number;
   readonly isBackup: boolean;
@@ -31,20 +33,31 @@ export interface BalancerStatus {
   readonly targets: readonly BalancerTargetStatus[];
   /** How many requests wait for a target. */
   readonly queued: number;
-  /** How many were sent to another target. */
+  /** How many were sent to another target, after a failure or because the first one took long. */
   readonly retries: number;
+  /** How many of these because the first one took long. */
+  readonly hedges: number;
+  /** Why there is no newer list of targets: what their source has failed with last. Undefined where it has not. */
+  readonly sourceError: string | undefined;
 }
 
-export function statusOf({ peers, room, budget, now }: Balancing): BalancerStatus {
+export function statusOf({ peers, room, budget, hedges, now, sourceError }: Balancing): BalancerStatus {
   const at = now();
   const targets = [...peers.all, ...peers.leaving].map((peer) => statusOfPeer(peer, at));
-  return { targets, queued: room.size, retries: budget.retries };
+  return {
+    targets,
+    queued: room.size,
+    retries: budget.retries,
+    hedges,
+    sourceError: sourceError === undefined ? undefined : messageOf(sourceError),
+  };
 }
 
 function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
   const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection, probe } = peer;
   return {
     url: target.url,
+    address: target.address === target.hostname ? undefined : target.address,
     state: isDraining ? "draining" : probe?.isUp === false ? "down" : ejection.standing(now),
     weight,
     isBackup,
@@ -54,4 +67,8 @@ function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
     failures,
     ejections: ejection.count,
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,7 @@ import { clientGone, isClientGone, statusOfError } from "../../src/errors.ts";
 import { capture } from "../../src/exchange/capture.ts";
 import { NO_INPUT } from "../../src/exchange/environ.ts";
 import { isSwitching } from "../../src/exchange/failures.ts";
+import { isInDevelopment } from "../../src/exchange/innermost.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import { dropBody, respond } from "../../src/exchange/respond.ts";
 import type {
@@ -123,12 +124,14 @@ export class ErrorPages {
   }
 
   async #pageOfError(error: unknown, environ: Environ): Promise<AppResponse> {
-    const status = statusOfError(error) ?? "500 Internal Server Error";
+    const asked = statusOfError(error);
+    if (asked === undefined && isInDevelopment(environ)) throw error;
+    const status = asked ?? "500 Internal Server Error";
     const page = this.#pageFor(status);
     if (page === undefined || isClientGone(error) || environ["tsgi.exchange"].isUpgraded === true) throw error;
     const shown = await this.#shown(page, { status, headers: [] }, environ, { error });
     if (shown === undefined) throw error;
-    if (statusOfError(error) === undefined) reportError(environ, error);
+    if (asked === undefined) reportError(environ, error);
     return shown;
   }
 

@@ -8,12 +8,12 @@ import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "./configurat
 import type { FlagValue } from "./configuration/sources.ts";
 
 /** What the command does. */
-export type Action = "serve" | "static" | "precompress" | "check" | "config" | "ctl";
+export type Action = "serve" | "static" | "precompress" | "check" | "config" | "ctl" | "new";
 
 /** What the command is asked to do. */
 export interface Arguments {
   readonly action: Action;
-  /** The folder of `static` and `precompress`; what names an app is a setting. */
+  /** The folder of `static`, `precompress` and `new`; what names an app is a setting. */
   readonly folder: string;
   /** The request paths that `check` is given. */
   readonly paths: readonly string[];
@@ -93,6 +93,7 @@ const SERVE: ActionRule = { action: "serve", called: "tsgi <module>", takes: { .
 const NAMED: readonly ActionRule[] = [
   { action: "static", called: "tsgi static", takes: { ...SERVING, ...STATIC }, most: 2 },
   { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS, most: 2 },
+  { action: "new", called: "tsgi new", takes: {}, most: 2 },
   { action: "check", called: "tsgi check", takes: { ...LOADING, ...CONFIG }, most: Number.POSITIVE_INFINITY },
   { action: "config", called: "tsgi config", takes: { ...LOADING, ...SERVING, json: SWITCH }, most: 2 },
   { action: "ctl", called: "tsgi ctl", takes: { ...CONFIG, ...CONTROL, json: SWITCH }, most: Number.POSITIVE_INFINITY },
@@ -113,7 +114,7 @@ export function parseArguments(args: string[]): Arguments {
   }
   checkTakes(rule, values);
   if (action === "ctl") return { action, folder: "", paths: [], words: positionals.slice(1), settings, flags };
-  const ofFolder = action === "static" || action === "precompress";
+  const ofFolder = action === "static" || action === "precompress" || action === "new";
   if (!ofFolder && target !== undefined) settings.set("app", target);
   const folder = ofFolder ? (target ?? defaultFolder(action)) : "";
   return { action, folder, paths: paths.map(checkRequestPath), words: [], settings, flags };
@@ -167,5 +168,7 @@ function checkTakes(rule: ActionRule, values: object): void {
 
 function defaultFolder(action: Action): string {
   if (action === "static") return ".";
+  if (action === "new")
+    throw new CommandError("which folder? Name one, for example: tsgi new my-site (see tsgi --help)");
   throw new CommandError("which folder? Name one, for example: tsgi precompress public (see tsgi --help)");
 }

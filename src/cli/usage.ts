@@ -32,6 +32,7 @@ function line(name: SettingName): string {
 }
 
 export const USAGE: string = `Usage: tsgi [module[:export]]                  serve an app
+       tsgi new <directory>                    write a small site to begin with
        tsgi static [directory]                 serve a folder
        tsgi precompress <directory>            compress a folder's files
        tsgi check [module[:export] [path...]]  run an app through lint

@@ -13,6 +13,7 @@ import { become, findAccount } from "./accounts.ts";
 import { parseArguments } from "./arguments.ts";
 import { followCertificates } from "./certificates.ts";
 import { readConfiguration } from "./read-configuration.ts";
+import { siteTree } from "./site-tree.ts";
 import { hintOnce, loadSource, type Source } from "./source.ts";
 import { reportStrayErrors, traceRequests } from "./stray-errors.ts";
 import { loadTls } from "./tls-files.ts";
@@ -52,7 +53,13 @@ runWorker(async ({ task, places, ticketKeys }: Start): Promise<Served> => {
   );
   reportStrayErrors(process.stderr, () => openRequests(server));
   plan.begin(server);
-  return { server, title: loaded.title, reopen, takeIncrements: measured?.takeIncrements };
+  return {
+    server,
+    title: loaded.title,
+    tree: siteTree(loaded.app),
+    reopen,
+    takeIncrements: measured?.takeIncrements,
+  };
 });
 
 async function planOfCommand({ args }: CommandTask): Promise<Plan> {

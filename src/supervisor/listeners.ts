@@ -7,6 +7,7 @@ import { type Server, serve } from "../server/serve.ts";
 import { type Controlled, controlApp } from "./control.ts";
 import { healthApp } from "./health.ts";
 import { Measurements } from "./measurements.ts";
+import type { Inherited } from "./sockets.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Where a supervisor listens itself. */
@@ -35,8 +36,10 @@ export class OwnListeners {
   #status: ListenOptions | undefined;
   readonly #supervisor: Supervisor;
   readonly #controlled: Controlled;
-  readonly #measurements = new Measurements();
+  /** What the workers have measured. */
+  readonly measurements: Measurements = new Measurements();
   readonly #servers: Server[] = [];
+  #statusServer: Server | undefined;
   #isClosed = false;
   #closing: Promise<void> | undefined;
 
@@ -47,7 +50,7 @@ export class OwnListeners {
     this.#supervisor = supervisor;
     this.#controlled = controlled;
     if (status !== undefined) {
-      supervisor.onIncrements = (increments, worker) => this.#measurements.add(increments, worker);
+      supervisor.onIncrements = (increments, worker) => this.measurements.add(increments, worker);
     }
   }
 
@@ -55,7 +58,7 @@ export class OwnListeners {
   async open(): Promise<void> {
     const options = { maxConnections: MOST_CONNECTIONS, development: false };
     const supervisor = this.#supervisor;
-    const measurements = this.#measurements;
+    const { measurements } = this;
     const health = healthApp({
       get status() {
         return supervisor.status;
@@ -67,7 +70,10 @@ export class OwnListeners {
         const place = { unix: this.#control, mode: CONTROL_MODE };
         this.#servers.push(await serve(controlApp(this.#controlled), { ...options, ...place }));
       }
-      if (this.#status !== undefined) this.#servers.push(await serve(health, { ...options, ...this.#status }));
+      if (this.#status !== undefined) {
+        this.#statusServer = await serve(health, { ...options, ...this.#status });
+        this.#servers.push(this.#statusServer);
+      }
     } catch (error) {
       await this.#closeServers();
       throw error;
@@ -75,17 +81,23 @@ export class OwnListeners {
     if (this.#isClosed) await this.#closeServers();
   }
 
-  /** The descriptor of the status listener, where that was inherited. */
-  get statusFd(): number | undefined {
-    return this.#status?.fd;
+  /** Where the health and the metrics are read. */
+  get statusUrls(): readonly string[] {
+    return this.#statusServer?.urls ?? [];
+  }
+
+  /** What a new supervisor has to know of the status listener: its descriptor, where that was inherited, else the port it got. */
+  get passedOn(): Pick<Inherited, "statusFd" | "statusPort"> {
+    return { statusFd: this.#status?.fd, statusPort: this.#status?.port === 0 ? this.#statusServer?.port : undefined };
   }
 
   /**
-   * Listens where a former supervisor is about to close its listeners; `statusFd` is what that one has passed on. Rejects as `serve`
+   * Listens where a former supervisor is about to close its listeners, which has passed on what it knows of them. Rejects as `serve`
    * does where that takes too long.
    */
-  async takeOver(statusFd: number | undefined): Promise<void> {
+  async takeOver({ statusFd, statusPort }: Pick<Inherited, "statusFd" | "statusPort">): Promise<void> {
     if (statusFd !== undefined && this.#status !== undefined) this.#status = { fd: statusFd };
+    if (statusPort !== undefined && this.#status?.port === 0) this.#status = { ...this.#status, port: statusPort };
     const deadline = performance.now() + PATIENCE;
     for (;;) {
       try {

@@ -228,6 +228,14 @@ test("errorPages: an event stream is begun before its first event", async () => 
   await assert.rejects(answer, { name: "AbortError" });
 });
 
+test("errorPages: in development the server shows what was thrown", async () => {
+  const server = await serve(errorPages(boom, { 500: page }), { port: 0, development: true, errors: { write() {} } });
+  const answer = await (await fetch(server.url, { headers: { Accept: "text/plain" } })).text();
+  await server.close({ grace: 0 });
+  assert.doesNotMatch(answer, /\|GET\|/);
+  assert.match(answer, /boom/);
+});
+
 test("errorPages: refuses what are not pages", () => {
   for (const pages of [undefined, [], { 200: page }, { "6xx": page }, { error: page }] as never[]) {
     assert.throws(() => errorPages(page, pages), { code: "TSGI_BAD_OPTION" });

@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
+import { selfSigned } from "../support/authority.ts";
 import { certificate } from "../support/certificate.ts";
 import { Command, type Running, until } from "../support/command.ts";
 import { loops } from "../support/loops.ts";
@@ -79,17 +80,77 @@ for (const [name, node, skip] of nodes) {
       site.child.kill("SIGHUP");
       await until(() => site.printed().split("reload: done").length > reload);
     }
-    await clients.more(200);
-    site.child.kill("SIGUSR2");
+    const supervisorPid = () => Number(existsSync(pidFile) && readFileSync(pidFile, "utf8"));
+    for (let reload = 1; reload <= RELOADS; reload++) {
+      await clients.more(200);
+      const former = supervisorPid();
+      process.kill(former, "SIGUSR2");
+      await until(() => !isAlive(former) && isAlive(supervisorPid()));
+    }
     assert.deepEqual(await site.exited, [0, null]);
     await clients.more(200);
     const { lost, refused, requests, answered } = await clients.stop();
-    t.diagnostic(`${requests} requests over ${RELOADS} reloads, ${requests - answered} lost, ${refused} refused`);
-    const successor = Number(readFileSync(pidFile, "utf8"));
+    t.diagnostic(`${requests} requests over ${2 * RELOADS} reloads, ${requests - answered} lost, ${refused} refused`);
+    const successor = supervisorPid();
     process.kill(successor, "SIGTERM");
     assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
     await until(() => !isAlive(successor));
     assert.equal(existsSync(pidFile), false);
+  });
+
+  test(`supervisor: on ${name} certificates are renewed under load, and no request is lost`, { skip }, async (t) => {
+    const [key, cert] = [join(scratch, `key-${name}.pem`), join(scratch, `cert-${name}.pem`)];
+    const renew = (names: readonly string[]) => {
+      const issued = selfSigned({ names });
+      writeFileSync(key, issued.key);
+      writeFileSync(cert, issued.cert);
+    };
+    renew(["0.example"]);
+    const site = await supervised(node, ["--workers", "2", "--tls-key", key, "--tls-cert", cert]);
+    const { port } = new URL(site.url);
+    const clients = await loops(t, port, "32", "tls");
+    for (let renewal = 1; renewal <= RELOADS; renewal++) {
+      await clients.more(100);
+      renew([`${renewal}.example`]);
+      await until(() => site.printed().split("reloaded the certificate").length > 2 * renewal);
+    }
+    await clients.more(100);
+    const { lost, refused, requests, answered } = await clients.stop();
+    t.diagnostic(`${requests} requests over ${RELOADS} renewals, ${requests - answered} lost, ${refused} refused`);
+    assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
+    const socket = request(Number(port));
+    await once(socket, "secureConnect");
+    assert.equal(socket.getPeerCertificate().subject.CN, `${RELOADS}.example`);
+    socket.destroy();
+  });
+
+  test(`supervisor: on ${name} of the requests under load only those fail that a killed worker holds`, {
+    skip: skip || (RELOADS === 1 && "by hand, with TSGI_RELOADS"),
+  }, async (t) => {
+    const site = await supervised(node, ["--workers", "2"], "boot 1000");
+    const clients = await loops(t, new URL(site.url).port);
+    const workers = await pids(site.url, 2);
+    // What the machine has besides makes requests slow, too.
+    const { slowest: before } = await clients.more(1000 * RELOADS);
+    for (let kill = 1; kill <= RELOADS; kill++) {
+      await clients.more(200);
+      const [victim = 0, sibling = 0] = workers;
+      process.kill(victim, "SIGKILL");
+      workers.delete(victim);
+      await until(() => site.printed().split("has died").length > kill);
+      for (let pid = sibling; pid === sibling; ) pid = workers.add(await pidOf(site.url)).size > 1 ? 0 : sibling;
+    }
+    await clients.more(200);
+    const { lost, refused, requests, slowest } = await clients.stop();
+    const failed = Object.values(lost).reduce((sum, count) => sum + count, 0);
+    t.diagnostic(
+      `${requests} requests over ${RELOADS} kills, ${failed} lost; the slowest fresh one took ${Math.round(slowest)} ms, ` +
+        `and ${Math.round(before)} ms before the first`,
+    );
+    assert.equal(refused, 0);
+    // Each client has one request under way.
+    assert.ok(failed <= 32 * RELOADS, JSON.stringify(lost));
+    for (const what of Object.keys(lost)) assert.match(what, /ECONNRESET|EPIPE|socket hang up|aborted/);
   });
 
   test(`supervisor: on ${name} more and fewer workers, and workers that have served enough, lose no request`, {
@@ -125,6 +186,21 @@ for (const [name, node, skip] of nodes) {
       site.printed(),
       new RegExp(`tsgi: worker \\d \\(pid ${victim}\\) has died: SIGKILL; perhaps the system was out of memory`),
     );
+  });
+
+  test(`supervisor: on ${name} what waits for a worker that does not answer is answered by another one`, {
+    skip,
+  }, async () => {
+    const site = await supervised(node, ["--workers", "2"]);
+    const workers = await pids(site.url, 2);
+    const [victim = 0, sibling = 0] = workers;
+    process.kill(victim, "SIGSTOP");
+    const answered = await Promise.all(Array.from({ length: 12 }, () => pidOf(site.url)));
+    assert.deepEqual(answered, Array(12).fill(sibling));
+    process.kill(victim, "SIGCONT");
+    assert.deepEqual(await pids(site.url, 2), workers);
+    assert.deepEqual(new Set(await Promise.all(Array.from({ length: 64 }, () => pidOf(site.url)))), workers);
+    assert.doesNotMatch(site.printed(), /died/);
   });
 
   test(`supervisor: on ${name} a worker that hangs is replaced, and the log says where and with which requests`, {

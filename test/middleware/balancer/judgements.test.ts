@@ -11,7 +11,13 @@ import { RetryBudget } from "../../../middleware/balancer/retry-budget.ts";
 import { settingsOf } from "../../../middleware/proxy/options.ts";
 
 const yes = (): boolean => true;
-const settings = { pool: settingsOf({}).pool, ejection: ejectionSettings({}), slowStart: 0, probe: undefined };
+const settings = {
+  pool: settingsOf({}).pool,
+  ejection: ejectionSettings({}),
+  slowStart: 0,
+  probe: undefined,
+  tokens: () => [],
+};
 
 function fail(ejection: Ejection, ...times: number[]): boolean {
   return times.map((now) => ejection.failed(now, yes)).includes(true);
