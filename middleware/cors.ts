@@ -15,7 +15,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
-import { TOKEN } from "../src/http/field-rules.ts";
+import { changeOnce, TOKEN } from "../src/http/field-rules.ts";
 import { addVary } from "../src/http/headers.ts";
 import { originOption } from "../src/http/origin.ts";
 import {
@@ -89,7 +89,8 @@ export function cors(app: App, options: CorsOptions = {}): App {
       startResponse("204 No Content", rules.preflight(origin, environ));
       return undefined;
     }
-    return app(environ, (status, headers, error) => startResponse(status, rules.readable(headers, origin), error));
+    const readable = rules.readableFor(origin);
+    return app(environ, (status, headers, error) => startResponse(status, readable(headers), error));
   };
   return wrapping(outer, app);
 }
@@ -109,6 +110,9 @@ class Rules {
   /** Whether the headers that a preflight asks for are allowed as they are: an asterisk is not one with credentials. */
   readonly #repeatsHeaders: boolean;
   readonly #privateNetwork: boolean;
+  /** Whether a function decides which origins there are. */
+  readonly #decides: boolean;
+  readonly #readable = new Map<string | undefined, (headers: HeaderList) => HeaderList>();
 
   constructor(options: CorsOptions) {
     const { origins, credentials = false, methods = ["GET", "HEAD"], allowHeaders, exposeHeaders } = options;
@@ -118,6 +122,7 @@ class Rules {
         hint: 'Say whose pages may send them: { credentials: true, origins: ["https://app.example.com"] }.',
       });
     }
+    this.#decides = typeof origins === "function";
     this.#allows = typeof origins === "function" ? origins : origins && inList(origins);
     const exposed = exposeHeaders ?? (credentials ? [] : ["*"]);
     const withCredentials: HeaderList = credentials ? [["Access-Control-Allow-Credentials", "true"]] : [];
@@ -158,7 +163,18 @@ class Rules {
     return [...headers, ...vary];
   }
 
-  readable(headers: HeaderList, origin: string | undefined): HeaderList {
+  /** What makes a response readable for an origin; of those in a list it is kept, as there are not many. */
+  readableFor(origin: string | undefined): (headers: HeaderList) => HeaderList {
+    const known = this.#readable.get(origin);
+    if (known !== undefined) return known;
+    const change = (headers: HeaderList): HeaderList => this.#readableBy(headers, origin);
+    if (origin !== undefined && this.#decides) return change;
+    const once = changeOnce(change);
+    this.#readable.set(origin, once);
+    return once;
+  }
+
+  #readableBy(headers: HeaderList, origin: string | undefined): HeaderList {
     const own = headers.some(isOfCors) ? headers.filter((line) => !isOfCors(line)) : headers;
     const varied = this.#allows === undefined ? own : addVary(own, "Origin");
     return origin === undefined ? varied : [...varied, [ALLOW_ORIGIN, origin], ...this.#shared];

@@ -14,7 +14,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, HeaderList } from "../src/gateway.ts";
-import { checkHeaders } from "../src/http/field-rules.ts";
+import { changeOnce, checkHeaders } from "../src/http/field-rules.ts";
 import { BOOLEAN, checkOptions, type Kind, type Kinds } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -135,6 +135,7 @@ class HeaderSet {
   /** The name of the policy and what stands around each nonce; undefined where it has none. */
   readonly #policy: { readonly name: string; readonly parts: readonly string[] } | undefined;
   readonly #names: ReadonlySet<string>;
+  readonly #addFixed: (headers: HeaderList) => HeaderList;
 
   constructor(options: SecureHeadersOptions, isSecure: boolean) {
     const lines = fixedHeaders(options.headers ?? {}, isSecure);
@@ -143,6 +144,7 @@ class HeaderSet {
     if (parts !== undefined && parts.length > 1) this.#policy = { name, parts };
     else if (parts !== undefined) lines.unshift([name, parts[0] as string]);
     this.#fixed = lines;
+    this.#addFixed = changeOnce((headers) => this.#add(headers, this.#fixed));
     this.#names = new Set(
       [...lines.map(([each]) => each), ...(this.#policy === undefined ? [] : [name]), "X-Powered-By"].map((each) =>
         each.toLowerCase(),
@@ -151,7 +153,12 @@ class HeaderSet {
   }
 
   addTo(headers: HeaderList, nonce: string): HeaderList {
-    const added = this.#policy === undefined ? this.#fixed : this.#withNonce(this.#policy, nonce);
+    return this.#policy === undefined
+      ? this.#addFixed(headers)
+      : this.#add(headers, this.#withNonce(this.#policy, nonce));
+  }
+
+  #add(headers: HeaderList, added: HeaderList): HeaderList {
     if (!headers.some(([name]) => this.#names.has(name.toLowerCase()))) return [...headers, ...added];
     const own = headers.filter(([name]) => name.toLowerCase() !== "x-powered-by");
     const has = new Set(own.map(([name]) => name.toLowerCase()));

@@ -94,6 +94,25 @@ export function preparedHeaders(headers: HeaderList): PreparedHeaders | undefine
 }
 
 /**
+ * changeOnce gives a change of header lists that is made once for each list that was prepared, which gives another prepared one: so a
+ * list that is sent over and over is neither built nor checked again. All other lists are changed each time. What the change makes of a
+ * list has to be always the same.
+ */
+export function changeOnce(change: (headers: HeaderList) => HeaderList): (headers: HeaderList) => HeaderList {
+  const changed = new WeakMap<HeaderList, HeaderList>();
+  return (headers) => {
+    const known = changed.get(headers);
+    if (known !== undefined) return known;
+    const list = change(headers);
+    // Whether an Upgrade may stand in it depends on the status.
+    if (prepared.get(headers)?.hasUpgrade !== false) return list;
+    const made = list === headers ? list : prepareHeaders([...list]);
+    changed.set(headers, made);
+    return made;
+  };
+}
+
+/**
  * takeHeaders checks a list, and returns one that no other code can change: the list itself where it was prepared, else a copy.
  * Throws as `checkHeaders`.
  */

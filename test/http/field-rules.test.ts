@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HeaderList } from "../../src/gateway.ts";
 import {
+  changeOnce,
   checkHeaders,
   isBeyondAscii,
   isHopByHop,
@@ -132,4 +133,48 @@ test("prepareHeaders: a bad list is refused, and not frozen", () => {
 
 test("isBeyondAscii: a byte from 0x80 is", () => {
   assert.deepEqual(["", "a", "\x7f", "\x80", "\xff"].map(isBeyondAscii), [false, false, false, true, true]);
+});
+
+test("changeOnce: a list that was prepared is changed once, and what comes out is prepared", () => {
+  let calls = 0;
+  const change = changeOnce((headers) => {
+    calls++;
+    return [...headers, ["X-Added", "yes"]];
+  });
+  const list = prepareHeaders([["X-Own", "1"]]);
+  const made = change(list);
+  assert.deepEqual(made, [
+    ["X-Own", "1"],
+    ["X-Added", "yes"],
+  ]);
+  assert.equal(change(list), made);
+  assert.equal(preparedHeaders(made)?.text, "X-Own: 1\r\nX-Added: yes\r\n");
+  assert.equal(change(made).length, 3);
+  assert.equal(calls, 2);
+});
+
+test("changeOnce: any other list is changed each time, as it may have changed itself", () => {
+  const change = changeOnce((headers) => [...headers, ["X-Added", "yes"]]);
+  const list: [string, string][] = [["X-Own", "1"]];
+  assert.equal(change(list).length, 2);
+  list.push(["X-More", "2"]);
+  assert.equal(change(list).length, 3);
+  assert.equal(preparedHeaders(change(list)), undefined);
+});
+
+test("changeOnce: a list with Upgrade goes with one status only, and is not prepared for others", () => {
+  const change = changeOnce((headers) => [...headers, ["X-Added", "yes"]]);
+  const list = prepareHeaders([["Upgrade", "shout"]], 426);
+  assert.equal(change(list).length, 2);
+  assert.notEqual(change(list), change(list));
+});
+
+test("changeOnce: a change that leaves a list alone gives the list", () => {
+  const list = prepareHeaders([["X-Own", "1"]]);
+  assert.equal(changeOnce((headers) => headers)(list), list);
+});
+
+test("changeOnce: what the change makes is checked", () => {
+  const change = changeOnce((headers) => [...headers, ["Content-Length", "x"]]);
+  assert.throws(() => change(prepareHeaders([["X-Own", "1"]])), { code: "TSGI_BAD_HEADER" });
 });
