@@ -32,6 +32,7 @@ export {
   type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
+export { type BearerClaims, type BearerKeys, type BearerOptions, bearer, claimsOf } from "./bearer.ts";
 export { type BodyLimitOptions, bodyLimit } from "./body-limit.ts";
 export {
   type CacheEntry,
@@ -79,10 +80,24 @@ export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts
 export { type RangeOptions, range } from "./range.ts";
 export { type RateLimiter, type RateLimiterResult, type RateLimitOptions, rateLimit } from "./rate-limit.ts";
 export { type RequestIdOptions, requestId } from "./request-id.ts";
+export { type ContentOptions, type HtmlElement, type HtmlHandler, rewriteHtml } from "./rewrite-html.ts";
+export { type RewriteLinksOptions, rewriteLinks } from "./rewrite-links.ts";
 export { type RouterOptions, type Routes, router } from "./router.ts";
 export { type CspValues, type SecureHeadersOptions, secureHeaders } from "./secure-headers.ts";
 export { type SendFileOptions, sendFile } from "./send-file.ts";
 export { type ServerTimingOptions, serverTiming, type Timings, timings } from "./server-timing.ts";
+export {
+  type MemorySessionStoreOptions,
+  memorySessionStore,
+  type RedisSessionClient,
+  type RedisSessionStoreOptions,
+  redisSessionStore,
+  type Session,
+  type SessionOptions,
+  type SessionStore,
+  session,
+  sessionOf,
+} from "./session.ts";
 export { type HeaderSetting, setHeaders } from "./set-headers.ts";
 export { type ShedOptions, shed } from "./shed.ts";
 export { type SseEvent, type SseEvents, type SseOptions, type SseSource, sse } from "./sse.ts";

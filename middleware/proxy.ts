@@ -40,12 +40,14 @@ export interface ProxyOptions extends UpstreamOptions {}
  * - 503 with `Retry-After` where too many requests are under way.
  * - 400, 431 to a request that cannot be sent on; 405 to TRACE, 501 to CONNECT; 508 to one that has come by here before.
  *
- * Trailers are not passed on, and targets are spoken to in HTTP/1.1.
+ * Trailers of the target go to clients that ask for them (`TE: trailers`), those of a client to the target where a `Trailer`
+ * announces them (RFC 9110 §6.5). Targets are spoken to in HTTP/1.1, unless `http2` says otherwise.
  *
  * GET, HEAD and OPTIONS are repeated once where the target has closed a connection that was kept; other methods never, once
  * anything of them was sent.
  *
- * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, and `TSGI_NO_PACKAGE` where `undici` is not installed.
+ * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, `TSGI_NO_PACKAGE` where `undici` is not installed, and `TSGI_HTTP2_NEEDS_UNDICI_8`
+ * where it is too old for `http2`.
  */
 export function proxy(target: string, options: ProxyOptions = {}): App {
   const parsed = targetOf(target, "proxy");

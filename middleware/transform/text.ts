@@ -17,8 +17,23 @@ export interface PieceDecoder {
 
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]+)"?/i;
 
+/** namedCharset gives the charset that the `Content-Type` names; undefined where it names none. */
+export function namedCharset(headers: HeaderList): string | undefined {
+  return CHARSET.exec(getHeader(headers, "Content-Type") ?? "")?.[1];
+}
+
+/** isAsciiBased tells whether the ASCII characters of a charset are single bytes, which occur in no other character. */
+export function isAsciiBased(charset: string): boolean {
+  if (isUtf8(charset)) return true;
+  try {
+    return !/^(?:utf-16|iso-2022-jp)/.test(new TextDecoder(charset).encoding);
+  } catch {
+    return false;
+  }
+}
+
 function charsetOf(headers: HeaderList): string {
-  return CHARSET.exec(getHeader(headers, "Content-Type") ?? "")?.[1] ?? "utf-8";
+  return namedCharset(headers) ?? "utf-8";
 }
 
 function isUtf8(charset: string): boolean {

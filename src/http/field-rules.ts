@@ -132,7 +132,7 @@ function forStatus(known: PreparedHeaders, code: number): PreparedHeaders {
  * checkHeaders checks the header list of a response and gives its `Content-Length`, or -1 where it has none. Throws
  * `TSGI_BAD_HEADER` for a line that is not a pair of strings, a name that is not a token (RFC 9110 §5.6.2), a value with a
  * control character or one beyond Latin-1 (§5.5), a malformed or repeated `Content-Length`; `TSGI_HOP_BY_HOP` for a
- * connection-specific header (§7.6.1), except `Upgrade` where `code` is 426.
+ * connection-specific header (§7.6.1), except `Trailer`, and `Upgrade` where `code` is 426.
  */
 export function checkHeaders(headers: HeaderList, code = 0): number {
   const known = prepared.get(headers);
@@ -171,7 +171,8 @@ function checkLines(headers: HeaderList, copy: [name: string, value: string][] |
 function checkName(name: unknown): Kind {
   if (typeof name !== "string" || !TOKEN.test(name)) throw badName(name);
   const key = name.toLowerCase();
-  if (isHopByHop(name, UPGRADE_REQUIRED)) throw hopByHopError(name);
+  // A server drops it where it sends no trailers.
+  if (key !== "trailer" && isHopByHop(name, UPGRADE_REQUIRED)) throw hopByHopError(name);
   const kind = key === "content-length" ? LENGTH : key === "upgrade" ? UPGRADE : PLAIN;
   names.set(name, kind);
   return kind;

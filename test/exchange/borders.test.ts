@@ -32,6 +32,8 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
+import { rewriteHtml } from "../../middleware/rewrite-html.ts";
+import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -44,7 +46,7 @@ import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
 import { asProblems, inContext } from "../support/context.ts";
-import { allLetIn, asIfChunked } from "../support/guards.ts";
+import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -387,11 +389,16 @@ const layers: Record<string, (app: App) => App> = {
   setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
   cache: (app) => cache(shared(app)),
   inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
+  "rewriteHtml and rewriteLinks": (app) =>
+    rewriteLinks(rewriteHtml(asPage(app), { "*": (element) => element.remove() }), { map: () => "/" }),
   bodyLimit: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })),
   timeout: (app) => timeout(app, { after: 60_000 }),
   "limits of requests": (app) =>
     rateLimit(concurrencyLimit(shed(app, { delay: 60_000 }), { limit: 100 }), { limit: 10_000, window: 60_000 }),
   "all that guards": allLetIn,
+  bearer: withToken,
+  session: (app) => inSession(app, false),
+  "a stored session": (app) => inSession(app, true),
   "all that is context": inContext,
   problemDetails: asProblems,
   "conditional and range": (app) => range(conditional(app)),

@@ -80,12 +80,17 @@ test("checkHeaders: a line is refused though its name was seen in a good one", (
   }
 });
 
-for (const name of ["Connection", "keep-alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "upgrade"]) {
+for (const name of ["Connection", "keep-alive", "Proxy-Connection", "TE", "Transfer-Encoding", "upgrade"]) {
   test(`checkHeaders: ${name} is the server's`, () => {
     assert.equal(isHopByHop(name), true);
     assert.throws(() => checkHeaders([[name, "x"]]), { code: "TSGI_HOP_BY_HOP" });
   });
 }
+
+test("checkHeaders: Trailer, which announces what an app adds, is not refused", () => {
+  assert.equal(isHopByHop("Trailer"), true);
+  assert.equal(checkHeaders([["Trailer", "X-Sum"]]), -1);
+});
 
 test("isHopByHop: other names belong to the app", () => {
   for (const name of ["Content-Length", "T", "Upgrades", "Trailers", "Date", ""]) assert.equal(isHopByHop(name), false);

@@ -27,6 +27,8 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
+import { rewriteHtml } from "../../middleware/rewrite-html.ts";
+import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
@@ -43,7 +45,7 @@ import type { App, ErrorStream } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { thereAndBack } from "../support/codings.ts";
 import { asProblems, inContext, PROBLEM } from "../support/context.ts";
-import { allLetIn, asIfChunked } from "../support/guards.ts";
+import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { Random } from "../support/random.ts";
 import { BOOM, type Expected, type RandomApp, randomApp } from "../support/random-app.ts";
@@ -163,6 +165,9 @@ const LAYERS: readonly Layer[] = [
   { name: "rateLimit", wrap: (app) => rateLimit(app, { limit: 100, window: 1000, headers: true }), expected: same },
   { name: "shed", wrap: (app) => shed(app, { delay: 60_000 }), expected: same },
   { name: "all that guards", wrap: allLetIn, expected: same },
+  { name: "bearer", wrap: withToken, expected: same },
+  { name: "session", wrap: (app) => inSession(app, false), expected: same },
+  { name: "a stored session", wrap: (app) => inSession(app, true), expected: same },
   { name: "all that is context", wrap: inContext, expected: same },
   {
     name: "problemDetails",
@@ -186,6 +191,17 @@ const LAYERS: readonly Layer[] = [
       withType(inject(withType(app, "text/plain", "text/html"), { body: "[B]" }), "text/html", "text/plain"),
     expected: same,
   },
+  {
+    name: "rewriteHtml",
+    wrap: (app) =>
+      withType(
+        rewriteHtml(withType(app, "text/plain", "text/html"), { "*": (element) => element.remove() }),
+        "text/html",
+        "text/plain",
+      ),
+    expected: same,
+  },
+  { name: "rewriteLinks", wrap: (app) => rewriteLinks(app, { map: (url) => `${url}x` }), expected: same },
   { name: "setHeaders", wrap: (app) => setHeaders(app, { A: "1", B: null, C: () => "2" }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },
