@@ -15,7 +15,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
-import { changeOnce, TOKEN } from "../src/http/field-rules.ts";
+import { type Derivation, deriveHeaders, TOKEN } from "../src/http/field-rules.ts";
 import { addVary } from "../src/http/headers.ts";
 import { originOption } from "../src/http/origin.ts";
 import {
@@ -89,8 +89,7 @@ export function cors(app: App, options: CorsOptions = {}): App {
       startResponse("204 No Content", rules.preflight(origin, environ));
       return undefined;
     }
-    const readable = rules.readableFor(origin);
-    return app(environ, (status, headers, error) => startResponse(status, readable(headers), error));
+    return app(environ, (status, headers, error) => startResponse(status, rules.readable(headers, origin), error));
   };
   return wrapping(outer, app);
 }
@@ -106,13 +105,12 @@ class Rules {
   readonly #allows: ((origin: string, environ: Environ) => boolean) | undefined;
   /** What a readable response has beside its origin. */
   readonly #shared: HeaderList;
+  /** What is made of a list for an origin that is known beforehand. */
+  readonly #readableBy: ReadonlyMap<string, Derivation>;
   readonly #preflight: HeaderList;
   /** Whether the headers that a preflight asks for are allowed as they are: an asterisk is not one with credentials. */
   readonly #repeatsHeaders: boolean;
   readonly #privateNetwork: boolean;
-  /** Whether a function decides which origins there are. */
-  readonly #decides: boolean;
-  readonly #readable = new Map<string | undefined, (headers: HeaderList) => HeaderList>();
 
   constructor(options: CorsOptions) {
     const { origins, credentials = false, methods = ["GET", "HEAD"], allowHeaders, exposeHeaders } = options;
@@ -122,8 +120,9 @@ class Rules {
         hint: 'Say whose pages may send them: { credentials: true, origins: ["https://app.example.com"] }.',
       });
     }
-    this.#decides = typeof origins === "function";
     this.#allows = typeof origins === "function" ? origins : origins && inList(origins);
+    const known = origins === undefined ? ["*"] : typeof origins === "function" ? [] : origins.map(originOf);
+    this.#readableBy = new Map(known.map((origin) => [origin, (headers) => this.#readable(headers, origin)]));
     const exposed = exposeHeaders ?? (credentials ? [] : ["*"]);
     const withCredentials: HeaderList = credentials ? [["Access-Control-Allow-Credentials", "true"]] : [];
     this.#shared = [
@@ -163,33 +162,36 @@ class Rules {
     return [...headers, ...vary];
   }
 
-  /** What makes a response readable for an origin; of those in a list it is kept, as there are not many. */
-  readableFor(origin: string | undefined): (headers: HeaderList) => HeaderList {
-    const known = this.#readable.get(origin);
-    if (known !== undefined) return known;
-    const change = (headers: HeaderList): HeaderList => this.#readableBy(headers, origin);
-    if (origin !== undefined && this.#decides) return change;
-    const once = changeOnce(change);
-    this.#readable.set(origin, once);
-    return once;
+  readable(headers: HeaderList, origin: string | undefined): HeaderList {
+    if (origin === undefined) return deriveHeaders(headers, this.#unreadable);
+    const derive = this.#readableBy.get(origin);
+    return derive === undefined ? this.#readable(headers, origin) : deriveHeaders(headers, derive);
   }
 
-  #readableBy(headers: HeaderList, origin: string | undefined): HeaderList {
+  readonly #unreadable = (headers: HeaderList): HeaderList => this.#varied(headers);
+
+  #readable(headers: HeaderList, origin: string): HeaderList {
+    return [...this.#varied(headers), [ALLOW_ORIGIN, origin], ...this.#shared];
+  }
+
+  /** The list without what the app says of it, and what it depends on. */
+  #varied(headers: HeaderList): HeaderList {
     const own = headers.some(isOfCors) ? headers.filter((line) => !isOfCors(line)) : headers;
-    const varied = this.#allows === undefined ? own : addVary(own, "Origin");
-    return origin === undefined ? varied : [...varied, [ALLOW_ORIGIN, origin], ...this.#shared];
+    return this.#allows === undefined ? own : addVary(own, "Origin");
   }
 }
 
 function inList(origins: readonly string[]): (origin: string) => boolean {
-  const allowed = new Set(
-    origins.map((origin) => (origin === "null" ? origin : originOption("origins of cors", origin))),
-  );
+  const allowed = new Set(origins.map(originOf));
   return (origin) => allowed.has(origin);
 }
 
-function isOfCors([name]: readonly [name: string, value: string]): boolean {
-  return name.length > 15 && /^access-control-/i.test(name);
+function originOf(origin: string): string {
+  return origin === "null" ? origin : originOption("origins of cors", origin);
+}
+
+function isOfCors(line: readonly [name: string, value: string]): boolean {
+  return line[0].length > 15 && /^access-control-/i.test(line[0]);
 }
 
 /** A list as browsers send it, and nothing else. */

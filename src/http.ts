@@ -9,7 +9,7 @@
  */
 
 export { type Cookies, cookies, type SetCookieOptions, setCookie } from "./http/cookies.ts";
-export { changeOnce, checkHeaders, isHopByHop, prepareHeaders } from "./http/field-rules.ts";
+export { checkHeaders, isHopByHop, prepareHeaders } from "./http/field-rules.ts";
 export { addVary, getHeader, hasHeader, headerPairs, removeHeaders, setHeader } from "./http/headers.ts";
 export { preferredEncoding, preferredType } from "./http/negotiation.ts";
 export { type Part, partialContent, wantedRanges } from "./http/partial.ts";

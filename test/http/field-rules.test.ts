@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HeaderList } from "../../src/gateway.ts";
 import {
-  changeOnce,
   checkHeaders,
+  deriveHeaders,
   isBeyondAscii,
   isHopByHop,
   preparedHeaders,
   prepareHeaders,
+  prepareLines,
   takeHeaders,
 } from "../../src/http/field-rules.ts";
 
@@ -124,6 +125,8 @@ test("prepareHeaders: the list is frozen with its lines, and known from then on"
     text: "Content-Length: 5\r\nX: caf\u00e9\r\n",
     hasDate: false,
     hasUpgrade: false,
+    derivations: 0,
+    derived: undefined,
   });
   assert.equal(takeHeaders(list).list, list);
   assert.equal(checkHeaders(list), 5);
@@ -136,50 +139,64 @@ test("prepareHeaders: a bad list is refused, and not frozen", () => {
   list.pop();
 });
 
+test("deriveHeaders: what is made of a prepared list again and again is prepared, and is what would be made anew", () => {
+  const base = prepareHeaders([["X", "a"]]);
+  let made = 0;
+  const derive = (headers: HeaderList): HeaderList => {
+    made++;
+    return [...headers, ["Y", "b"]];
+  };
+  const lists = Array.from({ length: 10 }, () => deriveHeaders(base, derive));
+  for (const list of lists) {
+    assert.deepEqual(list, [
+      ["X", "a"],
+      ["Y", "b"],
+    ]);
+  }
+  assert.equal(made, 3);
+  assert.equal(preparedHeaders(lists[9] as HeaderList)?.text, "X: a\r\nY: b\r\n");
+  assert.deepEqual(
+    deriveHeaders(base, (headers) => headers.slice(1)),
+    [],
+  );
+  assert.deepEqual(base, [["X", "a"]]);
+});
+
+test("deriveHeaders: of a list that was not prepared it is made each time, and can be changed", () => {
+  const derive = (headers: HeaderList): HeaderList => [...headers, ["Y", "b"]];
+  for (let turn = 0; turn < 10; turn++) {
+    const list = deriveHeaders([["X", String(turn)]], derive) as [string, string][];
+    assert.equal(list[0]?.[1], String(turn));
+    list.push(["Z", "c"]);
+  }
+});
+
+test("deriveHeaders: layers that are made for each request are not kept", () => {
+  const base = prepareHeaders([["X", "a"]]);
+  for (let turn = 0; turn < 1000; turn++) deriveHeaders(base, (headers) => [...headers, ["Y", String(turn)]]);
+  assert.equal(preparedHeaders(base)?.derived?.size, 8);
+});
+
+test("deriveHeaders: a list for a 426 stays one", () => {
+  const base = prepareHeaders([["Upgrade", "h2c"]], 426);
+  const derive = (headers: HeaderList): HeaderList => [...headers, ["Y", "b"]];
+  for (let turn = 0; turn < 5; turn++) {
+    const list = deriveHeaders(base, derive);
+    assert.equal(checkHeaders(list, 426), -1);
+    assert.throws(() => checkHeaders(list, 200), { code: "TSGI_HOP_BY_HOP" });
+  }
+});
+
+test("prepareLines: long values are checked once, and then frozen", () => {
+  const lines = prepareLines([["X", "a".repeat(200)]]) as [string, string][];
+  assert.equal(checkHeaders([["Y", "b"], ...lines]), -1);
+  assert.throws(() => {
+    (lines[0] as [string, string])[1] = "\n";
+  }, TypeError);
+  assert.throws(() => prepareLines([["X", `${"a".repeat(200)}\n`]]), { code: "TSGI_BAD_HEADER" });
+  assert.throws(() => checkHeaders([["X", `${"a".repeat(200)}\n`]]), { code: "TSGI_BAD_HEADER" });
+});
+
 test("isBeyondAscii: a byte from 0x80 is", () => {
   assert.deepEqual(["", "a", "\x7f", "\x80", "\xff"].map(isBeyondAscii), [false, false, false, true, true]);
-});
-
-test("changeOnce: a list that was prepared is changed once, and what comes out is prepared", () => {
-  let calls = 0;
-  const change = changeOnce((headers) => {
-    calls++;
-    return [...headers, ["X-Added", "yes"]];
-  });
-  const list = prepareHeaders([["X-Own", "1"]]);
-  const made = change(list);
-  assert.deepEqual(made, [
-    ["X-Own", "1"],
-    ["X-Added", "yes"],
-  ]);
-  assert.equal(change(list), made);
-  assert.equal(preparedHeaders(made)?.text, "X-Own: 1\r\nX-Added: yes\r\n");
-  assert.equal(change(made).length, 3);
-  assert.equal(calls, 2);
-});
-
-test("changeOnce: any other list is changed each time, as it may have changed itself", () => {
-  const change = changeOnce((headers) => [...headers, ["X-Added", "yes"]]);
-  const list: [string, string][] = [["X-Own", "1"]];
-  assert.equal(change(list).length, 2);
-  list.push(["X-More", "2"]);
-  assert.equal(change(list).length, 3);
-  assert.equal(preparedHeaders(change(list)), undefined);
-});
-
-test("changeOnce: a list with Upgrade goes with one status only, and is not prepared for others", () => {
-  const change = changeOnce((headers) => [...headers, ["X-Added", "yes"]]);
-  const list = prepareHeaders([["Upgrade", "shout"]], 426);
-  assert.equal(change(list).length, 2);
-  assert.notEqual(change(list), change(list));
-});
-
-test("changeOnce: a change that leaves a list alone gives the list", () => {
-  const list = prepareHeaders([["X-Own", "1"]]);
-  assert.equal(changeOnce((headers) => headers)(list), list);
-});
-
-test("changeOnce: what the change makes is checked", () => {
-  const change = changeOnce((headers) => [...headers, ["Content-Length", "x"]]);
-  assert.throws(() => change(prepareHeaders([["X-Own", "1"]])), { code: "TSGI_BAD_HEADER" });
 });
