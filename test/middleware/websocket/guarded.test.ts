@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SignJWT } from "jose";
 import { WebSocket } from "ws";
 import { accessLog } from "../../../middleware/access-log.ts";
 import { asyncContext, currentEnviron } from "../../../middleware/async-context.ts";
 import { basicAuth } from "../../../middleware/basic-auth.ts";
+import { bearer } from "../../../middleware/bearer.ts";
 import { bodyLimit } from "../../../middleware/body-limit.ts";
 import { cache } from "../../../middleware/cache.ts";
 import { compress } from "../../../middleware/compress.ts";
@@ -28,6 +30,7 @@ import { range } from "../../../middleware/range.ts";
 import { rateLimit } from "../../../middleware/rate-limit.ts";
 import { requestId } from "../../../middleware/request-id.ts";
 import { secureHeaders } from "../../../middleware/secure-headers.ts";
+import { session, sessionOf } from "../../../middleware/session.ts";
 import { setHeaders } from "../../../middleware/set-headers.ts";
 import { shed } from "../../../middleware/shed.ts";
 import { timeout } from "../../../middleware/timeout.ts";
@@ -64,6 +67,23 @@ const password = { Authorization: `Basic ${btoa("ann:secret")}` };
 const users = { ann: "secret" };
 const always = () => true;
 
+const secret = new TextEncoder().encode("a secret of 32 bytes, or of more");
+const token = await new SignJWT({ sub: "ann" })
+  .setProtectedHeader({ alg: "HS256" })
+  .setIssuer("https://id.example")
+  .setAudience("chat")
+  .setExpirationTime("1h")
+  .sign(secret);
+const issued = { keys: secret, algorithms: ["HS256"], issuer: "https://id.example", audience: "chat" };
+
+/** Writes down that somebody was there. */
+const visited =
+  (app: App): App =>
+  async (environ, startResponse) => {
+    (await sessionOf<{ was: boolean }>(environ)).set("was", true);
+    return app(environ, startResponse);
+  };
+
 const CASES: Readonly<Record<string, Case>> = {
   basicAuth: {
     wrap: (app) => basicAuth(app, { users }),
@@ -75,6 +95,15 @@ const CASES: Readonly<Record<string, Case>> = {
     wrap: (app) => basicAuth(app, { verify: async (name) => name === "ann" }),
     passes: { headers: password },
     refused: { options: { headers: { Authorization: `Basic ${btoa("eve:secret")}` } }, status: 401 },
+  },
+  bearer: {
+    wrap: (app) => bearer(app, issued),
+    passes: { headers: { Authorization: `Bearer ${token}` } },
+    refused: { options: { headers: { Authorization: `Bearer ${token.slice(0, -2)}xx` } }, status: 401 },
+  },
+  session: {
+    wrap: (app) => session(visited(app), { keys: ["a secret of 32 characters or more"] }),
+    adds: ["Set-Cookie", /^__Host-session=/],
   },
   ipFilter: {
     wrap: (app) => ipFilter(app, { allow: ["127.0.0.1"] }),
