@@ -29,6 +29,8 @@ export interface AssignmentOptions {
   readonly isNew: boolean;
   /** Whether it was taken out of the budget for retries. */
   readonly isBudgeted: boolean;
+  /** The target that the client is held to, which is chosen as long as it may get requests. */
+  readonly held: Peer | undefined;
 }
 
 export class Assignment implements Started, Attempt, AttemptListener, Waiter {
@@ -43,6 +45,7 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
   #isTrial = false;
   #isAborted = false;
   #hasFailed = false;
+  #hasAnswered = false;
 
   constructor(
     balancing: Balancing,
@@ -58,7 +61,8 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
     this.#options = options;
     const peer = options.peer ?? this.#choose();
     if (peer !== undefined) this.#send(peer);
-    else if (balancing.peers.all.length === 0) queueMicrotask(() => this.#refused("full", "there is no target"));
+    else if (balancing.peers.all.length === 0 && !balancing.isAwaitingTargets)
+      queueMicrotask(() => this.#refused("full", "there is no target"));
     else if (!balancing.room.enter(this))
       queueMicrotask(() => this.#refused("full", "all targets have too many requests"));
   }
@@ -72,6 +76,16 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
     return (this.#peer as Peer).target;
   }
 
+  /** Whether nobody waits for it any more. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
+  /** The target, once it has answered. */
+  get answeredBy(): Peer | undefined {
+    return this.#hasAnswered ? this.#peer : undefined;
+  }
+
   get peer(): Peer | undefined {
     return this.#peer;
   }
@@ -82,7 +96,8 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
   }
 
   #choose(): Peer | undefined {
-    return this.#balancing.first(this.#choice, this.#isWhole && SAFE.has(this.#request.method));
+    const isRepeatable = this.#isWhole && SAFE.has(this.#request.method);
+    return this.#balancing.first(this.#choice, isRepeatable, this.#options.held);
   }
 
   begin(): void {
@@ -126,7 +141,9 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
     const peer = this.#peer as Peer;
     this.#endTrial();
     const { failures } = peer;
-    this.#balancing.judge(peer, outcome, this.#began, this.#isWhole);
+    this.#hasAnswered = outcome.isAnswer;
+    if (this.#isAborted && !outcome.isAnswer) this.#balancing.givenUp(peer, this.#began, this.#isWhole);
+    else this.#balancing.judge(peer, outcome, this.#began, this.#isWhole);
     this.#hasFailed = peer.failures > failures;
     this.#tell(outcome);
   }
@@ -149,6 +166,7 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
     const peer = this.#peer as Peer;
     this.#endTrial();
     peer.answers++;
+    this.#hasAnswered = true;
     this.#balancing.succeeded(peer, this.#began);
     // How a connection ends that has switched protocols says nothing of the target.
     this.#hasFailed = true;

@@ -7,6 +7,7 @@ import type { AttemptLimits } from "../proxy/reception.ts";
 import { byKey, byLatency, type Choice, leastInFlight, roundRobin } from "./choices.ts";
 import type { Peer, PeerSettings } from "./peer.ts";
 import { Peers } from "./peers.ts";
+import { percentilesOf } from "./percentiles.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -33,6 +34,9 @@ export interface BalancingSettings {
   readonly limits: AttemptLimits;
   readonly balance: Balance;
   readonly retries: number;
+  readonly retryOn: readonly (number | "timeout")[];
+  /** After how long a second target is asked, `true` for a time that is found out. */
+  readonly hedge: boolean | number;
   /** Percent of the requests. */
   readonly retryBudget: number;
   readonly queue: number;
@@ -41,6 +45,12 @@ export interface BalancingSettings {
 
 /** A trial of a target that was ejected is a request that may be sent twice, unless none has come for so long, in milliseconds. */
 const TRIAL_PATIENCE = 10_000;
+
+/** From how many responses on it is known how long they take. */
+const ENOUGH = 20;
+
+/** How long that is believed, in milliseconds. */
+const HEDGE_DELAY_LASTS = 1000;
 
 /** Responses that a gateway gives in place of an app. */
 const GATEWAY_FAILURES: ReadonlySet<number> = new Set([502, 503, 504]);
@@ -51,13 +61,30 @@ export class Balancing {
   readonly budget: RetryBudget;
   readonly limits: AttemptLimits;
   readonly retries: number;
+  readonly retriesTimeouts: boolean;
+  readonly retryStatuses: ReadonlySet<number>;
+  /** How many requests were sent to a second target because the first one took long. */
+  hedges = 0;
+  /** Why there is no newer list of targets. */
+  sourceError: unknown;
+  /** Whether the first list of targets is still to come. */
+  isAwaitingTargets = false;
   readonly #balance: Balance;
+  readonly #hedge: boolean | number;
+  readonly #onEvent: PeerSettings["onEvent"];
+  #hedgeDelay: number | undefined;
+  #hedgeDelayUntil = Number.NEGATIVE_INFINITY;
 
-  constructor({ peers, limits, balance, retries, retryBudget, queue, queueTimeout }: BalancingSettings) {
+  constructor(settings: BalancingSettings) {
+    const { peers, limits, balance, retries, retryOn, hedge, retryBudget, queue, queueTimeout } = settings;
     this.room = new WaitingRoom(queue, queueTimeout);
     this.budget = new RetryBudget(retryBudget);
     this.limits = limits;
     this.retries = retries;
+    this.retriesTimeouts = retryOn.includes("timeout");
+    this.retryStatuses = new Set(retryOn.filter((each) => typeof each === "number"));
+    this.#hedge = hedge;
+    this.#onEvent = peers.onEvent;
     this.#balance = balance;
     this.peers = new Peers(peers, () => this.#callWaiters());
   }
@@ -80,8 +107,9 @@ export class Balancing {
   }
 
   /** The first target of a request; undefined where none has room. */
-  first(choice: Choice, isRepeatable: boolean): Peer | undefined {
+  first(choice: Choice, isRepeatable: boolean, held: Peer | undefined): Peer | undefined {
     const now = this.now();
+    if (held?.hasRoom && this.isOpen(held, now)) return held;
     for (const peer of this.peers.trials(now)) {
       const isDue = isRepeatable || now - peer.ejection.until > TRIAL_PATIENCE;
       if (isDue && !peer.isOnTrial && peer.hasRoom) return peer;
@@ -95,12 +123,18 @@ export class Balancing {
     return open.length === 0 ? undefined : choice(open, now);
   }
 
-  /** Another target of a request; any will do better than none. */
-  other(choice: Choice, tried: ReadonlySet<Peer>): Peer | undefined {
+  /** Whether a target gets requests of clients that are held to it: also with the weight 0, which only others do not come to. */
+  isOpen(peer: Peer, now: number): boolean {
+    if (peer.isDraining) return false;
+    return peer.isWell(now) || this.peers.eligible(now).includes(peer);
+  }
+
+  /** Another target of a request; any will do better than none, unless it has to be one that is well. */
+  other(choice: Choice, tried: ReadonlySet<Peer>, isWell: boolean): Peer | undefined {
     const now = this.now();
     const mayTry = (peer: Peer): boolean => !tried.has(peer) && peer.hasRoom && peer.weight > 0;
     const open = this.peers.eligible(now).filter(mayTry);
-    const any = open.length > 0 ? open : this.peers.all.filter(mayTry);
+    const any = open.length > 0 || isWell ? open : this.peers.all.filter(mayTry);
     return any.length === 0 ? undefined : choice(any, now);
   }
 
@@ -112,20 +146,47 @@ export class Balancing {
       return;
     }
     peer.answers++;
-    if (isTimed) peer.latency.observe(now - began, now);
+    if (isTimed) {
+      peer.latency.observe(now - began, now);
+      peer.percentiles.observe(now - began, now);
+    }
     if (GATEWAY_FAILURES.has(outcome.status)) this.failed(peer);
     else if (peer.ejection.standing(now) !== "in") this.succeeded(peer, began);
+  }
+
+  /** Nobody has waited for the head any longer: it would have taken at least so long. */
+  givenUp(peer: Peer, began: number, isTimed: boolean): void {
+    const now = this.now();
+    if (isTimed && now - began > peer.latency.at(now)) peer.latency.observe(now - began, now);
+  }
+
+  /** After how long a second target is asked; undefined where none is. */
+  hedgeDelay(): number | undefined {
+    if (typeof this.#hedge === "number") return this.#hedge;
+    if (!this.#hedge) return undefined;
+    const now = this.now();
+    if (this.#hedgeDelay === undefined || now >= this.#hedgeDelayUntil) {
+      const all = this.peers.all.map(({ percentiles }) => percentiles);
+      this.#hedgeDelay = percentilesOf(all, [95], now, ENOUGH)?.[0];
+      this.#hedgeDelayUntil = now + HEDGE_DELAY_LASTS;
+    }
+    return this.#hedgeDelay;
   }
 
   failed(peer: Peer): void {
     const now = this.now();
     peer.failures++;
     peer.latency.penalize(now);
-    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) this.peers.changed();
+    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) {
+      this.peers.changed();
+      this.#onEvent("ejected", peer);
+    }
   }
 
   succeeded(peer: Peer, began: number): void {
-    if (peer.ejection.succeeded(began)) this.peers.rejoin(peer, this.now());
+    if (!peer.ejection.succeeded(began)) return;
+    this.peers.rejoin(peer, this.now());
+    this.#onEvent("readmitted", peer);
   }
 }
 

@@ -4,12 +4,15 @@ import { Pool, type PoolOptions } from "../proxy/pool.ts";
 import { type Target, targetOf } from "../proxy/target.ts";
 import { Ejection, type EjectionSettings } from "./ejection.ts";
 import { Latency } from "./latency.ts";
-import type { Probe, ProbeOptions } from "./probe.ts";
+import { Percentiles } from "./percentiles.ts";
+import type { Probe, ProbeOptions, ProbeRecord } from "./probe.ts";
 
 /** A target with what it is worth. */
 export interface BalancerTarget {
   /** As for `proxy`: `http://host:port`, `https://host`, `unix:/path/of.sock`. */
   readonly url: string;
+  /** The IP address to connect to, where the host name of the URL has several. Default: the host name is looked up. */
+  readonly address?: string | undefined;
   /** Its share, compared with the others. Default 1; 0: it gets no requests. */
   readonly weight?: number | undefined;
   /** Whether it gets requests only while none of the others can. Default `false`. */
@@ -24,18 +27,44 @@ export interface PeerSettings {
   readonly slowStart: number;
   /** How it is asked whether it is well; undefined for never. */
   readonly probe: ProbeOptions | undefined;
+  /** What the cookies of clients may be that are held to a target; empty where none are. */
+  readonly tokens: (key: string) => readonly string[];
+  /** Called when what is known of a target changes, or the list does. */
+  readonly onEvent: (type: PeerEvent, peer: Peer) => void;
 }
+
+/** What becomes of a target. */
+export type PeerEvent = "added" | "removed" | "ejected" | "readmitted" | "down" | "up";
 
 /** The least that a slow start begins with. */
 const FIRST_SHARE = 0.1;
 
+/** The target of an entry, apart from others: the same URL may be at several addresses. */
+export function keyOf({ url, address }: BalancerTarget): string {
+  return address === undefined ? url : `${url} ${address}`;
+}
+
+/** What was known of a target by its responses before it left. */
+export interface PastOfPeer {
+  readonly ejection: Ejection;
+  readonly latency: Latency;
+  readonly answers: number;
+  readonly failures: number;
+  readonly probe: ProbeRecord | undefined;
+}
+
 export class Peer {
+  /** What it is known by. */
+  readonly key: string;
   readonly target: Target;
   readonly pool: Pool;
   readonly ejection: Ejection;
   readonly latency: Latency;
+  readonly percentiles: Percentiles;
   probe: Probe | undefined;
   readonly isBackup: boolean;
+  /** What the cookies of its clients may be; the first is what they are set to. */
+  readonly tokens: readonly string[];
   /** What rendezvous hashing mixes keys with. */
   readonly seed: number;
   /** What weighted round robin owes it. */
@@ -45,22 +74,28 @@ export class Peer {
   isDraining = false;
   /** Whether the request under way is its trial. */
   isOnTrial = false;
-  answers = 0;
-  failures = 0;
+  answers: number;
+  failures: number;
   readonly #slowStart: number;
   #joinedAt = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void)[] = [];
 
   /** Throws `TSGI_BAD_TARGET`, `TSGI_NO_PACKAGE`. */
-  constructor({ url, weight = 1, backup = false }: BalancerTarget, settings: PeerSettings, now: number) {
-    this.target = targetOf(url, "balancer");
+  constructor(entry: BalancerTarget, settings: PeerSettings, now: number, past?: PastOfPeer) {
+    const { url, address, weight = 1, backup = false } = entry;
+    this.key = keyOf(entry);
+    this.target = targetOf(url, "balancer", address);
     // Who waits does so for any target.
     this.pool = new Pool(this.target, { ...settings.pool, queue: 0 }, "balancer");
-    this.ejection = new Ejection(settings.ejection);
-    this.latency = new Latency(0, now);
+    this.ejection = past?.ejection ?? new Ejection(settings.ejection);
+    this.latency = past?.latency ?? new Latency(0, now);
+    this.percentiles = new Percentiles(now);
+    this.answers = past?.answers ?? 0;
+    this.failures = past?.failures ?? 0;
     this.isBackup = backup;
     this.weight = weight;
-    this.seed = hash(url);
+    this.seed = hash(this.key);
+    this.tokens = settings.tokens(this.key);
     this.#slowStart = settings.slowStart;
   }
 
@@ -94,9 +129,15 @@ export class Peer {
   drain(): Promise<void> {
     this.isDraining = true;
     this.probe?.stop();
-    this.pool.close();
+    void this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  /** What is to be known of it when it comes back. */
+  get past(): PastOfPeer {
+    const { ejection, latency, answers, failures } = this;
+    return { ejection, latency, answers, failures, probe: this.probe?.record };
   }
 
   /** A request is over. */

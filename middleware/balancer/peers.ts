@@ -1,7 +1,9 @@
 /** The targets of a balancer, and which of them may get a request. */
 
+import { isIP } from "node:net";
+import { BoundedMap } from "../../src/bounded-map.ts";
 import { TsgiError } from "../../src/errors.ts";
-import { type BalancerTarget, Peer, type PeerSettings } from "./peer.ts";
+import { type BalancerTarget, keyOf, type PastOfPeer, Peer, type PeerSettings } from "./peer.ts";
 import { Probe } from "./probe.ts";
 
 export class Peers {
@@ -12,6 +14,12 @@ export class Peers {
   #all: Peer[] = [];
   /** Those that are still needed by requests under way. */
   readonly #leaving = new Set<Peer>();
+  /** What is known of those that have left: a list that changes may have them again. */
+  readonly #past = new BoundedMap<string, PastOfPeer>(500);
+  /** The URLs of those that were drained, as long as the source of the list still has them. */
+  #drained: ReadonlySet<string> = new Set();
+  /** By the cookies of their clients. */
+  #byToken: ReadonlyMap<string, Peer> = new Map();
   #eligible: readonly Peer[] = [];
   #trials: readonly Peer[] = [];
   /** Until when the two lists above are right. */
@@ -38,55 +46,87 @@ export class Peers {
    * is under way. Throws `TSGI_BAD_TARGET`, and nothing has changed then.
    */
   update(targets: readonly (string | BalancerTarget)[], now: number): void {
+    if (!Array.isArray(targets)) throw badTarget("balancer has no list of targets");
+    this.#replace(targets.map(entryOf), now);
+    this.#drained = new Set();
+  }
+
+  /** The same with a list of a source, which does not know what was drained here. */
+  follow(targets: readonly (string | BalancerTarget)[], now: number): void {
+    if (!Array.isArray(targets)) throw badTarget("the source of balancer gave something else than a list");
     const entries = targets.map(entryOf);
-    const known = new Map(this.#all.map((peer) => [peer.target.url, peer]));
+    this.#replace(
+      entries.filter(({ url }) => !this.#drained.has(url)),
+      now,
+    );
+    this.#drained = new Set(entries.map(({ url }) => url).filter((url) => this.#drained.has(url)));
+  }
+
+  #replace(entries: readonly BalancerTarget[], now: number): void {
+    const known = new Map(this.#all.map((peer) => [peer.key, peer]));
     const made = new Map<string, Peer>();
     for (const entry of entries) {
-      const { url, weight, backup } = entry;
-      if (made.has(url)) throw badTarget(`${JSON.stringify(url)} is twice among the targets of balancer`);
-      const old = known.get(url);
+      const { url, weight, backup, address } = entry;
+      const key = keyOf(entry);
+      if (made.has(key)) throw badTarget(`${JSON.stringify(key)} is twice among the targets of balancer`);
+      if (address !== undefined && isIP(address) === 0)
+        throw badTarget(`the address of ${JSON.stringify(url)} is ${JSON.stringify(address)}`);
+      const old = known.get(key);
       const stays = old !== undefined && old.isBackup === (backup ?? false);
-      made.set(url, stays ? old : new Peer(entry, this.#settings, now));
+      made.set(key, stays ? old : new Peer(entry, this.#settings, now, this.#past.get(key)));
       if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0))
         throw badTarget(`the weight of ${JSON.stringify(url)} is not a number from 0`);
     }
     const before = this.#all;
     const median = this.#median(now);
     this.#all = [...made.values()];
-    for (const { url, weight = 1 } of entries) (made.get(url) as Peer).weight = weight;
+    for (const entry of entries) (made.get(keyOf(entry)) as Peer).weight = entry.weight ?? 1;
     for (const peer of this.#all) {
       if (before.includes(peer)) continue;
       peer.pool.onRoom = () => this.#left(peer);
       const { probe, pool } = this.#settings;
-      if (probe !== undefined) peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer));
+      const past = this.#past.get(peer.key);
+      if (probe !== undefined) {
+        peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer), past?.probe);
+      }
       // All of the first ones are new.
-      if (before.length > 0) peer.join(now, median);
+      if (before.length > 0) peer.join(now, past === undefined ? median : peer.latency.at(now));
     }
+    for (const peer of this.#all) if (!before.includes(peer)) this.#settings.onEvent("added", peer);
     for (const peer of before) if (!this.#all.includes(peer)) this.#remove(peer);
-    this.changed();
+    this.#listChanged();
     this.#onRoom();
   }
 
   /** Sends nothing more to a target. Resolves when what is under way there is over. */
   drain(url: string): Promise<void> {
-    const peer = this.#all.find(({ target }) => target.url === url);
-    if (peer === undefined) {
-      const leaving = [...this.#leaving].find(({ target }) => target.url === url);
-      if (leaving !== undefined) return leaving.drain();
+    const isMeant = ({ target }: Peer): boolean => target.url === url;
+    const peers = this.#all.filter(isMeant);
+    const leaving = [...this.#leaving].filter(isMeant);
+    if (peers.length + leaving.length === 0)
       return Promise.reject(badTarget(`${JSON.stringify(url)} is not a target of this balancer`));
-    }
-    this.#all = this.#all.filter((each) => each !== peer);
+    this.#all = this.#all.filter((peer) => !isMeant(peer));
+    this.#drained = new Set([...this.#drained, url]);
+    this.#listChanged();
+    const drained = [...peers.map((peer) => this.#remove(peer)), ...leaving.map((peer) => peer.drain())];
+    return Promise.all(drained).then(() => {});
+  }
+
+  #listChanged(): void {
+    this.#byToken = new Map(this.#all.flatMap((peer) => peer.tokens.map((token) => [token, peer] as const)));
     this.changed();
-    return this.#remove(peer);
   }
 
   #remove(peer: Peer): Promise<void> {
+    this.#settings.onEvent("removed", peer);
+    this.#past.set(peer.key, peer.past);
     if (peer.pool.busy > 0) this.#leaving.add(peer);
     return peer.drain();
   }
 
   #probed(peer: Peer): void {
     const now = performance.now();
+    this.#settings.onEvent(peer.probe?.isUp ? "up" : "down", peer);
     if (peer.probe?.isUp && peer.ejection.standing(now) === "in") this.rejoin(peer, now);
     else this.changed();
   }
@@ -95,6 +135,11 @@ export class Peers {
     peer.left();
     if (peer.pool.busy === 0) this.#leaving.delete(peer);
     this.#onRoom();
+  }
+
+  /** The one that a client is held to; undefined where it is gone, or the token is not one of ours. */
+  heldBy(token: string): Peer | undefined {
+    return this.#byToken.get(token);
   }
 
   /** What is known of a target has changed. */
@@ -159,7 +204,7 @@ export class Peers {
   close(): Promise<unknown> {
     const all = this.#all;
     this.#all = [];
-    this.changed();
+    this.#listChanged();
     return Promise.all([...all.map((peer) => this.#remove(peer)), ...[...this.#leaving].map((peer) => peer.drain())]);
   }
 }

@@ -16,6 +16,7 @@ export type Phase = "queue" | "resolve" | "connect" | "tls" | "head" | "body";
  * - `reset`: the connection was closed.
  * - `malformed`: the response is not HTTP.
  * - `continue`: the target has sent a `100 Continue` that nobody asked for, which only the other transport takes.
+ * - `refused`: the target has answered, by a status after which others are asked.
  * - `upload`: the request body could not be read. Not the target's fault.
  * - `invalid`: the request cannot be sent. Not the target's fault.
  * - `unsized`: the target speaks HTTP/1.0, which has no bodies without a length. Not the target's fault.
@@ -27,12 +28,18 @@ export type Reason =
   | "full"
   | "invalid"
   | "malformed"
+  | "refused"
   | "reset"
   | "timeout"
   | "unreachable"
   | "unsized"
   | "untrusted"
   | "upload";
+
+/** Where the trailer lines of a response are, names and values in turn: complete when it is over. */
+export interface Trailing {
+  readonly trailers: readonly string[];
+}
 
 /** The head of a response, and its body. Code that does not pass the body on closes it. */
 export interface Answer {
@@ -46,6 +53,7 @@ export interface Answer {
   readonly body: Body;
   /** Whether nothing of the body has come yet, so that its head should not wait for it. */
   readonly isQuiet: boolean;
+  readonly trailing: Trailing;
 }
 
 /** A target that has switched protocols. Code that does not go on with it destroys the socket. */

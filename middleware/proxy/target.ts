@@ -8,8 +8,10 @@ export interface Target {
   /** As it was given, for messages. */
   readonly url: string;
   readonly isSecure: boolean;
-  /** The host name or the address to connect to; empty for a Unix socket. */
+  /** The host name or the address; empty for a Unix socket. */
   readonly hostname: string;
+  /** The address to connect to, or the host name where that is to be looked up. */
+  readonly address: string;
   readonly port: number;
   /** The path of a Unix socket. */
   readonly socketPath: string | undefined;
@@ -25,17 +27,22 @@ export interface Target {
   readonly query: string;
 }
 
-/** targetOf reads a target; `owner` is what error messages call it. Throws `TSGI_BAD_TARGET`. */
-export function targetOf(url: string, owner: string): Target {
+/**
+ * targetOf reads a target; `owner` is what error messages call it. `address` is one of those that the host name has. Throws
+ * `TSGI_BAD_TARGET`.
+ */
+export function targetOf(url: string, owner: string, address?: string): Target {
   const unix = /^unix:(\/[^:?#]+)(?::(\/[^#]*))?$/.exec(url);
   const parsed = urlOf(unix === null ? url : `http://localhost${unix[2] ?? ""}`);
   if (parsed === undefined) throw badTarget(url, owner);
   const root = parsed.pathname;
   const isSecure = parsed.protocol === "https:";
+  const hostname = unix === null ? parsed.hostname.replace(/^\[|\]$/g, "") : "";
   return {
     url,
     isSecure,
-    hostname: unix === null ? parsed.hostname.replace(/^\[|\]$/g, "") : "",
+    hostname,
+    address: address ?? hostname,
     port: parsed.port === "" ? (isSecure ? 443 : 80) : Number(parsed.port),
     socketPath: unix?.[1],
     authority: parsed.host,

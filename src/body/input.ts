@@ -1,6 +1,7 @@
 /** Reading request bodies: as bytes, or as a Fetch `Request` that parses them. */
 
 import { TsgiError } from "../errors.ts";
+import { NO_INPUT } from "../exchange/environ.ts";
 import type { Environ } from "../gateway.ts";
 import { urlOf } from "../http/url.ts";
 import { checkOptions, type Kind } from "../options.ts";
@@ -112,6 +113,17 @@ export function requestInit(environ: Environ, headers: Headers, limit: number): 
 /** The declared length of the body, or -1 where it ends by itself. */
 export function declaredLength(environ: Environ): number {
   return environ.CONTENT_LENGTH === undefined ? -1 : Number(environ.CONTENT_LENGTH);
+}
+
+/** Methods of requests that have a body only where they say so (RFC 9112 §6.3): with others, a host may not tell. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** Whether a request may have a body. */
+export function mayHaveBody(environ: Environ): boolean {
+  const { CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, SERVER_PROTOCOL, "tsgi.input": input } = environ;
+  if (input === NO_INPUT || CONTENT_LENGTH === "0") return false;
+  if (CONTENT_LENGTH !== undefined || HTTP_TRANSFER_ENCODING !== undefined) return true;
+  return !SERVER_PROTOCOL.startsWith("HTTP/1.") || !BODILESS.has(environ.REQUEST_METHOD);
 }
 
 /** The error of a body over the limit. */

@@ -22,6 +22,7 @@ export async function reloadCommand(configuration: Configuration, args: readonly
   if (source.kind === "folder") {
     throw new CommandError("--reload is for apps; tsgi static serves files as they are, also when they have changed");
   }
+  if (source.kind === "targets") throw new CommandError("--reload is for apps; tsgi proxy has no files that change");
   // What is wrong with the files, or with the account, is said before any process is started.
   if (tls !== undefined) loadTls(tls);
   const { umask, pidFile } = configuration.process;

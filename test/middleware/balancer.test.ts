@@ -1,59 +1,18 @@
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
-import { type TestContext, test } from "node:test";
-import { type Balancer, type BalancerOptions, balancer } from "../../middleware/balancer.ts";
+import { test } from "node:test";
+import { type BalancerOptions, balancer } from "../../middleware/balancer.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { notFound } from "../../src/apps.ts";
-import type { App } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
+import { ask, balanced, headsOf, held, named, reset } from "../support/balanced.ts";
 import { eventually, start, wire } from "../support/raw-client.ts";
-import { type Answer, HI, type RawTarget, rawTarget, sendTo } from "../support/raw-target.ts";
+import { type Answer, HI, rawTarget, sendTo } from "../support/raw-target.ts";
 import { transcript } from "../support/transcript.ts";
 import { allOwned } from "../support/unowned.ts";
 
 /** Where nobody listens. */
 const NOWHERE = "http://127.0.0.1:1";
-
-const named = (name: string): string => `HTTP/1.1 200 OK\nContent-Length: ${name.length}\n\n${name}`;
-const reset: Answer = (socket) => socket.resetAndDestroy();
-
-/** Targets, and a balancer of them. */
-async function balanced(
-  t: TestContext,
-  answers: readonly Answer[],
-  options: BalancerOptions = {},
-): Promise<{ targets: RawTarget[]; app: Balancer }> {
-  const targets: RawTarget[] = [];
-  for (const answer of answers) targets.push(await rawTarget(t, answer));
-  const app = balancer(
-    targets.map(({ url }) => url),
-    options,
-  );
-  t.after(() => app.close());
-  return { targets, app };
-}
-
-async function ask(app: App, count: number, url = "/", init = {}): Promise<string[]> {
-  const got: string[] = [];
-  for (let index = 0; index < count; index++) {
-    const response = await request(app, url, init);
-    const body = await response.text();
-    got.push(response.status === 200 ? body : String(response.status));
-  }
-  return got;
-}
-
-const headsOf = (targets: readonly RawTarget[]): number[] => targets.map(({ heads }) => heads.length);
-
-/** Holds each response back until it is released. */
-function held(): { answer: Answer; release(): void; sockets: Socket[] } {
-  const sockets: Socket[] = [];
-  const release = (): void => {
-    for (const socket of sockets.splice(0)) sendTo(socket, HI);
-  };
-  return { answer: (socket) => sockets.push(socket), release, sockets };
-}
 
 test("balancer: forwards a request and its response", async (t) => {
   const { app } = await balanced(t, ["HTTP/1.1 201 Made\nContent-Length: 2\n\nhi"], { via: "b" });
@@ -200,7 +159,7 @@ test("balancer: a target that was ejected is tried by one request, and is in aga
   const recovering: Answer = (socket) => (isBad ? socket.resetAndDestroy() : sendTo(socket, named("a")));
   const { targets, app } = await balanced(t, [recovering, named("b")], {
     balance: "roundRobin",
-    ejection: { time: 40 },
+    ejection: { time: 200 },
   });
   await ask(app, 12);
   assert.equal(headsOf(targets)[0], 3);

@@ -11,7 +11,7 @@ import { Command } from "../support/command.ts";
 import { deploy, example, parseDockerfile, parseUnit, redeploy } from "../support/deployed.ts";
 import { loops } from "../support/loops.ts";
 import { freePort, isMissing, type ProxyKind, startProxy } from "../support/proxies.ts";
-import { noRedis, startRedis } from "../support/redis.ts";
+import { startRedis, withRedis } from "../support/redis.ts";
 import { curl, root, startSite, steps } from "../support/session.ts";
 
 const run = promisify(execFile);
@@ -69,7 +69,7 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
   writeFileSync(join(folder, "site.ts"), known.replaceAll(/\b100\b/g, "1e6"));
   const env = {
     ...process.env,
-    REDIS_URL: noRedis ? "" : await startRedis(t),
+    REDIS_URL: withRedis.skip ? "" : await startRedis(t),
     HOST: "",
     PORT: "",
     WEB_CONCURRENCY: "",
@@ -103,7 +103,7 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
   );
 });
 
-test("deploy: several processes count to one limit in Redis", { skip: noRedis }, async (t) => {
+test("deploy: several processes count to one limit in Redis", withRedis, async (t) => {
   const command = new Command(project, { REDIS_URL: await startRedis(t) }, { node: join(node, "node") });
   const sites = await Promise.all([1, 2].map(() => command.running("site.ts", "--port", "0", "--access-log", "off")));
   t.after(() => {

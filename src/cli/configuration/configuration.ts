@@ -3,6 +3,7 @@
 import type { CloseOptions, ListenOptions, ServeOptions } from "../../server/serve.ts";
 import { CommandError } from "../command-error.ts";
 import type { LoadOptions } from "../load-app.ts";
+import type { ProxyCommandOptions } from "../proxy.ts";
 import type { StaticOptions } from "../static.ts";
 import type { Activated } from "../systemd/activation.ts";
 import type { TlsFiles } from "../tls-files.ts";
@@ -23,6 +24,14 @@ export interface FolderSource {
   readonly kind: "folder";
   readonly folder: string;
   readonly options: StaticOptions;
+}
+
+/** Servers elsewhere. */
+export interface TargetsSource {
+  readonly kind: "targets";
+  /** Their URLs; one at least. */
+  readonly targets: readonly string[];
+  readonly options: ProxyCommandOptions;
 }
 
 /** The options of `serve` that are neither places nor TLS nor functions. */
@@ -61,7 +70,7 @@ export interface AccessLogSettings {
 
 /** Configuration is what the command was told: plain values, which another process can be sent as JSON. */
 export interface Configuration {
-  readonly source: ModuleSource | FolderSource;
+  readonly source: ModuleSource | FolderSource | TargetsSource;
   /** At least one. */
   readonly places: readonly ListenOptions[];
   readonly serve: PlainServeOptions;

@@ -1,0 +1,75 @@
+/** Where the list of targets comes from, when it changes while the balancer runs. */
+
+import { callOut } from "../../src/promise.ts";
+import type { BalancerTarget } from "./peer.ts";
+
+/** A list of targets: URLs, or what they are worth as well. */
+export type BalancerTargets = readonly (string | BalancerTarget)[];
+
+/**
+ * A list that changes: an async iterable gives one list after the other; a function is called again and again, and gives one each
+ * time. While either fails, the last list stays.
+ */
+export type BalancerSource = AsyncIterable<BalancerTargets> | (() => BalancerTargets | Promise<BalancerTargets>);
+
+export function isSource(targets: unknown): targets is BalancerSource {
+  if (typeof targets === "function") return true;
+  return typeof targets === "object" && targets !== null && Symbol.asyncIterator in targets;
+}
+
+export interface SourceListener {
+  /** Takes a list. What it throws is a failure of the source. */
+  onTargets(targets: BalancerTargets): void;
+  onFailure(error: unknown): void;
+}
+
+/** Follows a source until it is stopped. It does not keep the process running. */
+export class Following {
+  readonly #iterator: AsyncIterator<BalancerTargets>;
+  readonly #refresh: number;
+  readonly #listener: SourceListener;
+  readonly #isPolled: boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** `refresh`: how long to wait before a function is called again, or an iterable that has failed is asked again. */
+  constructor(source: BalancerSource, refresh: number, listener: SourceListener) {
+    this.#iterator = typeof source === "function" ? polled(source) : source[Symbol.asyncIterator]();
+    this.#refresh = refresh;
+    this.#listener = listener;
+    this.#isPolled = typeof source === "function";
+    this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    let isLater = this.#isPolled;
+    try {
+      const step = await this.#iterator.next();
+      if (this.#isStopped || step.done) return;
+      this.#listener.onTargets(step.value);
+    } catch (error) {
+      if (this.#isStopped) return;
+      isLater = true;
+      this.#listener.onFailure(error);
+    }
+    if (isLater) this.#timer = setTimeout(() => this.#ask(), this.#refresh).unref();
+    else this.#ask();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    callOut(
+      () => this.#iterator.return?.(),
+      () => {},
+    );
+  }
+}
+
+function polled(list: () => BalancerTargets | Promise<BalancerTargets>): AsyncIterator<BalancerTargets> {
+  return {
+    async next() {
+      return { done: false, value: await list() };
+    },
+  };
+}
