@@ -27,6 +27,7 @@ export {
   type DnsResolver,
   type DnsService,
   type DnsTargetsOptions,
+  type DrainOptions,
   dnsTargets,
   type EjectionOptions,
   type ProbeOptions,

@@ -56,11 +56,19 @@ test("balancer: answers are asked for again within the budget", async (t) => {
 });
 
 test("balancer: a head that does not come in time has another target asked where that is told", async (t) => {
-  const { app, targets } = await balanced(t, [() => {}, HI], { ...TURNS, headTimeout: 20, retryOn: ["timeout"] });
+  const { app, targets } = await balanced(t, [() => {}, HI], { ...TURNS, headTimeout: 300, retryOn: ["timeout"] });
   assert.deepEqual(await ask(app, 2), ["hi", "hi"]);
   const posts = await ask(app, 2, "/", { method: "POST", body: "x" });
   assert.deepEqual(posts.sort(), ["504", "hi"]);
   await targets[0]?.untilLeft();
+});
+
+test("balancer: other methods may be sent twice where that is told, with bodies that are all there", async (t) => {
+  const { app } = await balanced(t, [reset, HI], { ...TURNS, retryMethods: ["PUT"] });
+  assert.deepEqual(await ask(app, 4, "/", { method: "PUT", body: "x" }), Array(4).fill("hi"));
+  assert.deepEqual((await ask(app, 2)).sort(), ["502", "hi"]);
+  const large = await ask(app, 4, "/", { method: "PUT", body: "x".repeat(20_000) });
+  assert.deepEqual(large.sort(), ["502", "502", "hi", "hi"]);
 });
 
 const HEDGED: BalancerOptions = { ...TURNS, hedge: 15, retryBudget: 100 };
