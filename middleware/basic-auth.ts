@@ -14,7 +14,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import { enter } from "../src/exchange/innermost.ts";
+import { authenticated } from "../src/exchange/authenticated.ts";
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { checkOptions, FUNCTION, type Kind, type Kinds } from "../src/options.ts";
 import { isPromise } from "../src/promise.ts";
@@ -91,7 +91,7 @@ export function basicAuth(app: App, options: BasicAuthOptions): App {
     startResponse: StartResponse,
   ): Body | Promise<Body> {
     if (isRight !== true) return refuse(environ, startResponse);
-    return app(enter({ ...environ, REMOTE_USER: name, AUTH_TYPE: "Basic" }), (status, headers, error) =>
+    return app(authenticated(environ, name, "Basic"), (status, headers, error) =>
       startResponse(
         status,
         headers.some(([header]) => header.toLowerCase() === "cache-control")

@@ -27,6 +27,15 @@ export type { Trust } from "./proxy/forwarded.ts";
 /** Options of `proxy`. */
 export interface ProxyOptions extends UpstreamOptions {}
 
+/** An app that is a server elsewhere. */
+export interface ProxyApp extends App {
+  /**
+   * Closes the connections that are kept: from now on requests are a 503. Resolves when all that is under way is over. Without it
+   * they close by themselves, after `keepAliveTimeout`, and no process goes on for them.
+   */
+  close(): Promise<void>;
+}
+
 /**
  * proxy makes an app of a server elsewhere, to be mounted, guarded and transformed as any other. A target is `http://host:port`,
  * `https://host` or `unix:/path/of.sock`, each with a path that all requests begin with (`unix:/path/of.sock:/base`).
@@ -40,14 +49,16 @@ export interface ProxyOptions extends UpstreamOptions {}
  * - 503 with `Retry-After` where too many requests are under way.
  * - 400, 431 to a request that cannot be sent on; 405 to TRACE, 501 to CONNECT; 508 to one that has come by here before.
  *
- * Trailers are not passed on, and targets are spoken to in HTTP/1.1.
+ * Trailers of the target go to clients that ask for them (`TE: trailers`), those of a client to the target where a `Trailer`
+ * announces them (RFC 9110 §6.5). Targets are spoken to in HTTP/1.1, unless `http2` says otherwise.
  *
  * GET, HEAD and OPTIONS are repeated once where the target has closed a connection that was kept; other methods never, once
  * anything of them was sent.
  *
- * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, and `TSGI_NO_PACKAGE` where `undici` is not installed.
+ * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, `TSGI_NO_PACKAGE` where `undici` is not installed, and `TSGI_HTTP2_NEEDS_UNDICI_8`
+ * where it is too old for `http2`.
  */
-export function proxy(target: string, options: ProxyOptions = {}): App {
+export function proxy(target: string, options: ProxyOptions = {}): ProxyApp {
   const parsed = targetOf(target, "proxy");
   checkOptions("proxy", options, UPSTREAM_OPTIONS);
   const { forwarding, returning, pool: poolOptions, limits } = settingsOf(options);
@@ -61,11 +72,12 @@ export function proxy(target: string, options: ProxyOptions = {}): App {
     return new Run(environ, startResponse, request, returning, maker.returnVia, strategy).body;
   }
 
-  return function proxy(environ, startResponse) {
+  const app: App = function proxy(environ, startResponse) {
     const request = maker.requestOf(environ, hasBase);
     if (isPromise(request)) return request.then((made) => send(environ, startResponse, made));
     return send(environ, startResponse, request);
   };
+  return Object.assign(app, { close: () => pool.close() });
 }
 
 /** The strategy where there is nowhere else to go. */

@@ -4,8 +4,8 @@
  * ```ts
  * export const app = rateLimit(site, { limit: 100, window: 60_000 });
  *
- * // For many machines: a limiter of the package, over Redis or Valkey.
- * const limiter = new RateLimiterRedis({ storeClient, points: 100, duration: 60 });
+ * // For many processes: a limiter of the package rate-limiter-flexible, over Redis or Valkey.
+ * const limiter = new RateLimiterRedis({ storeClient, useRedisPackage: true, points: 100, duration: 60 });
  * export const shared = rateLimit(site, { limit: 100, window: 60_000, limiter });
  * ```
  */
@@ -13,14 +13,15 @@
 import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import { plainAddress } from "../src/exchange/environ.ts";
-import { writeError } from "../src/exchange/report.ts";
 import type { App, Body, Environ, HeaderList, StartResponse } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions, count, FUNCTION, type Kind, type Kinds } from "../src/options.ts";
-import { mayBeDropped } from "../src/promise.ts";
+import { isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
-import { loadRateLimiter, type RateLimiter, type RateLimiterResult } from "./rate-limit/package.ts";
+import { InsuredLimiter } from "./rate-limit/insured-limiter.ts";
+import type { RateLimiter, RateLimiterResult, Verdict } from "./rate-limit/limiter.ts";
+import { MemoryCounter } from "./rate-limit/memory-counter.ts";
 
-export type { RateLimiter, RateLimiterResult } from "./rate-limit/package.ts";
+export type { RateLimiter, RateLimiterResult } from "./rate-limit/limiter.ts";
 
 /** How many requests a client may make. */
 export interface RateLimitOptions {
@@ -49,20 +50,18 @@ const KINDS: Kinds<RateLimitOptions> = {
   headers: BOOLEAN,
 };
 
-/** How long a store may take, in milliseconds. */
-const PATIENCE = 500;
-
 /**
  * rateLimit answers with 429 and `Retry-After` (RFC 6585 §4), without asking `app`, where a client has made `limit` requests in its
  * window. It reads no header: behind proxies `proxyFix` belongs outside of it, else all clients are one, and a client cannot choose
  * its address.
  *
- * Where `limiter` fails, or takes longer than half a second, the memory of this process counts until it is back, and the first failure
- * is reported. Each process counts for itself without one. It does not protect from many clients at once: that is what `shed` and
- * `concurrencyLimit` are for.
+ * The memory of the process counts, for 50 000 clients at least and 100 000 at most: of more, those that were not there for longest
+ * start anew. Each process counts for itself unless it has a `limiter` of the package `rate-limiter-flexible` (11). Where that fails, or
+ * takes longer than half a second, the memory counts until it is back, and the first failure is reported. A client of Redis with
+ * `disableOfflineQueue: true` fails at once. It does not protect from many clients at once: that is what `shed` and `concurrencyLimit`
+ * are for.
  *
- * It needs the package `rate-limiter-flexible`: `npm install rate-limiter-flexible@11`. Throws `TSGI_NO_PACKAGE`, `TSGI_BAD_OPTION`.
- * Source of the headers: draft-ietf-httpapi-ratelimit-headers-11.
+ * Throws `TSGI_BAD_OPTION`. Source of the headers: draft-ietf-httpapi-ratelimit-headers-11.
  */
 export function rateLimit(app: App, options: RateLimitOptions): App {
   checkApp(app, "rateLimit");
@@ -74,28 +73,29 @@ export function rateLimit(app: App, options: RateLimitOptions): App {
     });
   }
   const duration = Math.ceil(window / 1000);
-  const { RateLimiterMemory } = loadRateLimiter();
-  const memory = new RateLimiterMemory({ points: limit, duration });
-  const consume = limiter === undefined ? (name: string) => memory.consume(name) : insured(limiter, memory);
+  const memory = new MemoryCounter(limit, duration * 1000);
+  const insured = limiter === undefined ? undefined : new InsuredLimiter(limiter, memory);
   const policy = ["RateLimit-Policy", `"default";q=${limit};w=${duration}`] as const;
   const headersOf = ({ remainingPoints, msBeforeNext }: RateLimiterResult): HeaderList =>
     hasHeaders
       ? [policy, ["RateLimit", `"default";r=${Math.max(0, remainingPoints)};t=${Math.ceil(msBeforeNext / 1000)}`]]
       : [];
 
-  const outer: App = async function rateLimit(environ, startResponse): Promise<Body> {
-    let result: RateLimiterResult;
-    try {
-      result = await consume(key(environ), environ);
-    } catch (refusal) {
-      if (!isResult(refusal)) throw refusal;
-      return refuse(refusal, environ, startResponse);
-    }
-    if (!hasHeaders) return app(environ, startResponse);
-    const added = headersOf(result);
-    return app(environ, (status, headers, error) => startResponse(status, [...headers, ...added], error));
+  const outer: App = function rateLimit(environ, startResponse) {
+    const name = key(environ);
+    const verdict = insured === undefined ? memory.consume(name) : insured.consume(name, environ);
+    return isPromise(verdict)
+      ? verdict.then((result) => decide(result, environ, startResponse))
+      : decide(verdict, environ, startResponse);
   };
   return wrapping(outer, app);
+
+  function decide(verdict: Verdict, environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
+    if (!verdict.isAllowed) return refuse(verdict, environ, startResponse);
+    if (!hasHeaders) return app(environ, startResponse);
+    const added = headersOf(verdict);
+    return app(environ, (status, headers, error) => startResponse(status, [...headers, ...added], error));
+  }
 
   function refuse(result: RateLimiterResult, environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
     const seconds = Math.max(1, Math.ceil(result.msBeforeNext / 1000));
@@ -104,39 +104,6 @@ export function rateLimit(app: App, options: RateLimitOptions): App {
       headers: [["Retry-After", String(seconds)], ...headersOf(result)],
     })(environ, startResponse);
   }
-}
-
-function isResult(value: unknown): value is RateLimiterResult {
-  return typeof value === "object" && value !== null && !(value instanceof Error) && "msBeforeNext" in value;
-}
-
-/** A limiter in whose place another one counts while it fails or hangs. */
-function insured(
-  limiter: RateLimiter,
-  memory: RateLimiter,
-): (name: string, environ: Environ) => Promise<RateLimiterResult> {
-  let isFailing = false;
-  return async (name, environ) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error("the limiter of rateLimit does not answer")), PATIENCE);
-    });
-    try {
-      const result = await Promise.race([mayBeDropped(limiter.consume(name)), late]);
-      isFailing = false;
-      return result;
-    } catch (error) {
-      if (isResult(error)) {
-        isFailing = false;
-        throw error;
-      }
-      if (!isFailing) writeError(environ, error);
-      isFailing = true;
-      return await memory.consume(name);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
 }
 
 /** The address of a client; of IPv6 the first 56 bits. */

@@ -23,6 +23,10 @@ async function run(parsed: Arguments, args: readonly string[]): Promise<number> 
     const { precompress, precompressOptions } = await import("./cli/precompress.ts");
     return precompress(folder, precompressOptions(flags.only, settings.get("quiet") === true));
   }
+  if (action === "new") {
+    const { newCommand } = await import("./cli/new-command.ts");
+    return print(newCommand(folder, version()));
+  }
   if (action === "check") {
     const { check } = await import("./cli/check.ts");
     const resolved = await readSettings(parsed);

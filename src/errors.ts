@@ -10,6 +10,8 @@ export type TsgiErrorCode =
   | "TSGI_BAD_CHANGE"
   /** A chunk is neither a string nor bytes. */
   | "TSGI_BAD_CHUNK"
+  /** An event of a stream of events is not one, or would break out of its field. */
+  | "TSGI_BAD_EVENT"
   /** Static files cannot be exported under that path, or from there. */
   | "TSGI_BAD_EXPORT"
   /** A program or an upstream did not send a valid response: a 502. */
@@ -30,12 +32,16 @@ export type TsgiErrorCode =
   | "TSGI_BAD_RESPONSE"
   /** A route is malformed. */
   | "TSGI_BAD_ROUTE"
+  /** A CSS selector is malformed, or needs more of a page than a stream has. */
+  | "TSGI_BAD_SELECTOR"
   /** A status line is not three digits from 200, a space and a reason. */
   | "TSGI_BAD_STATUS"
   /** The URL of a target to send requests to is not one. */
   | "TSGI_BAD_TARGET"
   /** A TLS key or certificate is missing, unreadable or does not fit. */
   | "TSGI_BAD_TLS"
+  /** A trailer line is one that has to come before the body. */
+  | "TSGI_BAD_TRAILER"
   /** Something else has read the request body already. */
   | "TSGI_BODY_READ"
   /** The request body is larger than the limit: a 413. */
@@ -60,6 +66,8 @@ export type TsgiErrorCode =
   | "TSGI_HOP_BY_HOP"
   /** The host of `toNode` has sent a response of its own. */
   | "TSGI_HOST_ANSWERED"
+  /** HTTP/2 towards targets needs version 8 of the package `undici`. */
+  | "TSGI_HTTP2_NEEDS_UNDICI_8"
   /** lint: an app or a middleware breaks the rules of bodies. */
   | "TSGI_LINT_BODY"
   /** lint: a middleware dropped a body without closing it. */
@@ -78,12 +86,16 @@ export type TsgiErrorCode =
   | "TSGI_MALFORMED_BODY"
   /** Something that is not a function was passed as an app. */
   | "TSGI_NO_APP"
+  /** The keys that tokens are verified with cannot be loaded: a 503. */
+  | "TSGI_NO_KEYS"
   /** Something that is not a function was passed as a middleware. */
   | "TSGI_NO_MIDDLEWARE"
   /** A package that is not installed is needed: a peer of tsgi, which not everybody needs. */
   | "TSGI_NO_PACKAGE"
   /** There is no such program, or it cannot be run. */
   | "TSGI_NO_PROGRAM"
+  /** The session of a request was asked for outside of `session`. */
+  | "TSGI_NO_SESSION"
   /** `fromNode` runs on a version of Node without the internals that it relies on. */
   | "TSGI_NODE_UNSUPPORTED"
   /** An app sent a body, or ended, without calling `startResponse`. */
@@ -100,8 +112,14 @@ export type TsgiErrorCode =
   | "TSGI_RESPONSE_DESTROYED"
   /** Something was sent after the response had ended. */
   | "TSGI_RESPONSE_OVER"
+  /** A session was changed after its response had begun. */
+  | "TSGI_SESSION_CLOSED"
+  /** A session is too large for a cookie. */
+  | "TSGI_SESSION_TOO_LARGE"
   /** `startResponse` was called twice without an error. */
   | "TSGI_STARTED_TWICE"
+  /** The store of `session` failed, or did not answer in time: a 503. */
+  | "TSGI_STORE_FAILED"
   /** A store did not answer in time: what it may hold counts as missing. */
   | "TSGI_STORE_TIMEOUT"
   /** The request body is not of a type that is read there: a 415. */

@@ -11,8 +11,8 @@
  * The rules of a response, in the order in which they matter:
  *
  * 1. `startResponse` takes a status, headers and, from an error handler, the error; it records them and returns `write`. It
- *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Upgrade` in a 426.
- *    A server sends that over HTTP/1.1 alone, with `Connection: upgrade` (RFC 9110 §15.5.22). There is no header named `Status`,
+ *    throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Trailer` and, in a 426, `Upgrade`.
+ *    A server sends the latter over HTTP/1.1 alone, with `Connection: upgrade` (RFC 9110 §15.5.22). There is no header named `Status`,
  *    and a field that holds one value occurs once. A header list is a value: it is not changed after the call.
  * 2. An app calls `startResponse` before its first chunk. Nothing is sent before the first non-empty chunk, the first
  *    `write` or the end of the body, so an app may call it as late as that (a generator does, in its first step).
@@ -52,6 +52,11 @@
  * 18. An app that has called `exchange.onUpgrade` may answer `101 Switching Protocols`, with headers and without a body. Layers
  *     add to that head as to any other, or send another response instead. Where it reaches the server as a 101, the app gets
  *     the connection and the headers, and sends the 101 with these itself.
+ *
+ * The rule of trailers:
+ *
+ * 19. `exchange.addTrailers` names lines that follow the body, before its end. They are sent where the request says
+ *     `TE: trailers` and the response is framed so that they can be, and are dropped elsewhere, a `Trailer` header with them.
  *
  * A failure stays where it happens: an error that an app, a body, a callback or the log throws or rejects with is caught at
  * the border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called
@@ -143,6 +148,15 @@ export interface Exchange {
    * the connection was taken over. To be called before the response begins, so that its bytes are counted.
    */
   onEnd?(callback: (end: ExchangeEnd) => void): void;
+  /**
+   * Names trailer lines that follow the body, before its end: what is known only then, such as a checksum or the status of gRPC
+   * (RFC 9110 §6.5). Several calls add up; an error that replaces the response drops them. They are sent where the client asks
+   * for them and the framing has room, in chunks or over HTTP/2, and are dropped elsewhere, as a `Trailer` header is that
+   * announces them (rule 19). A response without `Content-Length` whose lines are announced, or named before its head is sent,
+   * is framed so that they have room. Throws `TSGI_BAD_TRAILER` for what has to come before the body (§6.5.1), what
+   * `startResponse` throws for a malformed line, and `TSGI_RESPONSE_OVER` after the end. Absent where there are no trailers.
+   */
+  readonly addTrailers?: ((trailers: HeaderList) => void) | undefined;
   /** Sends the head now, or as soon as it is known, instead of with the first chunk. */
   flush?(): void;
   /** Sends an informational response: `inform("103 Early Hints", [["Link", "</a.css>; rel=preload"]])`. */

@@ -8,6 +8,8 @@ const digitsOf: (bytes: Uint8Array) => string =
     ? (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")
     : (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+const ZERO = 48;
+
 let digits = "";
 let used = 0;
 
@@ -22,5 +24,5 @@ export function randomId(bytes: 8 | 16): string {
     return randomId(bytes);
   }
   const id = digits.slice(start, used);
-  return /[^0]/.test(id) ? id : randomId(bytes);
+  return id.charCodeAt(0) !== ZERO || /[^0]/.test(id) ? id : randomId(bytes);
 }

@@ -49,6 +49,8 @@ export interface TestResponse extends Response {
   readonly finished: number;
   /** The informational responses that came before this one. */
   readonly informational: readonly { status: StatusLine; headers: HeaderList }[];
+  /** The trailer lines that the app has named, complete once the body was read: a test gets them as if it had asked for them. */
+  readonly trailers: HeaderList;
 }
 
 /** The WebSocket that `webSocket` opens. */

@@ -60,7 +60,7 @@ const ON_NODE = [
   /^src\/(?:server|supervisor|adapters|cli)(?:\/|\.ts$)/,
   /^src\/networks\.ts$/,
   /^src\/testing\//,
-  /^middleware\/(?:static-files|cache|compress|decompress|proxy|balancer|access-log|metrics|shed|basic-auth)(?:\.ts|\/)/,
+  /^middleware\/(?:static-files|cache|compress|decompress|proxy|balancer|access-log|metrics|shed|basic-auth|session|async-context)(?:\.ts|\/)/,
 ];
 
 test("house: nothing else touches node: modules", () => {

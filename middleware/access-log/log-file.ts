@@ -20,15 +20,19 @@ export class LogFile implements LogWriter {
   }
 
   write(content: Content): Content | undefined {
-    const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    let written = 0;
+    let rest = content;
     try {
-      while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written);
+      for (;;) {
+        // Text is not encoded here first: that would be a third of what a line costs.
+        const written =
+          typeof rest === "string" ? writeSync(this.#descriptor, rest) : writeSync(this.#descriptor, rest);
+        if (written === Buffer.byteLength(rest)) return undefined;
+        rest = (typeof rest === "string" ? Buffer.from(rest) : rest).subarray(written);
+      }
     } catch (error) {
-      if (written === 0 && codeOf(error) !== "EAGAIN") throw error;
-      return bytes.subarray(written);
+      if (rest === content && codeOf(error) !== "EAGAIN") throw error;
+      return rest;
     }
-    return undefined;
   }
 
   reopen(): void {

@@ -137,7 +137,7 @@ export class Peer {
     if (deadline !== undefined && this.pool.busy > 0) this.#cutAfter(deadline);
     this.isDraining = true;
     this.probe?.stop();
-    this.pool.close();
+    void this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }

@@ -141,6 +141,6 @@ export class Probe {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#attempt?.abort(new Error("nobody asks any more"));
-    this.#pool.close();
+    void this.#pool.close();
   }
 }

@@ -52,7 +52,7 @@ export function retentionOf(meta: StoredHead): number {
   return Math.max(0, lifetime - age + Math.max(whileRevalidate, ifError, canValidate ? KEPT_TO_VALIDATE : 0)) * 1000;
 }
 
-/** The head of a response as it is stored: with the date that its age is counted from. */
+/** The head of a response as it is stored: with the date that its age is counted from, and without its trailers. */
 export function storedHead(
   { status, headers }: Pick<AppResponse, "status" | "headers">,
   judgement: Judgement,
@@ -61,7 +61,7 @@ export function storedHead(
   const dated: HeaderList = hasHeader(headers, "Date")
     ? headers
     : [...headers, ["Date", new Date(judgement.storedAt).toUTCString()]];
-  return { ...judgement, status, headers: removeHeaders(dated, "Age"), selection };
+  return { ...judgement, status, headers: removeHeaders(dated, "Age", "Trailer"), selection };
 }
 
 /** Fields that a 304 does not change in what is stored: they are of the body that it does not have (RFC 9111 §3.2). */

@@ -15,8 +15,12 @@ export class Injection implements BodyMap {
   #held: Uint8Array = NOTHING;
   #found: { readonly at: number; readonly markup: string }[] = [];
 
-  constructor(markup: ReadonlyMap<string, string>) {
+  /** Whether what is left at the end of the page is put there. */
+  readonly #atEnd: boolean;
+
+  constructor(markup: ReadonlyMap<string, string>, atEnd = false) {
     this.#markup = new Map(markup);
+    this.#atEnd = atEnd;
     this.#finder = new TagFinder((name, start) => {
       const text = this.#markup.get(name);
       if (text === undefined) return;
@@ -47,6 +51,8 @@ export class Injection implements BodyMap {
   }
 
   end(): Chunk | undefined {
-    return this.#held.length === 0 ? undefined : this.#held;
+    const left = this.#atEnd && this.#finder.isInText ? [...this.#markup.values()].join("") : "";
+    if (left === "") return this.#held.length === 0 ? undefined : this.#held;
+    return joinBytes([this.#held, toBytes(left)]);
   }
 }

@@ -1,7 +1,7 @@
 /** Finds the end tags of a page as its bytes come by, as browsers would (HTML Standard §13.2.5), without decoding them. */
 
 /** Elements whose content is text up to their end tag. */
-const RAW = new Set(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"]);
+const RAW = new Set(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"]);
 
 /** The longest name that matters. */
 const LONGEST = 9;
@@ -39,6 +39,11 @@ type State =
   | "raw"
   | "raw tag open"
   | "raw end name"
+  | "script bang"
+  | "script bang dash"
+  | "escaped"
+  | "escaped tag open"
+  | "double escape"
   | "plain text";
 
 /** Reads a page byte by byte. `held` bytes at the end of what it was given may be the beginning of an end tag that is looked for. */
@@ -53,12 +58,20 @@ export class TagFinder {
   /** Dashes or brackets in a row, and whether `!` came after two dashes. */
   #row = 0;
   #hasBang = false;
+  /** In a script: whether a comment in it is open, and whether another script is open in that, so that its end tag is not the end. */
+  #isEscaped = false;
+  #isDouble = false;
   /** How many bytes ago the tag began that is being read. */
   #since = 0;
 
   /** `onEndTag` is told of end tags outside templates: the name, and where in the chunk they begin, negative in one before. */
   constructor(onEndTag: (name: string, start: number) => void) {
     this.#onEndTag = onEndTag;
+  }
+
+  /** Whether markup that comes next is read as such. */
+  get isInText(): boolean {
+    return this.#state === "text" && this.#templates === 0;
   }
 
   /** How many of the last bytes must be held back. */
@@ -152,7 +165,35 @@ export class TagFinder {
       case "raw tag open":
         this.#name = "";
         if (byte === SLASH) this.#state = "raw end name";
+        else if (byte === BANG && this.#raw === "script") this.#state = "script bang";
         else this.#again("raw", byte, at);
+        return;
+      case "script bang":
+        if (byte === DASH) this.#state = "script bang dash";
+        else this.#again("raw", byte, at);
+        return;
+      case "script bang dash":
+        this.#row = 2;
+        this.#isEscaped = byte === DASH;
+        if (byte === DASH) this.#state = "escaped";
+        else this.#again("raw", byte, at);
+        return;
+      case "escaped":
+        this.#escaped(byte);
+        return;
+      case "escaped tag open":
+        this.#name = "";
+        if (byte === SLASH) this.#state = this.#isDouble ? "double escape" : "raw end name";
+        else if (isLetter(byte) && !this.#isDouble) this.#begin("double escape", byte);
+        else this.#again("escaped", byte, at);
+        return;
+      case "double escape":
+        if (isLetter(byte)) {
+          if (this.#name.length < LONGEST) this.#name += String.fromCharCode(byte).toLowerCase();
+        } else if (isSpace(byte) || byte === SLASH || byte === GT) {
+          this.#state = "escaped";
+          if (this.#name === "script") this.#isDouble = !this.#isDouble;
+        } else this.#again("escaped", byte, at);
         return;
       case "raw end name":
         this.#rawEnd(byte, at);
@@ -208,16 +249,28 @@ export class TagFinder {
     }
   }
 
+  /** In a comment of a script. */
+  #escaped(byte: number): void {
+    if (byte === GT && this.#row >= 2) {
+      this.#isEscaped = false;
+      this.#isDouble = false;
+      this.#state = "raw";
+    } else if (byte === LT) this.#state = "escaped tag open";
+    this.#row = byte === DASH ? this.#row + 1 : 0;
+  }
+
   #rawEnd(byte: number, at: number): void {
+    const raw: State = this.#isEscaped ? "escaped" : "raw";
     if (this.#name.length < this.#raw.length) {
       const letter = String.fromCharCode(byte).toLowerCase();
       if (letter === this.#raw[this.#name.length]) this.#name += letter;
-      else this.#again("raw", byte, at);
+      else this.#again(raw, byte, at);
     } else if (isSpace(byte) || byte === SLASH || byte === GT) {
+      this.#isEscaped = false;
       this.#isStart = false;
       this.#state = "before attribute";
       this.#attribute(byte);
-    } else this.#again("raw", byte, at);
+    } else this.#again(raw, byte, at);
   }
 }
 

@@ -35,7 +35,7 @@ export const RULES: Readonly<Record<Rule, readonly [number: number, sentence: st
   ],
   head: [
     1,
-    "It throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Upgrade` in a 426.",
+    "It throws at once on a malformed status, an invalid header name or value, or a hop-by-hop header, except `Trailer` and, in a 426, `Upgrade`.",
   ],
   singleFields: [1, "There is no header named `Status`, and a field that holds one value occurs once."],
   listIsValue: [1, "A header list is a value: it is not changed after the call."],

@@ -37,6 +37,10 @@ export class Recorder {
   /** By route, and then by method, scheme, status and outcome as one number. */
   readonly #routes = new Map<string, Map<number, Kind>>();
   readonly #kinds: Kind[] = [];
+  /** What was counted last, as most requests are like the one before. */
+  #lastRoute: string | undefined;
+  #lastNumber = -1;
+  #lastKind: Kind | undefined;
   /** What was taken of each kind already, as increments. */
   readonly #taken = new Map<Kind, Kind>();
   /** By method and scheme; NaN for those that have not come yet. */
@@ -72,8 +76,12 @@ export class Recorder {
     const outcome = end.isComplete ? 0 : end.isClientGone ? 1 : 2;
     const status = this.#status === "code" ? end.status : Math.floor(end.status / 100);
     const number = (begun * 3 + outcome) * 1000 + status;
-    const kinds = this.#routes.get(route);
-    return kinds?.get(number) ?? this.#newKind(route, number, begun, status, outcome);
+    if (this.#lastKind !== undefined && number === this.#lastNumber && route === this.#lastRoute) return this.#lastKind;
+    const kind = this.#routes.get(route)?.get(number) ?? this.#newKind(route, number, begun, status, outcome);
+    this.#lastRoute = route;
+    this.#lastNumber = number;
+    this.#lastKind = kind;
+    return kind;
   }
 
   #newKind(wanted: string, number: number, begun: number, status: number, outcome: number): Kind {

@@ -27,13 +27,14 @@ export function startAttempt(
   listener: AttemptListener,
   isNew = false,
 ): Attempt {
-  const { expectsContinue, upgrade, path, body } = request;
+  const { expectsContinue, upgrade, path, body, trailers } = request;
   if (pool.connecting.isHttp10 && body !== undefined && body.length === undefined) {
     const error = new Error("the target speaks HTTP/1.0, and the body has no length");
     queueMicrotask(() => listener.onOutcome(failure("head", "unsized", error, { isUnsent: true })));
     return { abort() {} };
   }
-  const needsNode = expectsContinue || upgrade !== undefined || path === "*" || pool.sendsContinue;
+  const needsHttp1 = expectsContinue || trailers !== undefined || pool.sendsContinue;
+  const needsNode = upgrade !== undefined || path === "*" || (needsHttp1 && !pool.speaksHttp2);
   return needsNode
     ? new NodeAttempt(pool, request, limits, listener)
     : new UndiciAttempt(pool, request, isNew, limits, listener);

@@ -37,8 +37,11 @@ function messageOf(error: Error): string {
   return error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
 }
 
-/** As much as undici has read at once too. */
-const HIGH_WATER_MARK = 65_536;
+/** Which HTTP a connection is for: 1.1, 2 where the target offers it by TLS, or 2 from the first byte on. */
+export type Http2 = boolean | "h2c";
+
+/** Two reads of 64 KiB: at one, Node would stop and start reading for each. */
+const HIGH_WATER_MARK = 131_072;
 
 /** How long a connection is quiet before TCP asks for the other side, in milliseconds. */
 const KEEP_ALIVE_DELAY = 60_000;
@@ -47,11 +50,12 @@ const KEEP_ALIVE_DELAY = 60_000;
 export function connect(
   connecting: Connecting,
   callback: (error: ConnectError | null, socket: Socket | null) => void,
+  http2: Http2 = false,
 ): Socket {
   const { target } = connecting;
   let phase: Phase = "connect";
   let timer: NodeJS.Timeout | undefined;
-  const socket = target.isSecure ? secureSocket(connecting) : plainSocket(target);
+  const socket = target.isSecure ? secureSocket(connecting, http2 === true) : plainSocket(target);
   const settle = (error: ConnectError | null): void => {
     if (timer === undefined) return;
     clearTimeout(timer);
@@ -69,8 +73,17 @@ export function connect(
     settle(new ConnectError(phase, false, error));
   });
   socket.once("close", () => settle(new ConnectError(phase, false, new Error("the connection was closed"))));
+  // By this undici tells them apart.
+  if (http2 === "h2c" && !target.isSecure) Object.assign(socket, { alpnProtocol: HTTP2 });
   socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_DELAY);
   return socket;
+}
+
+const HTTP2 = "h2";
+
+/** Whether HTTP/2 is spoken on a connection. */
+export function speaksHttp2(socket: Socket | undefined): boolean {
+  return (socket as { readonly alpnProtocol?: unknown } | undefined)?.alpnProtocol === HTTP2;
 }
 
 function plainSocket({ address, port, socketPath }: Target): Socket {
@@ -80,7 +93,7 @@ function plainSocket({ address, port, socketPath }: Target): Socket {
     : connectTcp({ ...options, path: socketPath });
 }
 
-function secureSocket(connecting: Connecting): Socket {
+function secureSocket(connecting: Connecting, offersHttp2: boolean): Socket {
   const { target, tls, session } = connecting;
   const socket = connectTls({
     servername: serverName(target),
@@ -88,7 +101,7 @@ function secureSocket(connecting: Connecting): Socket {
     ...tls,
     host: target.address,
     port: target.port,
-    ALPNProtocols: ["http/1.1"],
+    ALPNProtocols: offersHttp2 ? [HTTP2, "http/1.1"] : ["http/1.1"],
   });
   socket.on("session", (fresh) => {
     connecting.session = fresh;

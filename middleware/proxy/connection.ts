@@ -1,7 +1,7 @@
-/** One connection to a target, for one request at a time. */
+/** One connection to a target: for one request at a time, or for many over HTTP/2. */
 
 import type { Socket } from "node:net";
-import { type Connecting, connect } from "./connect.ts";
+import { type Connecting, connect, type Http2, speaksHttp2 } from "./connect.ts";
 import type { Client } from "./package.ts";
 
 export type ClientClass = new (origin: string, options: object) => Client;
@@ -14,10 +14,30 @@ export interface ConnectionSettings {
   readonly keepAliveTimeout: number;
   /** How large the head of a response may be. */
   readonly maxHeadSize: number;
+  readonly http2: Http2;
+}
+
+/** Who has connections. */
+export interface ConnectionOwner {
+  /** A connection has turned out to speak HTTP/2, or not to. */
+  connected(connection: Connection, isHttp2: boolean): void;
+  /** The socket was closed. */
+  disconnected(connection: Connection): void;
 }
 
 /** How much earlier than the target a connection is given up that the target says it will close. */
 const HEAD_START = 1000;
+
+/**
+ * How many requests an HTTP/2 connection is given at once. A target may allow fewer; the others wait within undici then.
+ */
+const MOST_STREAMS = 100;
+
+/**
+ * How many requests that were given up an HTTP/2 connection carries: a server of Node takes a thousand for an attack, and ends it
+ * with all that is under way.
+ */
+const MOST_CANCELLED = 500;
 
 /**
  * A client of undici with one socket. Only so it is known whether a request went out on a socket that had been used before, and
@@ -32,12 +52,20 @@ export class Connection {
   responses = 0;
   /** Whether the socket has failed. */
   hasFailed = false;
+  /** Whether it is for many requests at once. It stays so. */
+  isShared: boolean;
+  /** How many requests are under way, and how many were given up amid. */
+  streams = 0;
+  cancelled = 0;
 
-  constructor({ Client, connecting, keepAliveTimeout, maxHeadSize }: ConnectionSettings, onClose: () => void) {
+  /** `isShared` says that the target is known to speak HTTP/2. */
+  constructor(settings: ConnectionSettings, owner: ConnectionOwner, isShared: boolean) {
+    const { Client, connecting, keepAliveTimeout, maxHeadSize, http2 } = settings;
+    this.isShared = isShared;
     this.bornAt = performance.now();
     this.client = new Client(connecting.target.isSecure ? "https://target" : "http://target", {
       pipelining: 1,
-      allowH2: false,
+      allowH2: http2 !== false,
       headersTimeout: 0,
       bodyTimeout: 0,
       // Undici has no 0; those connections are not kept.
@@ -45,16 +73,25 @@ export class Connection {
       keepAliveTimeoutThreshold: HEAD_START,
       maxHeaderSize: maxHeadSize,
       connect: (_options: unknown, callback: (error: Error | null, socket: Socket | null) => void) => {
+        const connected = (error: Error | null, socket: Socket | null): void => {
+          if (socket !== null) {
+            const isHttp2 = speaksHttp2(socket);
+            if (isHttp2) this.isShared = true;
+            owner.connected(this, isHttp2);
+          }
+          callback(error, socket);
+        };
         this.responses = 0;
         this.hasFailed = false;
         // Listens before undici does, which takes a reset for the end of a body without a length.
-        this.socket = connect(connecting, callback).on("error", () => {
+        const socket = connect(connecting, http2 === false ? callback : connected, http2);
+        this.socket = socket.on("error", () => {
           this.hasFailed = true;
         });
-        if (!connecting.isHttp10) watchVersion(this.socket, connecting);
+        if (!connecting.isHttp10 && http2 === false) watchVersion(this.socket, connecting);
       },
     });
-    this.client.on("disconnect", onClose);
+    this.client.on("disconnect", () => owner.disconnected(this));
     this.client.on("error", () => {});
   }
 
@@ -65,6 +102,16 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.socket !== undefined && !this.socket.destroyed;
+  }
+
+  /** Whether another request may go by it beside those that are under way. */
+  get hasRoom(): boolean {
+    return this.streams < MOST_STREAMS && this.cancelled < MOST_CANCELLED && this.socket?.destroyed !== true;
+  }
+
+  /** Whether so many requests were given up that it is to carry no more. */
+  get isWorn(): boolean {
+    return this.cancelled >= MOST_CANCELLED;
   }
 
   destroy(error: Error): void {

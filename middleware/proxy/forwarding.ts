@@ -2,14 +2,16 @@
 
 import { mayHaveBody } from "../../src/body/input.ts";
 import { codeOf } from "../../src/errors.ts";
-import type { App, Environ } from "../../src/gateway.ts";
+import type { App, Environ, HeaderList } from "../../src/gateway.ts";
 import { TOKEN } from "../../src/http/field-rules.ts";
 import { canonicalPath } from "../../src/http/path.ts";
+import { acceptsTrailers, mayBeTrailer } from "../../src/http/trailers.ts";
 import { addForwarded, addXForwarded, hasPassed, trustOf, viaVersion } from "./forwarded.ts";
 import type { ForwardingOptions } from "./options.ts";
 import { BAD_REQUEST, LOOP, NOT_ALLOWED, NOT_IMPLEMENTED, OPTIONS_HERE, TOO_LARGE } from "./refusals.ts";
 import { RequestBody, readWhole } from "./request-body.ts";
 import { passedLines } from "./request-headers.ts";
+import { trailerNames } from "./response-headers.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
 /** Bodies up to this are read before a target is asked: a slow client then occupies no connection. In bytes. */
@@ -77,6 +79,7 @@ export class Forwarding {
     addXForwarded(lines, environ, isTrusted);
     if (this.#options.forwarded) addForwarded(lines, environ, isTrusted);
     else if (isTrusted && environ.HTTP_FORWARDED !== undefined) lines.push("Forwarded", environ.HTTP_FORWARDED);
+    if (keepsTrailers(environ)) lines.push("TE", "trailers");
     const { HTTP_VIA: via, HTTP_MAX_FORWARDS: left } = environ;
     if (this.pseudonym !== "") {
       const own = `${viaVersion(environ)} ${this.pseudonym}`;
@@ -122,7 +125,8 @@ function withBody(request: UpstreamRequest, environ: Environ): UpstreamRequest |
   const length = declared === undefined ? undefined : Number(declared);
   const expectsContinue = HTTP_EXPECT?.toLowerCase() === "100-continue";
   if (length === undefined || length > SMALL || expectsContinue) {
-    return { ...request, body: new RequestBody(input, length), expectsContinue };
+    const sent = { ...request, body: new RequestBody(input, length), expectsContinue };
+    return length === undefined && environ.HTTP_TRAILER !== undefined ? withTrailers(sent, environ) : sent;
   }
   return readWhole(input, length).then(
     (bytes) => ({ ...request, body: new RequestBody(input, length, bytes) }),
@@ -132,4 +136,19 @@ function withBody(request: UpstreamRequest, environ: Environ): UpstreamRequest |
       return BAD_REQUEST;
     },
   );
+}
+
+/** A request whose client has announced trailers, without those that may be none (RFC 9110 §6.5.1). */
+function withTrailers(request: UpstreamRequest, { HTTP_TRAILER, "tsgi.exchange": exchange }: Environ): UpstreamRequest {
+  const announced = trailerNames(HTTP_TRAILER ?? "");
+  if (announced === "") return request;
+  const trailers = (): HeaderList => (exchange.trailers ?? []).filter(([name]) => mayBeTrailer(name));
+  return { ...request, headers: [...request.headers, "Trailer", announced], trailers };
+}
+
+/** Whether trailers of the target reach the client: it says so, or speaks HTTP/2, which always has them. */
+function keepsTrailers(environ: Environ): boolean {
+  if (environ["tsgi.exchange"].addTrailers === undefined) return false;
+  const { HTTP_TE: te, SERVER_PROTOCOL: protocol } = environ;
+  return (te !== undefined && acceptsTrailers([["TE", te]])) || !protocol.startsWith("HTTP/1.");
 }

@@ -116,7 +116,10 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
       if (outgoing.destroyed) return;
       if (!outgoing.write(piece)) await drained(outgoing);
     }
-    if (upload.isComplete) outgoing.end();
+    if (!upload.isComplete) return;
+    const trailers = this.#request.trailers?.() ?? [];
+    if (trailers.length > 0) outgoing.addTrailers(trailers as [string, string][]);
+    outgoing.end();
   }
 
   onAsk(): void {
@@ -150,7 +153,7 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
     incoming.on("data", (piece: Uint8Array) => this.#reception.data(piece));
     incoming.on("end", () => {
       if (!incoming.complete) return;
-      this.#reception.end();
+      this.#reception.end(incoming.rawTrailers);
       this.#release();
     });
     incoming.on("error", (error) => this.#failed(error, reasonOf(error)));

@@ -2,7 +2,7 @@
 
 import { isHostField } from "../../src/http/url.ts";
 import { BOOLEAN, count, either, type Kind, type Kinds, listOf, OBJECT, oneOf, STRING } from "../../src/options.ts";
-import type { TlsOptions } from "./connect.ts";
+import type { Http2, TlsOptions } from "./connect.ts";
 import type { Trust } from "./forwarded.ts";
 import type { PoolOptions } from "./pool.ts";
 import type { AttemptLimits } from "./reception.ts";
@@ -75,6 +75,12 @@ export interface UpstreamOptions {
   maxResponseHead?: number | undefined;
   /** How large the headers of a request to the target may be; larger ones are a 431. Default 65 536. */
   maxRequestHead?: number | undefined;
+  /**
+   * Whether HTTP/2 is spoken: `true` where a target offers it by TLS, `"h2c"` to targets without TLS too, which have to understand
+   * it from the first byte on. Requests share connections then. It needs undici 8, and so Node 22.19. Default `false`: HTTP/1.1.
+   * WebSockets go by HTTP/1.1 in any case.
+   */
+  http2?: boolean | "h2c" | undefined;
   /** Options for TLS, as `node:tls` has them: `ca`, `cert`, `key`, `servername`. Default: certificates are verified. */
   tls?: TlsOptions | undefined;
 }
@@ -112,6 +118,7 @@ export const UPSTREAM_OPTIONS: Kinds<UpstreamOptions> = {
   maxAge: count(0),
   maxResponseHead: count(1024),
   maxRequestHead: count(1024),
+  http2: either(BOOLEAN, oneOf("h2c")),
   tls: OBJECT,
 };
 
@@ -151,6 +158,7 @@ export function settingsOf(options: UpstreamOptions): Settings {
   const { mapPaths = true, cookieDomain, earlyHints = false, deadline = 0, upgradeTimeout = 0 } = options;
   const { connections = 1024, queue = 1024, queueTimeout = 10_000, connectTimeout = 3000 } = options;
   const { keepAliveTimeout = 4000, maxAge = 300_000, maxResponseHead = 32_768, tls = {} } = options;
+  const http2: Http2 = options.http2 ?? false;
   const { headTimeout = 60_000, bodyTimeout = 60_000 } = options;
   return {
     forwarding: { host, trust, forwarded, via, path, dotSegments, upgrade, maxRequestHead },
@@ -164,6 +172,7 @@ export function settingsOf(options: UpstreamOptions): Settings {
       maxAge,
       maxHeadSize: maxResponseHead,
       tls,
+      http2,
     },
     limits: { headTimeout, bodyTimeout },
   };

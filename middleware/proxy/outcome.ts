@@ -36,6 +36,11 @@ export type Reason =
   | "untrusted"
   | "upload";
 
+/** Where the trailer lines of a response are, names and values in turn: complete when it is over. */
+export interface Trailing {
+  readonly trailers: readonly string[];
+}
+
 /** The head of a response, and its body. Code that does not pass the body on closes it. */
 export interface Answer {
   readonly isAnswer: true;
@@ -48,6 +53,7 @@ export interface Answer {
   readonly body: Body;
   /** Whether nothing of the body has come yet, so that its head should not wait for it. */
   readonly isQuiet: boolean;
+  readonly trailing: Trailing;
 }
 
 /** A target that has switched protocols. Code that does not go on with it destroys the socket. */

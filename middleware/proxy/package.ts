@@ -1,12 +1,15 @@
 /** The package `undici`, as much as is used of it: its own types are only there for those who have installed it. */
 
 import type { Socket } from "node:net";
+import { TsgiError } from "../../src/errors.ts";
 import { loadPackage } from "../../src/peer-package.ts";
 
 /** What a request under way is steered by. */
 export interface Controller {
   /** The header lines as they came, names and values in turn. */
   readonly rawHeaders?: unknown;
+  /** The same of the trailers, once there are some. */
+  readonly rawTrailers?: unknown;
   pause(): void;
   resume(): void;
   abort(reason: Error): void;
@@ -20,7 +23,7 @@ export interface Handler {
   onRequestStart(controller: Controller): void;
   onResponseStart(controller: Controller, status: number, headers: HeaderValues, reason?: string): void;
   onResponseData(controller: Controller, chunk: Uint8Array): void;
-  onResponseEnd(controller: Controller): void;
+  onResponseEnd(controller: Controller, trailers: HeaderValues): void;
   onResponseError(controller: Controller | undefined, error: unknown): void;
 }
 
@@ -48,7 +51,32 @@ interface UndiciPackage {
   readonly Client: new (origin: string, options: object) => Client;
 }
 
-/** Throws `TSGI_NO_PACKAGE`. */
-export function loadUndici(owner: string): UndiciPackage {
-  return loadPackage<UndiciPackage>("undici", owner, "undici@7");
+/** What undici 8 runs on. */
+const OLDEST_NODE = "22.19.0";
+
+/**
+ * Loads undici. Throws `TSGI_NO_PACKAGE` where it is not installed, and where it is a version that this Node does not run;
+ * `TSGI_HTTP2_NEEDS_UNDICI_8` where `needsHttp2` and it is an older one, which loses trailers, `103 Early Hints` and requests that
+ * come as a target says farewell.
+ */
+export function loadUndici(owner: string, needsHttp2: boolean): UndiciPackage {
+  const { version } = loadPackage<{ readonly version: string }>("undici/package.json", owner, "undici@7");
+  const isEight = Number.parseInt(version, 10) >= 8;
+  if (needsHttp2 && !isEight) {
+    throw new TsgiError("TSGI_HTTP2_NEEDS_UNDICI_8", `http2 of ${owner} needs undici 8, and ${version} is installed`, {
+      hint: `Install it: npm install undici@8 (on Node ${OLDEST_NODE} or later), or leave http2 out.`,
+    });
+  }
+  try {
+    return loadPackage<UndiciPackage>("undici", owner, "undici@7");
+  } catch (error) {
+    if (error instanceof TsgiError) throw error;
+    // Undici 8 looks for functions that an older Node does not have.
+    throw new TsgiError("TSGI_NO_PACKAGE", `${owner} cannot load undici ${version} on Node ${process.versions.node}`, {
+      hint: isEight
+        ? `Use Node ${OLDEST_NODE} or later, or npm install undici@7.`
+        : "Install it anew: npm install undici@7",
+      cause: error,
+    });
+  }
 }

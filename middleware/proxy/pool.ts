@@ -1,8 +1,8 @@
 /** The connections to a target: how many there may be, which are kept, and who waits for one. */
 
 import { TsgiError } from "../../src/errors.ts";
-import type { Connecting, TlsOptions } from "./connect.ts";
-import { Connection, type ConnectionSettings } from "./connection.ts";
+import type { Connecting, Http2, TlsOptions } from "./connect.ts";
+import { Connection, type ConnectionOwner, type ConnectionSettings } from "./connection.ts";
 import { type Failure, failure } from "./outcome.ts";
 import { loadUndici } from "./package.ts";
 import type { Target } from "./target.ts";
@@ -22,6 +22,8 @@ export interface PoolOptions {
   readonly maxAge: number;
   readonly maxHeadSize: number;
   readonly tls: TlsOptions;
+  /** Default `false`. */
+  readonly http2?: Http2;
 }
 
 /** Who waits for leave to send a request. */
@@ -37,7 +39,7 @@ interface Place {
 }
 
 /** The pool of one target. */
-export class Pool {
+export class Pool implements ConnectionOwner {
   readonly target: Target;
   readonly options: PoolOptions;
   readonly connecting: Connecting;
@@ -51,18 +53,26 @@ export class Pool {
   readonly #settings: ConnectionSettings;
   /** The one used last is taken first, so that the others time out. */
   readonly #idle: Connection[] = [];
+  /** Those for many requests at once that may get another one. */
+  readonly #shared: Connection[] = [];
+  /** Whether the target speaks HTTP/2, as far as is known. */
+  speaksHttp2: boolean;
   readonly #queue: Place[] = [];
   #busy = 0;
+  /** Who waits for its being over, once it is closed. */
+  readonly #onEmpty: (() => void)[] = [];
   #isClosed = false;
 
-  /** `owner` is what error messages call the app. Throws `TSGI_NO_PACKAGE`. */
+  /** `owner` is what error messages call the app. Throws `TSGI_NO_PACKAGE`, `TSGI_HTTP2_NEEDS_UNDICI_8`. */
   constructor(target: Target, options: PoolOptions, owner: string) {
     this.target = target;
     this.options = options;
-    const { connectTimeout, keepAliveTimeout, maxHeadSize, tls } = options;
+    const { connectTimeout, keepAliveTimeout, maxHeadSize, tls, http2: wanted = false } = options;
     this.connecting = { target, connectTimeout, tls, session: undefined, isHttp10: false };
-    const { Client } = loadUndici(owner);
-    this.#settings = { Client, connecting: this.connecting, keepAliveTimeout, maxHeadSize };
+    const { Client } = loadUndici(owner, wanted !== false);
+    const http2 = target.isSecure ? wanted !== false : wanted === "h2c" ? wanted : false;
+    this.speaksHttp2 = http2 === "h2c";
+    this.#settings = { Client, connecting: this.connecting, keepAliveTimeout, maxHeadSize, http2 };
   }
 
   /** How many requests are under way. */
@@ -112,6 +122,7 @@ export class Pool {
     const next = this.#queue.shift();
     if (next === undefined) {
       this.#busy--;
+      if (this.#busy === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
       this.onRoom?.();
       return;
     }
@@ -121,6 +132,16 @@ export class Pool {
 
   /** A connection for a request that was admitted: a kept one, unless it has to be new. */
   take(isNew: boolean): Connection {
+    const connection = (isNew ? undefined : this.#takeShared()) ?? this.#takeOwn(isNew);
+    connection.streams++;
+    return connection;
+  }
+
+  #takeShared(): Connection | undefined {
+    return this.#shared.find((connection) => connection.hasRoom && !this.#isOld(connection));
+  }
+
+  #takeOwn(isNew: boolean): Connection {
     while (!isNew) {
       const kept = this.#idle.pop();
       if (kept === undefined) break;
@@ -131,34 +152,59 @@ export class Pool {
     if (this.#idle.length > 0 && this.#idle.length + this.#busy > this.options.connections) {
       this.#idle.shift()?.destroy(CLOSED);
     }
-    const connection: Connection = new Connection(this.#settings, () => this.#closed(connection));
+    const connection = new Connection(this.#settings, this, this.speaksHttp2);
+    if (connection.isShared) this.#shared.push(connection);
     return connection;
   }
 
-  /** Keeps a connection for the next request. */
-  keep(connection: Connection): void {
-    const isOld = performance.now() - connection.bornAt > this.options.maxAge;
-    if (this.#isClosed || isOld || this.options.keepAliveTimeout === 0 || !connection.isOpen)
+  /** Takes a connection back after a request; one that is not reusable for a reason. */
+  giveBack(connection: Connection, isReusable: boolean, reason: Error = CLOSED): void {
+    connection.streams--;
+    if (connection.isShared) {
+      if (!isReusable) connection.cancelled++;
+      if (this.#isClosed || connection.isWorn || this.#isOld(connection) || this.options.keepAliveTimeout === 0) {
+        this.#forget(connection);
+      }
+      if (connection.streams === 0 && !this.#shared.includes(connection)) connection.destroy(CLOSED);
+    } else if (!isReusable) connection.destroy(reason);
+    else if (this.#isClosed || this.#isOld(connection) || this.options.keepAliveTimeout === 0 || !connection.isOpen)
       connection.destroy(CLOSED);
     else this.#idle.push(connection);
   }
 
-  /** The socket of a connection was closed: undici opens another one for a request that waits for it. */
-  #closed(connection: Connection): void {
-    const index = this.#idle.lastIndexOf(connection);
-    if (index < 0) return;
-    this.#idle.splice(index, 1);
-    connection.destroy(CLOSED);
+  #isOld(connection: Connection): boolean {
+    return performance.now() - connection.bornAt > this.options.maxAge;
   }
 
-  /** Closes what waits for a request, and admits no more. What is under way goes on. */
-  close(): void {
+  #forget(connection: Connection): void {
+    const index = this.#shared.indexOf(connection);
+    if (index >= 0) this.#shared.splice(index, 1);
+  }
+
+  connected(connection: Connection, isHttp2: boolean): void {
+    this.speaksHttp2 = isHttp2;
+    if (!isHttp2) this.#forget(connection);
+    else if (!this.#isClosed && !this.#shared.includes(connection)) this.#shared.push(connection);
+  }
+
+  /** Undici opens another socket for requests that wait for it. */
+  disconnected(connection: Connection): void {
+    this.#forget(connection);
+    const index = this.#idle.lastIndexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
+    if (index >= 0 || (connection.isShared && connection.streams === 0)) connection.destroy(CLOSED);
+  }
+
+  /** Closes what waits for a request, and admits no more. What is under way goes on; resolves when it is over. */
+  close(): Promise<void> {
     this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy(CLOSED);
+    for (const connection of this.#shared.splice(0)) if (connection.streams === 0) connection.destroy(CLOSED);
     for (const { applicant, timer } of this.#queue.splice(0)) {
       clearTimeout(timer);
       applicant.refused(failure("queue", "full", overloaded("is closed"), { isUnsent: true }));
     }
+    return this.#busy === 0 ? Promise.resolve() : new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type Phase,
   type Reason,
   type Switched,
+  type Trailing,
 } from "./outcome.ts";
 import { type BodySource, cutResponse, ResponseBody } from "./response-body.ts";
 
@@ -32,6 +33,8 @@ export interface Carrier {
 /** RFC 9110 §15.2 lets a target send any number. */
 const MOST_INFORMATIONAL = 16;
 
+const NO_LINES: readonly string[] = [];
+
 interface Head {
   readonly status: number;
   readonly reason: string;
@@ -39,7 +42,7 @@ interface Head {
 }
 
 /** Reception turns what a transport gets into one outcome, a body and an end. */
-export class Reception implements BodySource {
+export class Reception implements BodySource, Trailing {
   readonly #limits: AttemptLimits;
   readonly #listener: AttemptListener;
   readonly #carrier: Carrier;
@@ -48,6 +51,7 @@ export class Reception implements BodySource {
   #body: ResponseBody | undefined;
   #failure: Failure | undefined;
   #informational = 0;
+  trailers: readonly string[] = NO_LINES;
   /** Whether the listener has its outcome. */
   #isSettled = false;
   #isSettling = false;
@@ -120,8 +124,9 @@ export class Reception implements BodySource {
   }
 
   /** The response is complete. */
-  end(): void {
+  end(trailers: readonly string[] = NO_LINES): void {
     if (this.#isOver) return;
+    this.trailers = trailers;
     this.#finish("whole");
     this.#body?.end();
     if (!this.#isSettled) this.#settleSoon();
@@ -194,7 +199,7 @@ export class Reception implements BodySource {
     const body = this.#body as ResponseBody;
     const { status, reason, lines } = this.#head as Head;
     const { whole, asBody, isQuiet } = body;
-    this.#listener.onOutcome({ isAnswer: true, status, reason, lines, body: whole ?? asBody, isQuiet });
+    this.#listener.onOutcome({ isAnswer: true, status, reason, lines, body: whole ?? asBody, isQuiet, trailing: this });
     if (this.#isOver) this.#listener.onOver(this.#ending);
   }
 }

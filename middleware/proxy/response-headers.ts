@@ -2,7 +2,8 @@
 
 import { BoundedMap } from "../../src/bounded-map.ts";
 import type { Environ } from "../../src/gateway.ts";
-import { isHopByHop } from "../../src/http/field-rules.ts";
+import { isHopByHop, TOKEN } from "../../src/http/field-rules.ts";
+import { mayBeTrailer } from "../../src/http/trailers.ts";
 import { namedByConnection } from "./request-headers.ts";
 import type { Target } from "./target.ts";
 
@@ -24,6 +25,7 @@ const PASSED = 0;
 const DROPPED = 1;
 const REFERENCE = 2;
 const COOKIE = 3;
+const TRAILER = 4;
 const kinds = new BoundedMap<string, number>(1000);
 
 /** The header list of the client's response. */
@@ -38,22 +40,34 @@ export function returnedHeaders(lines: readonly string[], how: Return): [name: s
     if (kind === DROPPED || dropped?.has(name.toLowerCase())) continue;
     if (kind === REFERENCE && how.mapsPaths) value = mappedReference(value, how);
     else if (kind === COOKIE) value = mappedCookie(value, how, isMoved);
+    else if (kind === TRAILER) {
+      value = trailerNames(value);
+      if (value === "") continue;
+    }
     headers.push([name, value]);
   }
   if (how.via !== "") headers.push(["Via", how.via]);
   return headers;
 }
 
+/** The fields that a `Trailer` announces, without those that may not be among trailers; empty for none. */
+export function trailerNames(value: string): string {
+  const names = value.split(",").map((name) => name.trim());
+  return names.filter((name) => TOKEN.test(name) && mayBeTrailer(name)).join(", ");
+}
+
 function kindOf(name: string): number {
   const lower = name.toLowerCase();
   const kind =
-    isHopByHop(name) || lower === "proxy-authenticate" || lower === "http2-settings"
-      ? DROPPED
-      : lower === "location" || lower === "content-location"
-        ? REFERENCE
-        : lower === "set-cookie"
-          ? COOKIE
-          : PASSED;
+    lower === "trailer"
+      ? TRAILER
+      : isHopByHop(name) || lower === "proxy-authenticate" || lower === "http2-settings"
+        ? DROPPED
+        : lower === "location" || lower === "content-location"
+          ? REFERENCE
+          : lower === "set-cookie"
+            ? COOKIE
+            : PASSED;
   kinds.set(name, kind);
   return kind;
 }

@@ -4,9 +4,10 @@ import { closeBody } from "../../src/body/reader.ts";
 import { clientGone, codeOf, isClientGone, TsgiError } from "../../src/errors.ts";
 import { escapeControls } from "../../src/escape.ts";
 import { reportError } from "../../src/exchange/report.ts";
-import type { Body, Environ, StartResponse, StatusLine } from "../../src/gateway.ts";
+import type { Body, Environ, HeaderList, StartResponse, StatusLine } from "../../src/gateway.ts";
 import { getHeader, headerPairs } from "../../src/http/headers.ts";
 import { reasonOf } from "../../src/http/status.ts";
+import { mayBeTrailer } from "../../src/http/trailers.ts";
 import { callOut } from "../../src/promise.ts";
 import type { ReturnOptions } from "./options.ts";
 import {
@@ -18,6 +19,7 @@ import {
   isTargetFailure,
   type Outcome,
   type Switched,
+  type Trailing,
 } from "./outcome.ts";
 import { refusalOf } from "./refusals.ts";
 import { type Return, returnedHeaders } from "./response-headers.ts";
@@ -62,6 +64,7 @@ export class Run implements AttemptListener {
   #deadline: NodeJS.Timeout | undefined;
   #isLate = false;
   #isGone = false;
+  #trailing: Trailing | undefined;
 
   constructor(
     environ: Environ,
@@ -108,8 +111,19 @@ export class Run implements AttemptListener {
     else this.#next(outcome);
   }
 
-  onOver(_ending: Ending): void {
+  onOver(ending: Ending): void {
     clearTimeout(this.#deadline);
+    const lines = this.#trailing?.trailers;
+    if (ending === "whole" && lines !== undefined && lines.length > 0) this.#addTrailers(headerPairs(lines));
+  }
+
+  /** Before the body that was received has been read to its end. Lines that are malformed are left out, all of them. */
+  #addTrailers(lines: HeaderList): void {
+    const { addTrailers } = this.#environ["tsgi.exchange"];
+    callOut(
+      () => addTrailers?.(lines.filter(([name]) => mayBeTrailer(name))),
+      () => {},
+    );
   }
 
   onInformation(status: number, lines: readonly string[]): void {
@@ -152,6 +166,7 @@ export class Run implements AttemptListener {
       this.#notStarted(error);
       return;
     }
+    this.#trailing = answer.trailing;
     if (isQuiet) this.#environ["tsgi.exchange"].flush?.();
     this.#resolve(body);
   }

@@ -118,15 +118,16 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     this.#reception.data(chunk);
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(controller: Controller, trailers: HeaderValues): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    if (connection.hasFailed) {
+    if (connection.hasFailed && !connection.isShared) {
       this.#failed(new Error("the connection was reset"), "reset");
       return;
     }
     connection.responses++;
-    this.#reception.end();
+    const { rawTrailers: raw } = controller;
+    this.#reception.end(Array.isArray(raw) && raw.length === 0 ? undefined : linesOf(raw, trailers));
     this.#release(this.#upload === undefined || this.#upload.isComplete, ABORTED);
   }
 
@@ -149,12 +150,19 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
   }
 
   #failed(error: unknown, reason: Reason): void {
-    const received = (this.#connection?.socket?.bytesRead ?? 0) - this.#receivedBefore;
     const isUnsent = this.#controller === undefined;
-    const isStale = reason === "reset" && this.#wasUsed && received === 0;
+    const isStale = reason === "reset" && this.#wasUsed && this.#hasReceivedNothing();
     if (reason === "continue") this.#pool.sendsContinue = true;
     this.#reception.fail(failure(this.#reception.hasHead ? "body" : "head", reason, error, { isUnsent, isStale }));
     this.#release(false, ABORTED);
+  }
+
+  /** Whether a connection that was kept has ended, without a byte for this request. */
+  #hasReceivedNothing(): boolean {
+    const { isShared = false, socket } = this.#connection ?? {};
+    // The bytes of an HTTP/2 connection may be those of others.
+    if (isShared) return !this.#reception.hasHead && socket?.destroyed === true;
+    return (socket?.bytesRead ?? 0) === this.#receivedBefore;
   }
 
   #reasonOf(error: unknown): Reason {
@@ -176,8 +184,9 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     if (connection === undefined) return;
     this.#connection = undefined;
     this.#upload?.stop(error);
-    if (isReusable) this.#pool.keep(connection);
-    else connection.destroy(error);
+    // Of HTTP/2 it is only the stream that ends.
+    if (!isReusable && connection.isShared) this.#controller?.abort(error);
+    this.#pool.giveBack(connection, isReusable, error);
     this.#pool.leave();
   }
 }

@@ -1,5 +1,6 @@
 /** A request as it is sent to targets. */
 
+import type { HeaderList } from "../../src/gateway.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** A request that may be sent to any target. */
@@ -19,6 +20,8 @@ export interface UpstreamRequest {
   readonly expectsContinue: boolean;
   /** The protocol to switch to; undefined for none. */
   readonly upgrade: string | undefined;
+  /** Gives the trailer lines that follow the body, once that was read; undefined where the client has announced none. */
+  readonly trailers?: (() => HeaderList) | undefined;
 }
 
 /** An attempt under way. */

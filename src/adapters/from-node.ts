@@ -72,7 +72,7 @@ type HandlerWithoutNext = (request: IncomingMessage, response: ServerResponse, .
  *
  * - Hop-by-hop headers are dropped, `Transfer-Encoding` and `Connection` among them; the server frames the body. A body that
  *   is there at once gets a `Content-Length`.
- * - Response trailers (`addTrailers`) are dropped.
+ * - Response trailers (`addTrailers`) are those of the exchange: sent where the client accepts them, dropped elsewhere.
  * - A timeout that the handler sets holds for its own exchange.
  * - A request body that was not read before the response ended is discarded: reading on fails with `TSGI_RESPONSE_OVER`.
  * - Bytes written to the socket before the head are an error, `TSGI_RAW_WRITE`.

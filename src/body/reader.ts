@@ -141,7 +141,12 @@ function ignore(): void {}
 
 /** closeBody closes a body that is not going to be read. Never throws: it rejects with the error of the closing. */
 export function closeBody(body: Body): undefined | Promise<unknown> {
-  if (knownChunks(body) !== undefined) return undefined;
+  const chunks = knownChunks(body);
+  if (chunks !== undefined) {
+    // There is nothing to close, but promises, which are not chunks, may be among them.
+    for (const chunk of chunks) if (isPromise(chunk)) mayBeDropped(chunk);
+    return undefined;
+  }
   try {
     return new BodyReader(body).close();
   } catch (error) {

@@ -8,7 +8,7 @@ import { OwnListeners } from "../supervisor/listeners.ts";
 import type { Settings } from "../supervisor/settings.ts";
 import type { Outcome } from "../supervisor/slot.ts";
 import type { SupervisorState } from "../supervisor/status.ts";
-import { appointSuccessor, inheritance, succeed } from "../supervisor/succession.ts";
+import { appointSuccessor, inheritance, succeed, takeCounted } from "../supervisor/succession.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { type Account, findAccount, giveSockets } from "./accounts.ts";
 import { announcementOf } from "./addresses.ts";
@@ -17,6 +17,7 @@ import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
+import { printLines } from "./print-lines.ts";
 import { type Activated, activatedVariables } from "./systemd/activation.ts";
 import { Notifier } from "./systemd/notifier.ts";
 import { loadTls } from "./tls-files.ts";
@@ -43,20 +44,32 @@ export async function superviseCommand(
   if (umask !== undefined) process.umask(umask);
   const supervisor = new Supervisor(settingsOf(configuration, args, account));
   const commands = commandsOf(supervisor, print);
-  const listeners = new OwnListeners(supervisor, configuration.supervisor, commands);
-  supervisor.onState = (state) => notify(notifier, state);
+  const listeners = new OwnListeners(supervisor, commands, configuration.supervisor);
+  let appointment: AbortController | undefined;
+  supervisor.onState = (state) => {
+    if (state === "draining") appointment?.abort();
+    notify(notifier, state);
+  };
   obeySignals(commands, supervisor);
   process.on("SIGUSR2", async () => {
+    if (appointment !== undefined) return writeError("a new supervisor is starting already");
+    appointment = new AbortController();
     const env = { ...process.env, ...notifier.variables, ...activatedVariables(activated) };
-    const outcome = await appointSuccessor(supervisor, [process.argv[1] as string, ...args], {
-      env,
-      statusFd: listeners.statusFd,
-    });
-    if (!outcome.ok) return writeError(`the new supervisor does not serve: ${outcome.reason}`);
-    print(`the supervisor ${outcome.pid} goes on`);
+    const program = [process.argv[1] as string, ...args];
+    const { signal } = appointment;
+    const outcome = await appointSuccessor(supervisor, program, { env, signal, ...listeners.passedOn });
+    if (!outcome.ok) {
+      appointment = undefined;
+      if (!supervisor.isStopping) writeError(`the new supervisor does not serve: ${outcome.reason}`);
+      return;
+    }
+    const { successor } = outcome;
+    print([`the supervisor ${successor.pid} goes on`]);
     supervisor.onState = () => {};
-    await Promise.all([listeners.close(), notifier.handOver(outcome.pid as number)]);
+    listeners.measurements.passOn(successor.count);
+    await Promise.all([listeners.close(), notifier.handOver(successor.pid)]);
     await supervisor.stop({ isReplaced: true });
+    await successor.release();
   });
   const inherited = await inheritance();
   const holdPid = () => pidFile !== undefined && holdPidFile(pidFile, account);
@@ -70,13 +83,15 @@ export async function superviseCommand(
     throw listeningError(error);
   }
   if (inherited !== undefined) {
+    const told = takeCounted((counted) => listeners.measurements.inherit(counted));
     // The one before this holds the file until it has gone.
     void succeed().then(holdPid);
-    void listeners.takeOver(inherited.statusFd).catch((error: Error) => writeError(error.message));
+    void told.then(() => listeners.takeOver(inherited)).catch((error: Error) => writeError(error.message));
   }
   const { title, urls, wanted } = supervisor.status;
   const { local, lines } = announcementOf(`${title} with ${wanted} ${wanted === 1 ? "worker" : "workers"}`, urls);
-  print(...lines);
+  print(lines, supervisor.tree);
+  print(listeners.statusUrls.map((url) => `health and metrics on ${url}`));
   if (configuration.open && inherited === undefined) openBrowser(`${local}/`);
   await supervisor.whenStopped;
   await listeners.close();
@@ -93,11 +108,11 @@ function writeError(line: string): void {
   process.stderr.write(`tsgi: ${escapeControls(line)}\n`);
 }
 
-type Print = (...lines: string[]) => void;
+type Print = typeof printLines;
 
 function printer({ quiet }: Configuration): Print {
-  return (...lines) => {
-    if (!quiet) process.stdout.write(lines.map((line) => `tsgi: ${line}\n`).join(""));
+  return (lines, below) => {
+    if (!quiet) printLines(lines, below);
   };
 }
 
@@ -130,13 +145,13 @@ interface Commands extends Controlled {
 function commandsOf(supervisor: Supervisor, print: Print): Commands {
   const report = async (what: string, done: Promise<Outcome>) => {
     const outcome = await done;
-    if (outcome.ok) print(`${what}: done`);
+    if (outcome.ok) print([`${what}: done`]);
     else writeError(`${what} failed: ${outcome.reason}`);
     return outcome;
   };
   let isEnding = false;
   const end = (isQuick: boolean, again: string) => {
-    if (!isQuick) print(`closing${again}`);
+    if (!isQuick) print([`closing${again}`]);
     isEnding = true;
     return supervisor.stop({ isQuick });
   };

@@ -54,6 +54,11 @@ export class Ending implements ExchangeEnd {
   }
 
   #call(callback: (end: ExchangeEnd) => unknown): void {
-    callOut(() => callback(this), this.#onError);
+    try {
+      const result = callback(this);
+      if (result !== undefined) callOut(() => result, this.#onError);
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 }

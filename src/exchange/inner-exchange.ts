@@ -54,6 +54,10 @@ export class InnerExchange implements Exchange, Traced {
     return this.#outer.inform;
   }
 
+  get addTrailers(): Exchange["addTrailers"] {
+    return this.#outer.addTrailers;
+  }
+
   get server(): object | undefined {
     return this.#outer.server;
   }

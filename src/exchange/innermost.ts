@@ -59,6 +59,11 @@ export function chosenFor(environ: Environ): readonly Chosen[] {
   return (environ["tsgi.exchange"] as Partial<Traced>).chosen ?? [];
 }
 
+/** Whether the server shows what an app fails with: in development. */
+export function isInDevelopment(environ: Environ): boolean {
+  return (environ["tsgi.exchange"] as Partial<Traced>).chosen !== undefined;
+}
+
 /** Notes the pattern by which the whole path below the mount was routed. */
 export function enterRoute(inner: Environ, pattern: string): void {
   const exchange = inner["tsgi.exchange"] as Partial<Traced>;

@@ -21,6 +21,7 @@ import type {
 import { checkHeaders } from "../http/field-rules.ts";
 import { removeHeaders } from "../http/headers.ts";
 import { parseStatus, type Status } from "../http/status.ts";
+import { announcesTrailers, takeTrailers } from "../http/trailers.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { Departure } from "./departure.ts";
 import { Ending } from "./ending.ts";
@@ -73,6 +74,8 @@ export class Responder implements Exchange, Traced {
   #reader: BodyReader | undefined;
   #departure: Departure | undefined;
   #reporter: Reporter | undefined;
+  /** The lines that are to follow the body, once there are any. */
+  #trailers: HeaderList | undefined;
   /** What is to be told of the end, if somebody wants to know. */
   #ending: Ending | undefined;
   /** What was noted of the layers within. */
@@ -112,6 +115,7 @@ export class Responder implements Exchange, Traced {
     this.#declared = checkHeaders(headers, status.code);
     this.#headers = headers;
     this.#status = status;
+    if (this.#trailers !== undefined && error !== undefined) this.#setTrailers(NO_HEADERS);
     if (this.#flushAsked) this.flush();
     return this.#writer;
   }
@@ -244,6 +248,9 @@ export class Responder implements Exchange, Traced {
    */
   #checkAgain(): void {
     this.#declared = checkHeaders(this.#headers, this.#status?.code);
+    if (this.#sink.addTrailers === undefined && announcesTrailers(this.#headers)) {
+      this.#headers = removeHeaders(this.#headers, "Trailer");
+    }
   }
 
   #sendHead(length: number): void {
@@ -461,6 +468,22 @@ export class Responder implements Exchange, Traced {
   #inform(status: StatusLine, headers: HeaderList): void {
     checkInformational(status, headers);
     if (!this.#sent && !this.#over && !this.#sink.closed) this.#sink.inform?.(status, headers);
+  }
+
+  get addTrailers(): Exchange["addTrailers"] {
+    return this.#sink.addTrailers && ((trailers) => this.#addTrailers(trailers));
+  }
+
+  #addTrailers(trailers: HeaderList): void {
+    const added = takeTrailers(trailers);
+    if (this.#gone || this.#sink.closed) return;
+    if (this.#over) throw responseOver();
+    this.#setTrailers(this.#trailers === undefined ? added : [...this.#trailers, ...added]);
+  }
+
+  #setTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers.length === 0 ? undefined : trailers;
+    this.#sink.addTrailers?.(trailers);
   }
 
   get upgrade(): Exchange["upgrade"] {

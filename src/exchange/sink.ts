@@ -5,7 +5,7 @@ import type { Status } from "../http/status.ts";
 
 /**
  * A `Sink` sends one response. Its methods are called in this order: `writeHead`, then `write` any number of times, then `end`
- * or `abort`; each of the others at most once.
+ * or `abort`; each of the others at most once, but `addTrailers`.
  */
 export interface Sink {
   /** Whether the client is gone, so that nothing can be sent any more. */
@@ -19,6 +19,13 @@ export interface Sink {
   flush(): void;
   /** Sends a chunk. A promise means "full": it settles when there is room again or the client is gone. */
   write(chunk: Chunk): void | Promise<void>;
+  /**
+   * Takes the trailer lines that are to follow the body, which have been checked; of several calls the last counts, and an empty
+   * list takes them back. Called at any time before `end`, `writeHead` included. The sink drops them where the request does not
+   * accept them or the framing has no room for them. It knows in `writeHead` whether that will be so, and then drops a `Trailer`
+   * header too. Absent where there are no trailers; then the responder drops that header.
+   */
+  addTrailers?(trailers: HeaderList): void;
   /** Ends the response, with a last chunk if there is one. */
   end(chunk?: Chunk): void;
   /** Ends the connection in such a way that the response cannot look whole. */

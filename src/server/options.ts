@@ -31,8 +31,8 @@ export interface ServeOptions extends ListenOptions {
   /** Serves https, with one certificate `{ key, cert }` or several `{ certificates: [{ key, cert }, …] }`. Default: http. */
   tls?: TlsOptions | undefined;
   /**
-   * Serves HTTP/2 as well: by ALPN with `tls`, and without it to clients that begin with it (prior knowledge). Where strangers
-   * reach it, it needs Node 22 or later: that of Node 20 damages its memory under hostile clients. Default `false`.
+   * Serves HTTP/2 as well: by ALPN with `tls`, and without it to clients that begin with it (prior knowledge; RFC 9113).
+   * Default `false`.
    */
   http2?: boolean | undefined;
   /** How many streams of HTTP/2 a connection may have open at once. Default 100. */

@@ -7,7 +7,9 @@ import { type Server, serve } from "../server/serve.ts";
 import { type Controlled, controlApp } from "./control.ts";
 import { healthApp } from "./health.ts";
 import { Measurements } from "./measurements.ts";
-import type { Supervisor } from "./supervisor.ts";
+import type { Inherited } from "./sockets.ts";
+import type { Status } from "./status.ts";
+import type { Worker } from "./worker.ts";
 
 /** Where a supervisor listens itself. */
 export interface OwnPlaces {
@@ -18,6 +20,13 @@ export interface OwnPlaces {
 
 /** Only its owner may tell a supervisor what to do. */
 const CONTROL_MODE = 0o600;
+
+/** Whose health and metrics are told. */
+export interface Observed {
+  readonly status: Status;
+  /** Called with what a worker has recorded since it was heard of last. */
+  onIncrements: (increments: unknown, worker: Worker) => void;
+}
 
 /** How many connections each listener has at most: the supervisor needs its descriptors for workers. */
 const MOST_CONNECTIONS = 100;
@@ -33,41 +42,46 @@ const GRACE = 1_000;
 export class OwnListeners {
   readonly #control: string | undefined;
   #status: ListenOptions | undefined;
-  readonly #supervisor: Supervisor;
+  readonly #observed: Observed;
   readonly #controlled: Controlled;
-  readonly #measurements = new Measurements();
+  /** What the workers have measured. */
+  readonly measurements: Measurements = new Measurements();
   readonly #servers: Server[] = [];
+  #statusServer: Server | undefined;
   #isClosed = false;
   #closing: Promise<void> | undefined;
 
-  /** `controlled` is what the control socket is for: the supervisor itself, or what tells of what it does. */
-  constructor(supervisor: Supervisor, { control, status }: OwnPlaces, controlled: Controlled = supervisor) {
+  /** `controlled` is what the control socket is for. */
+  constructor(observed: Observed, controlled: Controlled, { control, status }: OwnPlaces) {
     this.#control = control;
     this.#status = status;
-    this.#supervisor = supervisor;
+    this.#observed = observed;
     this.#controlled = controlled;
     if (status !== undefined) {
-      supervisor.onIncrements = (increments, worker) => this.#measurements.add(increments, worker);
+      observed.onIncrements = (increments, worker) => this.measurements.add(increments, worker);
     }
   }
 
   /** Listens. Rejects as `serve` does, and listens nowhere then. */
   async open(): Promise<void> {
     const options = { maxConnections: MOST_CONNECTIONS, development: false };
-    const supervisor = this.#supervisor;
-    const measurements = this.#measurements;
+    const observed = this.#observed;
+    const { measurements } = this;
     const health = healthApp({
       get status() {
-        return supervisor.status;
+        return observed.status;
       },
-      metrics: () => measurements.snapshot(supervisor.status),
+      metrics: () => measurements.snapshot(observed.status),
     });
     try {
       if (this.#control !== undefined) {
         const place = { unix: this.#control, mode: CONTROL_MODE };
         this.#servers.push(await serve(controlApp(this.#controlled), { ...options, ...place }));
       }
-      if (this.#status !== undefined) this.#servers.push(await serve(health, { ...options, ...this.#status }));
+      if (this.#status !== undefined) {
+        this.#statusServer = await serve(health, { ...options, ...this.#status });
+        this.#servers.push(this.#statusServer);
+      }
     } catch (error) {
       await this.#closeServers();
       throw error;
@@ -75,17 +89,23 @@ export class OwnListeners {
     if (this.#isClosed) await this.#closeServers();
   }
 
-  /** The descriptor of the status listener, where that was inherited. */
-  get statusFd(): number | undefined {
-    return this.#status?.fd;
+  /** Where the health and the metrics are read. */
+  get statusUrls(): readonly string[] {
+    return this.#statusServer?.urls ?? [];
+  }
+
+  /** What a new supervisor has to know of the status listener: its descriptor, where that was inherited, else the port it got. */
+  get passedOn(): Pick<Inherited, "statusFd" | "statusPort"> {
+    return { statusFd: this.#status?.fd, statusPort: this.#status?.port === 0 ? this.#statusServer?.port : undefined };
   }
 
   /**
-   * Listens where a former supervisor is about to close its listeners; `statusFd` is what that one has passed on. Rejects as `serve`
+   * Listens where a former supervisor is about to close its listeners, which has passed on what it knows of them. Rejects as `serve`
    * does where that takes too long.
    */
-  async takeOver(statusFd: number | undefined): Promise<void> {
+  async takeOver({ statusFd, statusPort }: Pick<Inherited, "statusFd" | "statusPort">): Promise<void> {
     if (statusFd !== undefined && this.#status !== undefined) this.#status = { fd: statusFd };
+    if (statusPort !== undefined && this.#status?.port === 0) this.#status = { ...this.#status, port: statusPort };
     const deadline = performance.now() + PATIENCE;
     for (;;) {
       try {

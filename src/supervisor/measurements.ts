@@ -9,6 +9,8 @@ export class Measurements {
   readonly #totals = new MetricTotals();
   /** The workers whose gauges are known. */
   readonly #gauged = new Set<Worker>();
+  /** Who goes on counting. */
+  #heir: ((counted: MetricsSnapshot) => void) | undefined;
 
   /** Adds what a worker has recorded since the last time. */
   add(increments: unknown, worker: Worker): void {
@@ -16,7 +18,21 @@ export class Measurements {
     // A worker that is about to go has a successor of the same number.
     const isGauged = worker.state === "ready";
     if (isGauged) this.#gauged.add(worker);
-    this.#totals.add(isGauged ? increments : increments.filter(({ type }) => type !== "gauge"), numberOf(worker));
+    const counted = countedOf(increments);
+    this.#totals.add(isGauged ? increments : counted, numberOf(worker));
+    this.#heir?.(counted);
+  }
+
+  /** Adds what a former supervisor has counted. */
+  inherit(counted: MetricsSnapshot): void {
+    this.#totals.add(counted);
+    this.#heir?.(counted);
+  }
+
+  /** Gives the totals to another one that goes on counting, and then whatever is still counted here. */
+  passOn(heir: (counted: MetricsSnapshot) => void): void {
+    heir(countedOf(this.#totals.snapshot()));
+    this.#heir = heir;
   }
 
   /** All totals, with the gauges of the workers that serve and what the supervisor knows of itself. */
@@ -27,6 +43,11 @@ export class Measurements {
     for (const number of former.map(numberOf)) if (!numbers.has(number)) this.#totals.forget(number);
     return [...this.#totals.snapshot(), ...supervisorMetrics(status)];
   }
+}
+
+/** What adds up. */
+function countedOf(metrics: MetricsSnapshot): MetricsSnapshot {
+  return metrics.filter(({ type }) => type !== "gauge");
 }
 
 function numberOf({ slot }: Worker): string {

@@ -45,8 +45,10 @@ export type Order =
   | { readonly type: "list"; readonly id: number }
   /** What the program of the worker knows the meaning of. */
   | { readonly type: "note"; readonly note: unknown }
-  /** Serve the connection that comes with this message. */
-  | { readonly type: "connection"; readonly place: number; readonly id: number };
+  /** Serve the connection that comes with this message, which was sent at a `time` of `monotonicTime`. */
+  | { readonly type: "connection"; readonly place: number; readonly id: number; readonly time: number }
+  /** Serve a connection that was claimed, or leave it, as another worker has it. */
+  | { readonly type: "answer"; readonly id: number; readonly isGranted: boolean };
 
 /** A request that is under way. */
 export interface RequestUnderWay {
@@ -73,15 +75,34 @@ export interface Beat {
 
 /** What a worker tells the supervisor. */
 export type Report =
-  /** It serves. `title` is what the app is called, `urls` where it answers. */
-  | { readonly type: "ready"; readonly title: string; readonly urls: readonly string[] }
+  /** It serves. `title` is what the app is called, `tree` what is mounted where, a line each, `urls` where it answers. */
+  | {
+      readonly type: "ready";
+      readonly title: string;
+      readonly tree: readonly string[];
+      readonly urls: readonly string[];
+    }
   /** It cannot serve, and exits. */
   | { readonly type: "failed"; readonly reason: string }
   | Beat
   /** It has a connection, which is its own now. */
   | { readonly type: "took"; readonly id: number }
+  /** It has come late to a connection, and asks whether that is still for it. */
+  | { readonly type: "claim"; readonly id: number }
   /** It has served enough requests, and is to be replaced. */
   | { readonly type: "retire" }
   /** What whoever has started the worker knows the meaning of. */
   | { readonly type: "note"; readonly note: unknown }
   | { readonly type: "listed"; readonly id: number; readonly requests: readonly RequestUnderWay[] };
+
+/**
+ * After how long a worker asks whether a connection is still for it, and after how long the supervisor may give that to another
+ * one, in milliseconds. What the worker says in time has been heard by then.
+ */
+export const CLAIMED_AFTER = 500;
+export const REVOKED_AFTER = 1_000;
+
+/** A time in milliseconds that all processes of a machine share, and that nobody sets. */
+export function monotonicTime(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ListenOptions } from "../server/options.ts";
 import type { Start } from "./messages.ts";
 import { bindPlace, type InheritedPlace, inheritedPlace, type PlaceSockets } from "./place-sockets.ts";
+import type { Events } from "./status.ts";
 import { FIRST_DESCRIPTOR, type HandedConnection, type Worker } from "./worker.ts";
 
 /** How often a worker can adopt each slot. */
@@ -18,8 +19,11 @@ const MOST_QUIET = 500;
 export interface Inherited {
   readonly places: readonly InheritedPlace[];
   readonly ticketKeys: Uint8Array;
-  /** The descriptor of the status listener, where the former supervisor has inherited it too. */
+  /** The descriptor of the status listener, where the former supervisor has inherited it too; else its port, if it has one. */
   readonly statusFd: number | undefined;
+  readonly statusPort: number | undefined;
+  /** What has happened so far. */
+  readonly events: Events;
 }
 
 /** What a worker is given of the sockets: descriptors, and what they are. */

@@ -2,8 +2,17 @@
 
 import type { Worker, WorkerState } from "./worker.ts";
 
+/** What has happened since a site was started, whichever of its supervisors has seen it. */
+export interface Events {
+  /** How many workers have died, and how many of them hung. */
+  readonly deaths: number;
+  readonly hangs: number;
+  /** How many reloads have ended well. */
+  readonly reloads: number;
+}
+
 /** What a supervisor says of itself. */
-export interface Status {
+export interface Status extends Events {
   readonly pid: number;
   readonly state: SupervisorState;
   /** When it was started, and when the last reload ended well; milliseconds since 1970. */
@@ -12,13 +21,9 @@ export interface Status {
   /** What the app is called, and where it answers. */
   readonly title: string;
   readonly urls: readonly string[];
-  /** How many workers are wanted, and how many serve; how many have died since the start, and how many of them hung. */
+  /** How many workers are wanted, and how many serve. */
   readonly wanted: number;
   readonly serving: number;
-  readonly deaths: number;
-  readonly hangs: number;
-  /** How many reloads have ended well. */
-  readonly reloads: number;
   readonly workers: readonly WorkerStatus[];
 }
 

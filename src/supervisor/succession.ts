@@ -1,7 +1,9 @@
 /** A new supervisor takes the sockets of the old one over: new Node, new tsgi, new configuration, and no request is lost. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Server, Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import type { AcceptingServer, InheritedPlace } from "./place-sockets.ts";
 import { SUCCESSION_VARIABLE } from "./settings.ts";
 import type { Outcome } from "./slot.ts";
@@ -13,16 +15,37 @@ import { childArguments, FIRST_DESCRIPTOR } from "./worker.ts";
 const LISTENING = "listening";
 const READY = "ready";
 
+/** What a supervisor that leaves has counted, or still counts. */
+interface Counted {
+  readonly counted: MetricsSnapshot;
+}
+
+/** What a successor is told beside its sockets: its environment, and what the listeners of this supervisor are. */
+export interface Legacy extends Pick<Inherited, "statusFd" | "statusPort"> {
+  readonly env: NodeJS.ProcessEnv;
+  /** Ends it while its workers do not serve. */
+  readonly signal: AbortSignal;
+}
+
+/** A supervisor that goes on with the sockets of this one. */
+export interface Successor {
+  readonly pid: number;
+  /** Tells it what was counted here. */
+  count(counted: MetricsSnapshot): void;
+  /** Nothing more is told; the process of this supervisor may end once this resolves. */
+  release(): Promise<void>;
+}
+
 /**
  * appointSuccessor starts a program that goes on with the sockets of a supervisor; resolves when its workers serve, and the
  * supervisor then has to stop as one that is replaced. Where it does not come to that, this one serves on. `args` are the program
- * and its arguments, `env` its environment, and `statusFd` is the descriptor of a status listener that was inherited.
+ * and its arguments.
  */
 export function appointSuccessor(
   supervisor: Supervisor,
   args: readonly string[],
-  { env, statusFd }: { readonly env: NodeJS.ProcessEnv; readonly statusFd: number | undefined },
-): Promise<Outcome & { pid?: number }> {
+  { env, signal, statusFd, statusPort }: Legacy,
+): Promise<{ readonly ok: true; readonly successor: Successor } | Extract<Outcome, { ok: false }>> {
   const { places, descriptors } = supervisor.sockets.passedOn;
   let next = FIRST_DESCRIPTOR;
   const passedOn: InheritedPlace[] = places.map((place, index) => ({
@@ -34,8 +57,17 @@ export function appointSuccessor(
     env: { ...env, [SUCCESSION_VARIABLE]: "1" },
     stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
     serialization: "advanced",
+    signal,
+    killSignal: "SIGKILL",
   });
-  const passed = { ticketKeys: supervisor.ticketKeys, statusFd: statusFd === undefined ? undefined : next };
+  const { ticketKeys } = supervisor;
+  const { deaths, hangs, reloads } = supervisor.status;
+  const passed = {
+    ticketKeys,
+    statusFd: statusFd === undefined ? undefined : next,
+    statusPort,
+    events: { deaths, hangs, reloads },
+  };
   const passOn = () => {
     child.send({ places: passedOn, ...passed } satisfies Inherited, () => {});
     // A server that accepts can be sent, and not inherited. It accepts from then on, so somebody has to listen.
@@ -49,10 +81,41 @@ export function appointSuccessor(
     child.on("message", (message) => {
       if (message === LISTENING) passOn();
       if (message !== READY) return;
-      child.disconnect();
       child.unref();
-      resolve({ ok: true, pid: child.pid as number });
+      resolve({ ok: true, successor: successorOf(child) });
     });
+  });
+}
+
+function successorOf(child: ChildProcess): Successor {
+  let told = Promise.resolve();
+  return {
+    pid: child.pid as number,
+    count(counted) {
+      if (!child.connected) return;
+      told = new Promise((resolve) => child.send({ counted } satisfies Counted, () => resolve()));
+    },
+    async release() {
+      // What a worker has told at its end may be read after that.
+      await nextTurn();
+      await told;
+      if (child.connected) child.disconnect();
+    },
+  };
+}
+
+/** Takes what the supervisor before this one has counted; resolves when it has told its totals, or has gone. */
+export function takeCounted(take: (counted: MetricsSnapshot) => void): Promise<void> {
+  return new Promise((resolve) => {
+    process.on("message", (message: Partial<Counted>) => {
+      if (message.counted === undefined) return;
+      take(message.counted);
+      resolve();
+    });
+    process.once("disconnect", resolve);
+    // It is not to keep this process alive.
+    process.channel?.unref();
+    if (!process.connected) resolve();
   });
 }
 

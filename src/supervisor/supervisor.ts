@@ -80,7 +80,12 @@ export class Supervisor implements SlotOwner, Watcher {
    */
   async start(inherited?: Inherited): Promise<Outcome> {
     const { listen, backlog, timeout } = this.settings;
-    if (inherited !== undefined) this.ticketKeys = inherited.ticketKeys;
+    if (inherited !== undefined) {
+      this.ticketKeys = inherited.ticketKeys;
+      this.#deaths = inherited.events.deaths;
+      this.#hangs = inherited.events.hangs;
+      this.#reloads = inherited.events.reloads;
+    }
     await this.sockets.open(listen, this.#slots.length, backlog, inherited);
     this.settings.onBound?.();
     this.#watch = new Watch(() => this.workers, timeout, this);
@@ -123,6 +128,11 @@ export class Supervisor implements SlotOwner, Watcher {
       reloads: this.#reloads,
       workers: workers.map(describeWorker),
     };
+  }
+
+  /** What the app mounts where, a line each. */
+  get tree(): readonly string[] {
+    return this.workers.find(({ state }) => state === "ready")?.tree ?? [];
   }
 
   /** The requests that the workers are answering; those of a worker that hangs are not known. */
@@ -243,6 +253,11 @@ export class Supervisor implements SlotOwner, Watcher {
 
   gone(worker: Worker): void {
     this.sockets.hand(worker.takeBack());
+  }
+
+  /** What waits for it is answered by others, where there are some. */
+  silent(worker: Worker): void {
+    if (this.#takers().length > 0) this.sockets.hand(worker.takeBack());
   }
 
   died(): void {

@@ -7,6 +7,8 @@ import type { Worker } from "./worker.ts";
 export interface Watcher {
   /** A worker has not been heard of for a while, or is heard of again. */
   changed(): void;
+  /** A worker has not been heard of since the last time that this was found. */
+  silent(worker: Worker): void;
   /** A worker is about to be killed. */
   hung(): void;
 }
@@ -44,6 +46,8 @@ export class Watch {
       if (worker.state === "starting") continue;
       const silence = now - worker.heard;
       hasChanged ||= worker.isSilent !== silence > SILENCE;
+      // Between two times, whatever it had said before was read.
+      if (worker.isSilent && silence > SILENCE) this.#watcher.silent(worker);
       worker.isSilent = silence > SILENCE;
       if (this.#timeout > 0 && silence > this.#timeout && !worker.isHanging) this.#end(worker);
     }

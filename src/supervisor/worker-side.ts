@@ -3,13 +3,23 @@
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { listenersOfServer, openExchanges, type Server } from "../server/serve.ts";
-import type { Beat, Order, Report, RequestUnderWay, Start } from "./messages.ts";
+import {
+  type Beat,
+  CLAIMED_AFTER,
+  monotonicTime,
+  type Order,
+  type Report,
+  type RequestUnderWay,
+  type Start,
+} from "./messages.ts";
 
 /** What a worker's program gives once it serves. */
 export interface Served {
   readonly server: Server;
   /** What the app is called. */
   readonly title: string;
+  /** What it mounts where, a line each. Default: nothing. */
+  readonly tree?: readonly string[];
   /** Writes the logs to new files. */
   readonly reopen?: (() => void) | undefined;
   /** What has been recorded since it was last asked for. */
@@ -62,6 +72,8 @@ class WorkerSide {
   /** The descriptors for slots that may be adopted. */
   readonly #spares: Map<number, (readonly number[])[]>;
   readonly #adopted = new Map<number, Promise<(() => void)[]>>();
+  /** Connections that may be for another worker by now. */
+  readonly #claimed = new Map<number, { readonly place: number; readonly socket: Socket | undefined }>();
   #served: Served | undefined;
   /** What came before the server was open. */
   readonly #early: (() => void)[] = [];
@@ -78,14 +90,15 @@ class WorkerSide {
     Object.defineProperty(globalThis, OPEN_REQUESTS, { value: () => this.#openRequests(), configurable: true });
     // The supervisor knows from the start how much memory it takes.
     tell(this.#pulse(0));
-    tell({ type: "ready", title: served.title, urls: served.server.urls });
+    tell({ type: "ready", title: served.title, tree: served.tree ?? [], urls: served.server.urls });
     for (const call of this.#early.splice(0)) call();
     if (this.#start.maxRequests > 0) this.#retireInTime();
   }
 
   obey(order: Order, socket: Socket | undefined): void {
     if (this.#served === undefined && order.type !== "drain") this.#early.push(() => this.obey(order, socket));
-    else if (order.type === "connection") this.#take(order, socket);
+    else if (order.type === "connection") this.#receive(order, socket);
+    else if (order.type === "answer") this.#onAnswer(order);
     else if (order.type === "drain") void this.#drain(order);
     else if (order.type === "adopt") this.#adopt(order.slot);
     else if (order.type === "release") this.#release(order.slot);
@@ -98,8 +111,26 @@ class WorkerSide {
     void this.#drain({ delay: 0, linger: 1_000, grace: 10_000, isLast: !process.connected });
   }
 
-  #take({ place, id }: { readonly place: number; readonly id: number }, socket: Socket | undefined): void {
-    tell({ type: "took", id });
+  /** One that has waited while this process was busy, or was stopped, may be served by another worker. */
+  #receive({ place, id, time }: Extract<Order, { type: "connection" }>, socket: Socket | undefined): void {
+    if (monotonicTime() - time < CLAIMED_AFTER) {
+      tell({ type: "took", id });
+      this.#take(place, socket);
+    } else {
+      this.#claimed.set(id, { place, socket });
+      tell({ type: "claim", id });
+    }
+  }
+
+  #onAnswer({ id, isGranted }: Extract<Order, { type: "answer" }>): void {
+    const claimed = this.#claimed.get(id);
+    this.#claimed.delete(id);
+    if (isGranted && claimed !== undefined) this.#take(claimed.place, claimed.socket);
+    // This closes the descriptor of this process alone.
+    else claimed?.socket?.destroy();
+  }
+
+  #take(place: number, socket: Socket | undefined): void {
     const listener = this.#served && listenersOfServer(this.#served.server)[place];
     if (socket === undefined || listener === undefined) return;
     socket.allowHalfOpen = true;

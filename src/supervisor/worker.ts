@@ -2,7 +2,15 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import type { Beat, Order, Report, RequestUnderWay, Start } from "./messages.ts";
+import {
+  type Beat,
+  monotonicTime,
+  type Order,
+  REVOKED_AFTER,
+  type Report,
+  type RequestUnderWay,
+  type Start,
+} from "./messages.ts";
 
 /** How a process has ended. */
 export interface Exit {
@@ -46,8 +54,9 @@ export class Worker {
   /** When it was last heard of, in the time of `performance.now()`. */
   heard: number = performance.now();
   beat: Beat | undefined;
-  /** What it calls its app, and where it answers, once it is ready. */
+  /** What it calls its app, what that mounts, and where it answers, once it is ready. */
   title = "";
+  tree: readonly string[] = [];
   urls: readonly string[] = [];
   /** Whether it is about to be replaced, though it serves. */
   isOutdated = false;
@@ -73,7 +82,7 @@ export class Worker {
   onRetire: () => void = () => {};
   readonly #child: ChildProcess;
   readonly #lists = new Map<number, (requests: readonly RequestUnderWay[]) => void>();
-  readonly #handed = new Map<number, HandedConnection>();
+  readonly #handed = new Map<number, HandedConnection & { readonly time: number }>();
   #lastId = 0;
   #settleReady: (reason: string | undefined) => void = () => {};
 
@@ -115,6 +124,7 @@ export class Worker {
         if (this.state !== "starting") break;
         this.state = "ready";
         this.title = report.title;
+        this.tree = report.tree;
         this.urls = report.urls;
         this.#settleReady(undefined);
         break;
@@ -126,9 +136,10 @@ export class Worker {
         this.onBeat(report);
         break;
       case "took":
-        // This closes the descriptor of this process alone.
-        this.#handed.get(report.id)?.socket.destroy();
-        this.#handed.delete(report.id);
+        this.#give(report.id);
+        break;
+      case "claim":
+        this.send({ type: "answer", id: report.id, isGranted: this.#give(report.id) });
         break;
       case "note":
         this.onNote(report.note);
@@ -155,16 +166,27 @@ export class Worker {
   /** Hands a connection over. It stays open here until the worker has it, as the worker may die before. */
   hand(place: number, socket: Socket): void {
     const id = ++this.#lastId;
-    this.#handed.set(id, { place, socket });
+    const time = monotonicTime();
+    this.#handed.set(id, { place, socket, time });
     if (!this.#child.connected) return;
-    this.#child.send({ type: "connection", place, id } satisfies Order, socket, { keepOpen: true }, () => {});
+    this.#child.send({ type: "connection", place, id, time } satisfies Order, socket, { keepOpen: true }, () => {});
   }
 
-  /** The connections that it has not taken, which are not its any more. */
+  /** A connection is its own now, if it is still for it: that closes the descriptor of this process alone. */
+  #give(id: number): boolean {
+    this.#handed.get(id)?.socket.destroy();
+    return this.#handed.delete(id);
+  }
+
+  /**
+   * The connections that it has not taken, which are not its any more: all where its process has ended, else those that it would
+   * ask for before it took them.
+   */
   takeBack(): HandedConnection[] {
-    const handed = [...this.#handed.values()];
-    this.#handed.clear();
-    return handed;
+    const before = this.state === "gone" ? Number.POSITIVE_INFINITY : monotonicTime() - REVOKED_AFTER;
+    const late = [...this.#handed].filter(([, { time }]) => time < before);
+    for (const [id] of late) this.#handed.delete(id);
+    return late.map(([, connection]) => connection);
   }
 
   /** Has the worker close without loss, and exit; durations are milliseconds. */

@@ -4,8 +4,10 @@ import { FetchSink } from "../adapters/to-fetch/sink.ts";
 import { environBuilder, type MutableEnviron } from "../exchange/environ.ts";
 import { Responder } from "../exchange/responder.ts";
 import type { Chunk, HeaderList, StatusLine } from "../gateway.ts";
+import { hasHeader, removeHeaders } from "../http/headers.ts";
 import { escapeNonAscii } from "../http/path.ts";
 import type { Status } from "../http/status.ts";
+import { announcesTrailers } from "../http/trailers.ts";
 import { whenSettled } from "../promise.ts";
 
 /** A URL in the parts that a client sends; a fragment it keeps to itself. */
@@ -50,6 +52,15 @@ export class Client extends FetchSink {
   readonly informational: { status: StatusLine; headers: HeaderList }[] = [];
   finished = 0;
   #failure: { error: unknown } | undefined;
+  readonly #isHead: boolean;
+  #trailers: HeaderList = [];
+  /** Whether the response is framed so that trailers have room, as chunks are. */
+  #hasRoom = true;
+
+  constructor(requestHeaders: HeaderList, isHead: boolean) {
+    super(requestHeaders, isHead);
+    this.#isHead = isHead;
+  }
 
   /** What the app has failed with first. */
   get failure(): unknown {
@@ -63,7 +74,11 @@ export class Client extends FetchSink {
 
   override writeHead(status: Status, headers: HeaderList, length: number): void {
     if (this.#failure !== undefined) this.reject(this.#failure.error);
-    super.writeHead(status, headers, length);
+    const isAnnounced = announcesTrailers(headers);
+    this.#hasRoom = !status.bodiless && !this.#isHead && !hasHeader(headers, "Content-Length");
+    const isLengthSaid = !this.#hasRoom || (!isAnnounced && this.#trailers.length === 0);
+    const lines = isAnnounced && !this.#hasRoom ? removeHeaders(headers, "Trailer") : headers;
+    super.writeHead(status, lines, isLengthSaid ? length : -1);
     super.flush();
   }
 
@@ -78,6 +93,7 @@ export class Client extends FetchSink {
       errors: { get: () => log.join("") },
       finished: { get: () => this.finished },
       informational: { value: informational },
+      trailers: { get: () => this.trailers },
     });
     super.resolve(response);
   }
@@ -93,6 +109,15 @@ export class Client extends FetchSink {
 
   override abort(): void {
     super.abort(this.#failure?.error);
+  }
+
+  addTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers;
+  }
+
+  /** The trailer lines of the response; complete once it has ended. */
+  get trailers(): HeaderList {
+    return this.#hasRoom ? this.#trailers : [];
   }
 
   inform(status: StatusLine, headers: HeaderList): void {

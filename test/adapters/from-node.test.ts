@@ -775,3 +775,34 @@ test("fromNode: something that is not a handler is refused", () => {
     assert.throws(() => fromNode(wrong as unknown as NodeHandler), { code: "TSGI_NO_APP" });
   }
 });
+
+for (const [what, te, headers] of [
+  ["that are asked for", "TE: trailers\r\n", {}],
+  ["that are announced", "TE: trailers\r\n", { Trailer: "X-Sum" }],
+] as const) {
+  test(`fromNode: trailers ${what} are as on Node's server`, async (t) => {
+    const handler: Handler = (_request, response) => {
+      response.writeHead(200, headers);
+      response.write("a");
+      response.addTrailers({ "X-Lost": "0" });
+      response.addTrailers([
+        ["X-Sum", "1: 2"],
+        ["X-Other", "\u00e9"],
+      ] as never);
+      response.end("b");
+    };
+    const [plain, ours] = await both(t, handler, GET.replace("\r\n\r\n", `\r\n${te}\r\n`));
+    assert.equal(ours.wire, plain.wire);
+    assert.ok(ours.wire.endsWith("0\r\nX-Sum: 1: 2\r\nX-Other: \u00e9\r\n\r\n"), ours.wire);
+  });
+}
+
+test("fromNode: trailers that cannot be any are dropped, and the others sent", async () => {
+  const app = fromNode((_request, response) => {
+    response.addTrailers({ "Content-Length": "5", "Set-Cookie": "a=b", "X-Sum": "1" });
+    response.end("hello");
+  });
+  const response = await request(app, "/");
+  assert.equal(await response.text(), "hello");
+  assert.deepEqual([response.trailers, response.errors], [[["X-Sum", "1"]], ""]);
+});

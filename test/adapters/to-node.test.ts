@@ -716,3 +716,64 @@ test("toNode: a client of HTTP/2 that leaves amid a write is noticed, and the bo
     await eventually(() => closed === count);
   }
 });
+
+/** An app that adds a trailer: at the end of a stream, or before a whole body. */
+const trailing: App = ({ PATH_INFO, "tsgi.exchange": exchange }, startResponse) => {
+  startResponse("200 OK", [["Trailer", "X-Sum"]]);
+  const add = () => exchange.addTrailers?.([["X-Sum", "1"]]);
+  if (PATH_INFO === "/whole") {
+    add();
+    return "ab";
+  }
+  return (function* () {
+    yield "a";
+    yield "b";
+    add();
+  })();
+};
+
+for (const [path, chunks] of [
+  ["/whole", "2\r\nab\r\n"],
+  ["/", "1\r\na\r\n1\r\nb\r\n"],
+] as const) {
+  for (const [te, sent] of [
+    ["TE: trailers\r\n", true],
+    ["", false],
+  ] as const) {
+    test(`toNode: trailers of ${path} are ${sent ? "sent to who asks for them" : "dropped where nobody asks"}`, async (t) => {
+      const { log, listener: handle } = listener(trailing);
+      for (const header of ["", "X-Host"]) {
+        const port = await serve(t, (request, response) => {
+          if (header !== "") response.setHeader(header, "1");
+          handle(request, response);
+        });
+        const client = await RawClient.open(connect(port, "127.0.0.1"));
+        client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${te}\r\n`);
+        const received = await client.all();
+        assert.equal(/^Trailer: X-Sum$/im.test(received), sent, received);
+        const isChunked = sent || path === "/";
+        const body = isChunked ? `${chunks}0\r\n${sent ? "X-Sum: 1\r\n" : ""}\r\n` : "\r\n\r\nab";
+        // From Node 26 on, what is written in one turn is one chunk.
+        assert.ok(received.replace("2\r\nab", chunks.slice(0, -2)).endsWith(body), received);
+      }
+      assert.deepEqual(log, []);
+    });
+  }
+}
+
+test("toNode: trailers over HTTP/2", async (t) => {
+  const { log, listener: handle } = listener(trailing);
+  const port = await listen(t, http2.createServer(handle as never) as unknown as Server);
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  t.after(() => session.destroy());
+  for (const path of ["/", "/whole"]) {
+    const stream = session.request({ ":path": path });
+    const seen: unknown[] = [];
+    stream.on("response", (headers) => seen.push(headers.trailer));
+    stream.on("trailers", (trailers) => seen.push(trailers["x-sum"]));
+    for await (const chunk of stream) seen.push(String(chunk));
+    await eventually(() => seen.includes("1"));
+    assert.deepEqual([seen[0], seen.slice(1, -1).join(""), seen.at(-1)], ["X-Sum", "ab", "1"]);
+  }
+  assert.deepEqual(log, []);
+});

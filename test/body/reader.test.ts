@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { BodyReader, closeBody, failAfter, knownChunks, readBody, readText } from "../../src/body/reader.ts";
 import type { Body, Chunk } from "../../src/gateway.ts";
+import { allOwned } from "../support/unowned.ts";
 
 /** A body that notes what is called on it. */
 class Noted {
@@ -169,6 +170,11 @@ test("closeBody: what is all there needs no closing, what is to come is closed u
   closeBody(body);
   assert.deepEqual(body.calls, ["close"]);
 });
+
+test("closeBody: a promise among chunks, which is none, ends nothing where it rejects", () =>
+  allOwned(() => {
+    closeBody([Promise.reject(new Error("boom"))] as never);
+  }));
 
 test("closeBody: a stream that nobody has read is closed", async () => {
   const node = new Readable({ read() {} });

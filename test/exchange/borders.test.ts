@@ -18,10 +18,13 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
+import { contentLength } from "../../middleware/content-length.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { errorPages } from "../../middleware/error-pages.ts";
 import { failover } from "../../middleware/failover.ts";
+import { head } from "../../middleware/head.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
@@ -32,17 +35,21 @@ import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { requestId } from "../../middleware/request-id.ts";
+import { rewriteHtml } from "../../middleware/rewrite-html.ts";
+import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
+import { type SseSource, sse } from "../../middleware/sse.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
-import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
-import { allLetIn, asIfChunked } from "../support/guards.ts";
+import { asProblems, inContext } from "../support/context.ts";
+import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
 import { everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -80,6 +87,12 @@ function iterating(iterator: Partial<AsyncIterator<string>>): App {
     startResponse("200 OK", PLAIN);
     return { [Symbol.asyncIterator]: () => iterator as AsyncIterator<string> };
   };
+}
+
+/** An event stream under a type that layers change. */
+function streaming(source: SseSource): App {
+  const events = sse(source);
+  return (environ, startResponse) => events(environ, (status, _headers, error) => startResponse(status, PLAIN, error));
 }
 
 const revoked = (): unknown => {
@@ -225,6 +238,27 @@ const failures: Record<string, Failure> = {
     ending: "error",
     isReported: false,
   },
+  "events fail amid": {
+    app: streaming(async function* () {
+      yield "a";
+      fail();
+    }),
+    ending: "cut",
+    isReported: true,
+  },
+  "the step of an event throws": {
+    app: streaming(() => ({ [Symbol.asyncIterator]: () => ({ next: fail, return: reject }) })),
+    ending: "cut",
+    isReported: true,
+  },
+  "an event is not one, and closing fails": {
+    app: streaming(() => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: 5 as never }), return: reject }),
+    })),
+    ending: "cut",
+    isReported: false,
+  },
+  "there are no events": { app: streaming(reject), ending: "error", isReported: true },
   "a promise among the chunks": {
     app: (_environ, startResponse) => {
       startResponse("200 OK", PLAIN);
@@ -342,6 +376,14 @@ const layers: Record<string, (app: App) => App> = {
       app,
       mapDocument("text/plain", (page) => page),
     ),
+  "replaceText of a page without a charset": (app) => transform(asPage(app), replaceText("text/html", "zz", "y")),
+  replaceBody: (app) =>
+    transform(
+      app,
+      replaceBody("text/plain", async (bytes) => bytes),
+    ),
+  errorPages: (app) => errorPages(app, { "4xx": text("4xx"), "5xx": text("5xx") }),
+  "head and contentLength": (app) => head(contentLength(app)),
   cascade: (app) => cascade([notFound, app]),
   "cascade, first": (app) => cascade([app, notFound]),
   "failover and mirror": (app) =>
@@ -358,16 +400,32 @@ const layers: Record<string, (app: App) => App> = {
   setHeaders: (app) => setHeaders(app, { A: () => "1", B: null }),
   cache: (app) => cache(shared(app)),
   inject: (app) => inject(asPage(app), { head: "[H]", body: "[B]" }),
+  "rewriteHtml and rewriteLinks": (app) =>
+    rewriteLinks(rewriteHtml(asPage(app), { "*": (element) => element.remove() }), { map: () => "/" }),
   bodyLimit: (app) => asIfChunked(bodyLimit(app, { limit: 1024 })),
   timeout: (app) => timeout(app, { after: 60_000 }),
   "limits of requests": (app) =>
     rateLimit(concurrencyLimit(shed(app, { delay: 60_000 }), { limit: 100 }), { limit: 10_000, window: 60_000 }),
   "all that guards": allLetIn,
+  bearer: withToken,
+  session: (app) => inSession(app, false),
+  "a stored session": (app) => inSession(app, true),
+  "all that is context": inContext,
+  problemDetails: asProblems,
   "conditional and range": (app) => range(conditional(app)),
   compress: (app) => thereAndBack(compress(app, { threshold: 0 }), "gzip"),
   "two transforms and a cascade": (app) =>
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };
+
+/** Layers that send nothing before they have seen all, or the beginning, of a body. */
+const WHOLE = new Set([
+  "mapDocument",
+  "compress",
+  "replaceBody",
+  "replaceText of a page without a charset",
+  "head and contentLength",
+]);
 
 const hosts = await everyHost();
 
@@ -387,7 +445,7 @@ for (const [where, ask] of Object.entries(hosts)) {
               assert.equal(count(errors), 1, place);
             }
             // A document is not sent before all of it is there, and a client of tests gets the error of the app.
-            const isWhole = around === "mapDocument" || around === "compress";
+            const isWhole = WHOLE.has(around);
             const isBefore = ending === "error" || (isWhole && ending === "cut");
             if (where === "testing") {
               if (ending === "whole" && (!isReported || isLate)) assert.equal(answer?.status, 200, place);

@@ -29,12 +29,13 @@ test("inner exchange: a flush is passed on where it may be", () => {
 
 test("inner exchange: all else is that of the server", () => {
   const server = {};
-  const outer: Exchange & { innermost?: unknown } = { server, headers: [["a", "b"]], isUpgraded: true };
+  const addTrailers = () => {};
+  const outer: Exchange & { innermost?: unknown } = { server, headers: [["a", "b"]], isUpgraded: true, addTrailers };
   const inner = new InnerExchange({ "tsgi.exchange": outer } as unknown as Environ, () => true);
   inner.innermost = {} as Environ;
   assert.equal(outer.innermost, inner.innermost);
   assert.deepEqual(
-    [inner.server, inner.headers, inner.isUpgraded, inner.upgrade],
-    [server, [["a", "b"]], true, undefined],
+    [inner.server, inner.headers, inner.isUpgraded, inner.addTrailers, inner.upgrade],
+    [server, [["a", "b"]], true, addTrailers, undefined],
   );
 });

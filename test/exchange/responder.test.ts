@@ -47,7 +47,7 @@ for (const [what, headers] of [
   });
 }
 
-for (const name of ["Connection", "keep-alive", "TRANSFER-ENCODING", "Upgrade", "TE", "Trailer", "Proxy-Connection"]) {
+for (const name of ["Connection", "keep-alive", "TRANSFER-ENCODING", "Upgrade", "TE", "Proxy-Connection"]) {
   test(`rule 1: ${name} is refused`, async () => {
     const app: App = (_environ, startResponse) => void startResponse("200 OK", [[name, "x"]]);
     await assert.rejects(request(app, "/", { lint: false }), { code: "TSGI_HOP_BY_HOP" });
@@ -611,4 +611,87 @@ test("exchange: a sink that throws is cut off, and what it throws is reported", 
   new Responder(failing, {}).run(ok, environ);
   assert.deepEqual(sink.calls, [["abort"]]);
   assert.deepEqual(log.slice(0, 1), ["GET /: Error: no head"]);
+});
+
+test("rule 19: trailers add up, and an error that replaces the response drops them", async () => {
+  const app: App = function* (environ, startResponse) {
+    const { addTrailers } = environ["tsgi.exchange"];
+    addTrailers?.([["X-Dropped", "1"]]);
+    startResponse("200 OK", []);
+    startResponse("200 OK", [["Trailer", "X-A"]], new Error("replaced"));
+    yield "a";
+    addTrailers?.([["X-A", "1"]]);
+    addTrailers?.([
+      ["X-A", "2"],
+      ["Content-Digest", "sha-256=:x:"],
+    ]);
+  };
+  const response = await request(app, "/");
+  assert.equal(await response.text(), "a");
+  assert.deepEqual(response.trailers, [
+    ["X-A", "1"],
+    ["X-A", "2"],
+    ["Content-Digest", "sha-256=:x:"],
+  ]);
+});
+
+test("rule 19: a list of trailers that is changed afterwards has changed nothing", async () => {
+  const app: App = (environ, startResponse) => {
+    const trailers: [string, string][] = [["X-A", "1"]];
+    environ["tsgi.exchange"].addTrailers?.(trailers);
+    trailers.push(["Content-Length", "3"]);
+    return ok(environ, startResponse);
+  };
+  const response = await request(app, "/");
+  await response.text();
+  assert.deepEqual(response.trailers, [["X-A", "1"]]);
+});
+
+for (const [what, trailers, code] of [
+  ["a line feed", [["X", "a\nb"]], "TSGI_BAD_HEADER"],
+  ["no list", { X: "a" }, "TSGI_BAD_HEADER"],
+  ["framing", [["Transfer-Encoding", "chunked"]], "TSGI_HOP_BY_HOP"],
+  ["a length", [["content-length", "1"]], "TSGI_BAD_TRAILER"],
+  ["a cookie", [["Set-Cookie", "a=b"]], "TSGI_BAD_TRAILER"],
+  ["routing", [["HOST", "a"]], "TSGI_BAD_TRAILER"],
+] as const) {
+  test(`rule 19: trailers with ${what} throw where the app can see it`, async () => {
+    let thrown: unknown;
+    const app: App = (environ, startResponse) => {
+      try {
+        environ["tsgi.exchange"].addTrailers?.(trailers as never);
+      } catch (error) {
+        thrown = error;
+      }
+      return ok(environ, startResponse);
+    };
+    const response = await request(app, "/");
+    assert.equal(await response.text(), "ok");
+    assert.deepEqual([(thrown as { code: string }).code, response.trailers], [code, []]);
+  });
+}
+
+test("rule 19: trailers after the end throw", async () => {
+  let late: (() => void) | undefined;
+  const app: App = (environ, startResponse) => {
+    late = () => environ["tsgi.exchange"].addTrailers?.([["X-A", "1"]]);
+    return ok(environ, startResponse);
+  };
+  await (await request(app, "/")).text();
+  assert.throws(() => late?.(), { code: "TSGI_RESPONSE_OVER" });
+});
+
+test("rule 19: a server that has no trailers drops their announcement", () => {
+  const heads: unknown[] = [];
+  const sink: Sink = { ...notingSink(), writeHead: (_status, headers) => void heads.push(headers) };
+  const environ = { REQUEST_METHOD: "GET", REQUEST_URI: "/", "tsgi.errors": { write() {} } } as unknown as Environ;
+  const exchange = new Responder(sink, {});
+  exchange.run((_environ, startResponse) => {
+    startResponse("200 OK", [
+      ["X-A", "1"],
+      ["Trailer", "X-B"],
+    ]);
+    return "a";
+  }, environ);
+  assert.deepEqual([heads, exchange.addTrailers], [[[["X-A", "1"]]], undefined]);
 });

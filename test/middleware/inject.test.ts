@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
+import fc from "fast-check";
+import { type DefaultTreeAdapterTypes, parse } from "parse5";
 import { compress } from "../../middleware/compress.ts";
 import { type InjectOptions, inject } from "../../middleware/inject.ts";
+import { secureHeaders } from "../../middleware/secure-headers.ts";
 import type { App, Body, HeaderList } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
 import { bodyOf, transcript } from "../support/transcript.ts";
@@ -31,6 +34,27 @@ for (const [what, html, expected] of [
     "<script></scrip></head></scripts></head></script\t></head>",
     "<script></scrip></head></scripts></head></script\t>[H]</head>",
   ],
+  [
+    "a script in a comment in a script",
+    "<script><!-- <script></head></script></head>--></script></head>",
+    "<script><!-- <script></head></script></head>--></script>[H]</head>",
+  ],
+  [
+    "a script that ends in a comment",
+    "<script><!-- </head></script></head>",
+    "<script><!-- </head></script>[H]</head>",
+  ],
+  [
+    "a script with an empty comment",
+    "<script><!--><script></script></head>",
+    "<script><!--><script></script>[H]</head>",
+  ],
+  [
+    "a script with what only looks like a comment",
+    "<script><!- <script></head></script></head>",
+    "<script><!- <script></head></script>[H]</head>",
+  ],
+  ["noscript", "<noscript></head></noscript></head>", "<noscript></head></noscript>[H]</head>"],
   ["a style", "<style></head></STYLE></head>", "<style></head></STYLE>[H]</head>"],
   ["a title", "<title></head></title></head>", "<title></head></title>[H]</head>"],
   ["a text area", "<textarea></body></textarea></body>", "<textarea></body></textarea>[B]</body>"],
@@ -134,3 +158,165 @@ for (const options of [{}, { head: 5 }, { had: "" }] as unknown[] as InjectOptio
     assert.throws(() => inject(page(""), options), { code: "TSGI_BAD_OPTION" });
   });
 }
+
+test("inject: a script ends where it ends for a browser, however it is cut", async () => {
+  const pieces = [
+    "<!--",
+    "-->",
+    "--",
+    "-",
+    "!",
+    ">",
+    "<script>",
+    "<script ",
+    "</script",
+    "</script>",
+    "<scripty>",
+    "</script/>",
+    " ",
+    "</head>",
+    "<",
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom(...pieces), { maxLength: 12 }), fc.nat(), async (inside, cut) => {
+      const html = `<script>${inside.join("")}`;
+      const page5 = parse(`${html}</head>`, { sourceCodeLocationInfo: true });
+      const script = find(page5, "script");
+      const end = script?.sourceCodeLocation?.endTag?.endOffset;
+      const at = end === undefined ? -1 : `${html}</head>`.indexOf("</head>", end);
+      const chunks = [html.slice(0, cut % html.length), html.slice(cut % html.length), "</head>"];
+      const injected = await bodyOf(inject(page(chunks), { head: "[H]" }), "/");
+      // What follows a script may be another one.
+      if (at >= 0 && `${html}</head>`.slice(end, at).includes("<")) return;
+      assert.equal(injected.indexOf("[H]"), at, html);
+    }),
+    { numRuns: Number(process.env.TSGI_FUZZ ?? 300) },
+  );
+});
+
+function find(node: DefaultTreeAdapterTypes.Node, name: string): DefaultTreeAdapterTypes.Element | undefined {
+  if (node.nodeName === name) return node as DefaultTreeAdapterTypes.Element;
+  for (const child of "childNodes" in node ? node.childNodes : []) {
+    const found = find(child, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+for (const [what, html, expected] of [
+  ["without either tag", "<p>1", "<p>1[H][B]"],
+  ["without the one", "<head></head><p>1", "<head>[H]</head><p>1[B]"],
+  ["with both", "</head></body>2", "[H]</head>[B]</body>2"],
+  ["that ends in an angle", "1<", "1<"],
+  ["that ends in a comment", "1<!-- ", "1<!-- "],
+  ["that ends in a script", "1<script>", "1<script>"],
+  ["that ends in a template", "1<template>", "1<template>"],
+  ["that is empty", "", "[H][B]"],
+] as const) {
+  test(`inject: atEnd puts what is left at the end of a page ${what}`, async () => {
+    const options: InjectOptions = { head: "[H]", body: "[B]", atEnd: true };
+    for (const chunks of [html, [...html]]) assert.equal(await bodyOf(inject(page(chunks), options), "/"), expected);
+  });
+}
+
+const SCRIPT = "<script>start()</script>";
+
+test("inject: scripts, styles and links get the nonce of secureHeaders, on either side of it", async () => {
+  const head = `<!-- <script> --><script>"<script>"</script><STYLE >p{}</STYLE><link href=a><scripty><script nonce=own>1</script>`;
+  const state = { "csp.nonce": "n0" };
+  const options = { environ: { "tsgi.state": state } };
+  const expected = `<!-- <script> --><script nonce="n0">"<script>"</script><STYLE nonce="n0" >p{}</STYLE><link nonce="n0" href=a><scripty><script nonce=own>1</script></head>`;
+  for (const given of [head, () => head]) {
+    assert.equal(await bodyOf(inject(page("</head>"), { head: given }), "/", options), expected);
+    assert.equal(
+      await bodyOf(inject(secureHeaders(page("</head>"), { nonce: true }), { head: given }), "/", options),
+      expected,
+    );
+    assert.equal(
+      await bodyOf(secureHeaders(inject(page("</head>"), { head: given }), { nonce: true }), "/", options),
+      expected,
+    );
+  }
+});
+
+const withPolicy = (policy: string): App => page("</head>", [...HTML, ["Content-Security-Policy", policy]]);
+
+for (const [what, policy, head, expected] of [
+  ["names a nonce", "script-src 'self' 'nonce-AbC+/='", SCRIPT, `<script nonce="AbC+/=">start()</script>`],
+  ["allows what is inline", "script-src 'unsafe-inline'", SCRIPT, SCRIPT],
+  ["says nothing of scripts", "img-src 'self'", SCRIPT, SCRIPT],
+  [
+    "is for scripts that are elsewhere",
+    "script-src 'self'",
+    "<script src=/a.js></script>",
+    "<script src=/a.js></script>",
+  ],
+  ["forbids styles alone", "style-src 'none'", SCRIPT, SCRIPT],
+  ["forbids scripts", "script-src 'self'", "<p>1", "<p>1"],
+] as const) {
+  test(`inject: a policy that ${what} is left as it is`, async () => {
+    const response = await request(inject(withPolicy(policy), { head }), "/");
+    assert.equal(response.headers.get("Content-Security-Policy"), policy);
+    assert.equal(await response.text(), `${expected}</head>`);
+  });
+}
+
+for (const [what, policy, head] of [
+  ["scripts", "script-src 'self'", SCRIPT],
+  ["scripts by default", "default-src 'self'; img-src *", SCRIPT],
+  ["script elements", "script-src 'unsafe-inline'; script-src-elem 'self'", SCRIPT],
+  ["styles", "style-src 'none'", "<style>p{}</style>"],
+  ["what is inline, as it names a hash", "script-src 'unsafe-inline' 'sha256-x'", SCRIPT],
+  ["scripts in its second part", "script-src 'unsafe-inline', script-src 'self'", SCRIPT],
+] as const) {
+  test(`inject: a page whose policy forbids ${what} is left alone, and the log says so once`, async () => {
+    const app = inject(withPolicy(policy), { head });
+    const errors: string[] = [];
+    const options = { environ: { "tsgi.errors": { write: (text: string) => errors.push(text) } } };
+    for (let time = 0; time < 2; time++) {
+      assert.equal(await transcript(app, "/", options), await transcript(withPolicy(policy), "/"));
+    }
+    assert.equal(errors.length, 1);
+    assert.match(errors.join(""), /Content-Security-Policy forbids/);
+  });
+}
+
+for (const [policy, head, expected] of [
+  ["script-src 'self'; img-src *", SCRIPT, "script-src 'self' 'nonce-n0'; img-src *"],
+  ["default-src 'self';", SCRIPT, "default-src 'self'; script-src 'self' 'nonce-n0'"],
+  ["script-src 'none', img-src *", SCRIPT, "script-src 'nonce-n0', img-src *"],
+  [
+    "default-src 'none'",
+    `${SCRIPT}<style>p{}</style>`,
+    "default-src 'none'; script-src 'nonce-n0'; style-src 'nonce-n0'",
+  ],
+  ["Script-Src 'self'; script-src 'none'", SCRIPT, "Script-Src 'self' 'nonce-n0'; script-src 'none'"],
+] as const) {
+  test(`inject: extendPolicy makes of ${policy} one that allows the markup`, async () => {
+    const options = { environ: { "tsgi.state": { "csp.nonce": "n0" } } };
+    const response = await request(inject(withPolicy(policy), { head, extendPolicy: true }), "/", options);
+    assert.equal(response.headers.get("Content-Security-Policy"), expected);
+    assert.match(await response.text(), /^<script nonce="n0">start/);
+  });
+}
+
+test("inject: extendPolicy makes a nonce where there is none, another for each response", async () => {
+  const app = inject(withPolicy("script-src 'self'"), { head: SCRIPT, extendPolicy: true });
+  const pages = await Promise.all([transcript(app, "/"), transcript(app, "/")]);
+  const nonces = pages.map((each) => /'nonce-([0-9a-f]{32})'\n/.exec(each)?.[1]);
+  for (const [index, each] of pages.entries())
+    assert.ok(each.endsWith(`<script nonce="${nonces[index]}">start()</script></head>`));
+  assert.notEqual(nonces[0], nonces[1]);
+});
+
+test("inject: cookies and links of a page are left as they are", async () => {
+  const headers: HeaderList = [
+    ...HTML,
+    ["Set-Cookie", "a=1"],
+    ["Set-Cookie", "b=2"],
+    ["Link", "</a.css>; rel=preload"],
+  ];
+  const response = await request(inject(page("</head>", headers), { head: SCRIPT }), "/");
+  assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
+  assert.equal(response.headers.get("Link"), "</a.css>; rel=preload");
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryCounter } from "../../middleware/rate-limit/memory-counter.ts";
 import { type RateLimiter, type RateLimitOptions, rateLimit } from "../../middleware/rate-limit.ts";
 import { text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
@@ -51,6 +52,28 @@ test("rateLimit: a hundred at once are a hundred, not one more", async () => {
   const app = limited({ limit: 100 });
   const all = await Promise.all(Array.from({ length: 130 }, () => status(app)));
   assert.equal(all.filter((each) => each === 200).length, 100);
+});
+
+test("rateLimit: a window begins with the first request, and the next one with the first after it", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const app = limited({ limit: 1, window: 10_000 });
+  assert.deepEqual([await status(app), await status(app)], [200, 429]);
+  context.mock.timers.tick(9_999);
+  const late = await ask(app);
+  assert.deepEqual([late.status, late.headers.get("retry-after")], [429, "1"]);
+  context.mock.timers.tick(1);
+  assert.deepEqual([await status(app), await status(app)], [200, 429]);
+});
+
+test("rateLimit: of clients without number only so many are counted, and who goes on is not forgotten", () => {
+  const counter = new MemoryCounter(1, WINDOW);
+  const isLetIn = (key: string): boolean => counter.consume(key).isAllowed;
+  assert.deepEqual([isLetIn("persistent"), isLetIn("gone"), isLetIn("gone")], [true, true, false]);
+  for (let count = 0; count < 100_001; count++) {
+    isLetIn(`client ${count}`);
+    if (count % 10_000 === 0) assert.equal(isLetIn("persistent"), false);
+  }
+  assert.equal(isLetIn("gone"), true);
 });
 
 test("rateLimit: headers tell what is left, and a key makes the clients", async () => {

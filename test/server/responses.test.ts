@@ -551,3 +551,80 @@ test("responses: a body whose return() throws is reported where it is cut short"
   await eventually(() => log.length === 2);
   assert.match(log.join(""), /longer.*in return/s);
 });
+
+/** An app that adds trailers at the end of its body; `headers` are those of its response. */
+function withTrailers(headers: HeaderList): App {
+  return function* (environ, startResponse) {
+    startResponse("200 OK", headers);
+    yield "a";
+    environ["tsgi.exchange"].addTrailers?.([
+      ["X-Sum", "1"],
+      ["X-Sum", "\u00e9"],
+    ]);
+  };
+}
+
+const CHUNKED = `HTTP/1.1 200 OK\n${KEPT}\nTransfer-Encoding: chunked\n\n1\na\n0\n`;
+
+for (const [what, headers, request, sent] of [
+  [
+    "are sent to a client that asks for them",
+    [],
+    "GET / HTTP/1.1\nTE: trailers",
+    `${CHUNKED}X-Sum: 1\nX-Sum: \u00e9\n\n`,
+  ],
+  [
+    "are announced where the app has done so",
+    [["Trailer", "X-Sum"]],
+    "GET / HTTP/1.1\nTE: gzip, trailers",
+    `${CHUNKED.replace("Conn", "Trailer: X-Sum\nConn")}X-Sum: 1\nX-Sum: \u00e9\n\n`,
+  ],
+  ["are dropped with their announcement where nobody asks", [["Trailer", "X-Sum"]], "GET / HTTP/1.1", `${CHUNKED}\n`],
+  [
+    "are dropped where the length is declared",
+    [
+      ["Content-Length", "1"],
+      ["trailer", "X-Sum"],
+    ],
+    "GET / HTTP/1.1\nTE: trailers",
+    `HTTP/1.1 200 OK\nContent-Length: 1\n${KEPT}\n\na`,
+  ],
+  ["are dropped for HEAD", [["Trailer", "X-Sum"]], "HEAD / HTTP/1.1\nTE: trailers", `HTTP/1.1 200 OK\n${KEPT}\n\n`],
+  [
+    "are dropped for HTTP/1.0",
+    [["Trailer", "X-Sum"]],
+    "GET / HTTP/1.0\nTE: trailers",
+    "HTTP/1.1 200 OK\nConnection: close\n\na",
+  ],
+] as const) {
+  test(`responses: trailers ${what}`, async (t) => {
+    const { connect } = await start(t, (environ, startResponse) =>
+      environ.PATH_INFO === "/next" ? hello(environ, startResponse) : withTrailers(headers)(environ, startResponse),
+    );
+    const client = await connect();
+    client.send(wire(`${request}\nHost: a\n\n`));
+    const isLast = request.includes("1.0");
+    const received = isLast ? await client.all() : await client.get("/next").until("hello");
+    assert.equal(received, wire(sent) + (isLast ? "" : HELLO));
+  });
+}
+
+for (const [what, headers] of [
+  ["named", []],
+  ["announced", [["Trailer", "X-Sum"]]],
+] as const) {
+  test(`responses: a whole body whose trailers are ${what} before its head goes out in chunks`, async (t) => {
+    const { connect } = await start(t, ({ "tsgi.exchange": exchange, PATH_INFO }, startResponse) => {
+      startResponse("200 OK", headers);
+      exchange.addTrailers?.([["X-Sum", "1"]]);
+      return PATH_INFO === "/empty" ? undefined : "a";
+    });
+    const client = await connect();
+    client.get("/", "TE: trailers").get("/empty", "TE: trailers");
+    const line = headers.length === 0 ? "" : "Trailer: X-Sum\n";
+    const head = `HTTP/1.1 200 OK\n${line}${KEPT}\nTransfer-Encoding: chunked\n\n`;
+    const both = wire(`${head}1\na\n0\nX-Sum: 1\n\n${head}0\nX-Sum: 1\n\n`);
+    await eventually(() => client.received.length >= both.length, client);
+    assert.equal(client.received, both);
+  });
+}

@@ -9,6 +9,7 @@ export function install(folder: string): string {
   const home = join(folder, "node_modules/tsgi");
   cpSync(join(root, "dist/src"), join(home, "dist/src"), { recursive: true });
   cpSync(join(root, "dist/middleware"), join(home, "dist/middleware"), { recursive: true });
+  cpSync(join(root, "starter"), join(home, "starter"), { recursive: true });
   cpSync(join(root, "package.json"), join(home, "package.json"));
   const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
     packages: Record<string, { dev?: boolean }>;

@@ -6,15 +6,15 @@ import { fixture } from "./fixture.ts";
 import type { Report } from "./fixtures/closed-loops.ts";
 
 export interface Loops {
-  /** Resolves when so many more requests were answered. */
-  more(count: number): Promise<void>;
+  /** Resolves when so many more requests were answered, to what happened so far. */
+  more(count: number): Promise<Report>;
   /** Lets each client finish its request. */
   stop(): Promise<Report>;
 }
 
-/** Starts clients of a port, over HTTP/1.1; `count` is how many, as the program takes it. */
-export function loops(t: TestContext, port: number | string, ...count: string[]): Promise<Loops> {
-  return loopsOf(t, "closed-loops.ts", [String(port), ...count]);
+/** Starts clients of a port, over HTTP/1.1; `args` are the other arguments of the program. */
+export function loops(t: TestContext, port: number | string, ...args: string[]): Promise<Loops> {
+  return loopsOf(t, "closed-loops.ts", [String(port), ...args]);
 }
 
 /** Starts clients over HTTP/2. */
@@ -29,7 +29,11 @@ async function loopsOf(t: TestContext, program: string, args: readonly string[])
   return {
     async more(count) {
       const { answered } = await report("report");
-      while ((await report("report")).answered < answered + count) await sleep(20);
+      for (;;) {
+        const now = await report("report");
+        if (now.answered >= answered + count) return now;
+        await sleep(20);
+      }
     },
     stop: () => report("stop"),
   };

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { sse } from "../../middleware/sse.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import type { App, Body, StatusLine } from "../../src/gateway.ts";
@@ -49,6 +50,7 @@ const STYLES = [
   "node handler piping",
   "fetch handler",
   "fetch handler streaming",
+  "event stream",
 ] as const;
 type Style = (typeof STYLES)[number];
 
@@ -77,7 +79,8 @@ export function randomApp(random: Random): RandomApp {
   return {
     app,
     plan,
-    expected: expectation(status, type, chunks, fault),
+    expected:
+      style === "event stream" ? streamOf(status, type, chunks, fault) : expectation(status, type, chunks, fault),
     open: () => ledger.made - ledger.closed,
   };
 }
@@ -89,6 +92,12 @@ function expectation(status: StatusLine, type: string, chunks: readonly string[]
   const code = Number(status.slice(0, 3));
   if (fault === "none") return { status: code, type, body: chunks.join(""), ending: "whole", failsAtOnce: false };
   return { status: code, type, body: chunks.slice(0, fault).join(""), ending: "cut", failsAtOnce: false };
+}
+
+/** Of an event stream something is sent before the first event. */
+function streamOf(status: StatusLine, type: string, chunks: readonly string[], fault: Fault): Expected {
+  const texts = [":\n\n", ...chunks.map((chunk) => `data: ${chunk}\n\n`)];
+  return expectation(status, type, texts, typeof fault === "number" ? fault + 1 : fault);
 }
 
 interface Plan {
@@ -252,6 +261,12 @@ function build(style: Style, plan: Plan): App {
         if (fault === "before") boom();
         return new Response(chunks.join(""), { status: Number(status.slice(0, 3)), headers: { "Content-Type": type } });
       });
+    case "event stream":
+      return (environ, startResponse) => {
+        if (fault === "before") boom();
+        const events = counted({ [Symbol.asyncIterator]: () => pausing(chunks, failAt, pause) });
+        return sse(events)(environ, (_status, _headers, error) => startResponse(status, headers, error));
+      };
     case "fetch handler streaming":
       return fromFetch(() => {
         if (fault === "before") boom();

@@ -135,9 +135,14 @@ tsgi: closing
   });
 });
 
-test("ctl: a new supervisor answers where the one before it did", async () => {
+test("ctl: a new supervisor answers where the one before it did, and goes on counting", async () => {
   const { folder, command } = site({ workers: 1, control: "ctl.sock", status: "unix:health.sock" });
-  const { child, printed } = await command.running();
+  const { child, printed, url } = await command.running();
+  await until(() => printed().includes("tsgi: health and metrics on unix:health.sock\n"));
+  assert.equal((await ask(join(folder, "ctl.sock"), "/reload", "POST")).status, 200);
+  for (let count = 0; count < 5; count++) await page(`${url}/pid`);
+  const last = fetch(`${url}/wait`, { headers: { Connection: "close" } });
+  await sleep(100);
   const exited = once(child, "exit");
   child.kill("SIGUSR2");
   assert.deepEqual(await exited, [0, null]);
@@ -153,9 +158,51 @@ test("ctl: a new supervisor answers where the one before it did", async () => {
         ),
       ).pid;
   }
+  await last;
+  await page(`${url}/pid`);
+  const [, health = ""] = sockets;
+  let exposed = "";
+  do {
+    exposed = (await ask(health, "/metrics")).body;
+    // Never less than the former supervisor has told.
+    assert.ok(counted(exposed) >= 5, exposed);
+  } while (counted(exposed) < 7);
+  assert.equal(counted(exposed), 7);
+  assert.match(exposed, /^tsgi_supervisor_reloads_total 1$/m);
   assert.deepEqual(await ended(command, "ctl", "stop"), { code: 0, printed: "stopped\n" });
   assert.deepEqual(sockets.filter(existsSync), []);
   assert.doesNotMatch(printed(), /cannot|in use/);
+});
+
+test("status: a port that was to be any one is told, stays the same, and what the site mounts is told before", async () => {
+  const { folder, command } = site({ workers: 1, status: "127.0.0.1:0" });
+  writeFileSync(
+    join(folder, "site.mjs"),
+    `import { text } from ${JSON.stringify(join(root, "dist/src/index.js"))};
+import { dispatcher } from ${JSON.stringify(join(root, "dist/middleware/index.js"))};
+export const app = dispatcher(text("home"), { "/docs": text("docs") });
+`,
+  );
+  const running = await command.running("site.mjs");
+  const { child, printed } = running;
+  const exited = once(child, "exit");
+  const health = () => /health and metrics on (http\S+)\n/.exec(printed())?.[1] ?? "";
+  await until(() => health() !== "");
+  assert.equal(
+    constant(printed(), running).replace(health(), "STATUS"),
+    `tsgi: serving site.mjs:app with 1 worker on URL
+ dispatcher
+ ├── /docs → text
+ └── (else) → text
+tsgi: health and metrics on STATUS
+`,
+  );
+  child.kill("SIGUSR2");
+  await exited;
+  const pid = Number(/the supervisor (\d+) goes on/.exec(printed())?.[1]);
+  const ready = async () => (await page(`${health()}/readyz`).catch(() => "")) === "ok\n";
+  while (!(await ready())) await sleep(20);
+  process.kill(pid, "SIGTERM");
 });
 
 test("supervise: from code, with a control socket and a status listener", async () => {
@@ -246,7 +293,7 @@ test("status: tells that the site is alive, ready and what it has done, whatever
   await page(`${url}/pid`);
   while (counted((await ask(socket, "/metrics")).body) < 21) await sleep(20);
   await serving(2);
-  // A second one for the same worker would wait for its replacement.
+  // The second one is for the other worker.
   for (const left of [1, 0]) {
     page(`${url}/hang`).catch(() => {});
     await serving(left);

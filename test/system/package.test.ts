@@ -47,5 +47,6 @@ test("package: neither tests nor tools are published", () => {
     "middleware",
     "package.json",
     "src",
+    "starter",
   ]);
 });

@@ -28,6 +28,14 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }));
 
+test("readme: each sample that has a name is in a block of its own", () => {
+  const named = [...readme.matchAll(/^\/\/ (\S+\.ts)$/gm)].map(([, name]) => name);
+  const inBlocks = blocks.flatMap(({ language, code }) =>
+    language === "ts" ? [...code.matchAll(/^\/\/ (\S+\.ts)$/gm)].map(([, name]) => name) : [],
+  );
+  assert.deepEqual(inBlocks, named);
+});
+
 for (const [index, block] of blocks.entries()) {
   if (block.language !== "ts") continue;
   const name = /^\/\/ (\S+\.ts)$/m.exec(block.code)?.[1];

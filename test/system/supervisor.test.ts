@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
+import { selfSigned } from "../support/authority.ts";
 import { certificate } from "../support/certificate.ts";
 import { Command, type Running, until } from "../support/command.ts";
 import { loops } from "../support/loops.ts";
@@ -79,17 +80,77 @@ for (const [name, node, skip] of nodes) {
       site.child.kill("SIGHUP");
       await until(() => site.printed().split("reload: done").length > reload);
     }
-    await clients.more(200);
-    site.child.kill("SIGUSR2");
+    const supervisorPid = () => Number(existsSync(pidFile) && readFileSync(pidFile, "utf8"));
+    for (let reload = 1; reload <= RELOADS; reload++) {
+      await clients.more(200);
+      const former = supervisorPid();
+      process.kill(former, "SIGUSR2");
+      await until(() => !isAlive(former) && isAlive(supervisorPid()));
+    }
     assert.deepEqual(await site.exited, [0, null]);
     await clients.more(200);
     const { lost, refused, requests, answered } = await clients.stop();
-    t.diagnostic(`${requests} requests over ${RELOADS} reloads, ${requests - answered} lost, ${refused} refused`);
-    const successor = Number(readFileSync(pidFile, "utf8"));
+    t.diagnostic(`${requests} requests over ${2 * RELOADS} reloads, ${requests - answered} lost, ${refused} refused`);
+    const successor = supervisorPid();
     process.kill(successor, "SIGTERM");
     assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
     await until(() => !isAlive(successor));
     assert.equal(existsSync(pidFile), false);
+  });
+
+  test(`supervisor: on ${name} certificates are renewed under load, and no request is lost`, { skip }, async (t) => {
+    const [key, cert] = [join(scratch, `key-${name}.pem`), join(scratch, `cert-${name}.pem`)];
+    const renew = (names: readonly string[]) => {
+      const issued = selfSigned({ names });
+      writeFileSync(key, issued.key);
+      writeFileSync(cert, issued.cert);
+    };
+    renew(["0.example"]);
+    const site = await supervised(node, ["--workers", "2", "--tls-key", key, "--tls-cert", cert]);
+    const { port } = new URL(site.url);
+    const clients = await loops(t, port, "32", "tls");
+    for (let renewal = 1; renewal <= RELOADS; renewal++) {
+      await clients.more(100);
+      renew([`${renewal}.example`]);
+      await until(() => site.printed().split("reloaded the certificate").length > 2 * renewal);
+    }
+    await clients.more(100);
+    const { lost, refused, requests, answered } = await clients.stop();
+    t.diagnostic(`${requests} requests over ${RELOADS} renewals, ${requests - answered} lost, ${refused} refused`);
+    assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
+    const socket = request(Number(port));
+    await once(socket, "secureConnect");
+    assert.equal(socket.getPeerCertificate().subject.CN, `${RELOADS}.example`);
+    socket.destroy();
+  });
+
+  test(`supervisor: on ${name} of the requests under load only those fail that a killed worker holds`, {
+    skip: skip || (RELOADS === 1 && "by hand, with TSGI_RELOADS"),
+  }, async (t) => {
+    const site = await supervised(node, ["--workers", "2"], "boot 1000");
+    const clients = await loops(t, new URL(site.url).port);
+    const workers = await pids(site.url, 2);
+    // What the machine has besides makes requests slow, too.
+    const { slowest: before } = await clients.more(1000 * RELOADS);
+    for (let kill = 1; kill <= RELOADS; kill++) {
+      await clients.more(200);
+      const [victim = 0, sibling = 0] = workers;
+      process.kill(victim, "SIGKILL");
+      workers.delete(victim);
+      await until(() => site.printed().split("has died").length > kill);
+      for (let pid = sibling; pid === sibling; ) pid = workers.add(await pidOf(site.url)).size > 1 ? 0 : sibling;
+    }
+    await clients.more(200);
+    const { lost, refused, requests, slowest } = await clients.stop();
+    const failed = Object.values(lost).reduce((sum, count) => sum + count, 0);
+    t.diagnostic(
+      `${requests} requests over ${RELOADS} kills, ${failed} lost; the slowest fresh one took ${Math.round(slowest)} ms, ` +
+        `and ${Math.round(before)} ms before the first`,
+    );
+    assert.equal(refused, 0);
+    // Each client has one request under way.
+    assert.ok(failed <= 32 * RELOADS, JSON.stringify(lost));
+    for (const what of Object.keys(lost)) assert.match(what, /ECONNRESET|EPIPE|socket hang up|aborted/);
   });
 
   test(`supervisor: on ${name} more and fewer workers, and workers that have served enough, lose no request`, {
@@ -97,16 +158,19 @@ for (const [name, node, skip] of nodes) {
   }, async (t) => {
     const site = await supervised(node, ["--workers", "2", "--grace", "60s", "--max-requests", "200"]);
     const clients = await loops(t, new URL(site.url).port);
-    for (const [signal, said] of [
-      ["SIGTTIN", "one worker more: done"],
-      ["SIGTTOU", "one worker less: done"],
-    ] as const) {
-      await clients.more(100);
-      site.child.kill(signal);
-      await until(() => site.printed().includes(said));
+    for (let count = 1; count <= RELOADS; count++) {
+      for (const [signal, said] of [
+        ["SIGTTIN", "one worker more: done"],
+        ["SIGTTOU", "one worker less: done"],
+      ] as const) {
+        await clients.more(100);
+        site.child.kill(signal);
+        await until(() => site.printed().split(said).length > count);
+      }
     }
     await clients.more(400);
-    const { lost, refused } = await clients.stop();
+    const { lost, refused, requests, answered } = await clients.stop();
+    t.diagnostic(`${requests} requests, ${requests - answered} lost, ${refused} refused`);
     assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
     assert.doesNotMatch(site.printed(), /died|failed/);
   });
@@ -127,11 +191,28 @@ for (const [name, node, skip] of nodes) {
     );
   });
 
+  test(`supervisor: on ${name} what waits for a worker that does not answer is answered by another one`, {
+    skip,
+  }, async () => {
+    const site = await supervised(node, ["--workers", "2"]);
+    const workers = await pids(site.url, 2);
+    const [victim = 0, sibling = 0] = workers;
+    process.kill(victim, "SIGSTOP");
+    const answered = await Promise.all(Array.from({ length: 12 }, () => pidOf(site.url)));
+    assert.deepEqual(answered, Array(12).fill(sibling));
+    process.kill(victim, "SIGCONT");
+    assert.deepEqual(await pids(site.url, 2), workers);
+    assert.deepEqual(new Set(await Promise.all(Array.from({ length: 64 }, () => pidOf(site.url)))), workers);
+    assert.doesNotMatch(site.printed(), /died/);
+  });
+
   test(`supervisor: on ${name} a worker that hangs is replaced, and the log says where and with which requests`, {
     skip,
   }, async () => {
     const site = await supervised(node, ["--workers", "2", "--timeout", "4s"]);
-    const hung = page(`${site.url}/hang?x=%1b`).catch(() => "cut");
+    // One in a loop, the other in a regular expression.
+    const path = node === other ? "/regexp?x=%1b" : "/hang?x=%1b";
+    const hung = page(`${site.url}${path}`).catch(() => "cut");
     await sleep(300);
     const answered = new Set<number>();
     while (!site.printed().includes("has died")) answered.add(await pidOf(site.url));
@@ -139,7 +220,7 @@ for (const [name, node, skip] of nodes) {
     assert.equal(await hung, "cut");
     assert.match(
       site.printed(),
-      /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/hang\?x=%1b for \d+ ms\n/,
+      /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/(?:hang|regexp)\?x=%1b for \d+ ms\n/,
     );
   });
 }
@@ -229,6 +310,46 @@ test("supervisor: one that was stopped for longer than the timeout kills nobody;
   process.kill(victim, "SIGSTOP");
   await until(() => site.printed().includes("has died: it has hung for 1000 ms\n"));
   assert.equal(isAlive(victim), false);
+});
+
+test("supervisor: a worker that takes too much memory is replaced, and answers until then", async () => {
+  const site = await supervised(process.execPath, ["--workers", "1", "--max-memory", "300M"]);
+  const before = await pidOf(site.url);
+  assert.equal(await page(`${site.url}/grow`), "grown");
+  let after = before;
+  while (after === before) after = await pidOf(site.url);
+  assert.match(
+    site.printed(),
+    new RegExp(`tsgi: worker 1 \\(pid ${before}\\) takes \\d{9} bytes of memory, and is replaced\n`),
+  );
+  await until(() => !isAlive(before));
+  assert.doesNotMatch(site.printed(), /died/);
+});
+
+/** The processes that a process has started. */
+const childrenOf = (pid: number): number[] =>
+  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+    .stdout.split("\n")
+    .filter(Boolean)
+    .map(Number);
+
+test("supervisor: one new supervisor is started at a time, and ended with the one that has started it", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const pid = site.child.pid as number;
+  const workers = childrenOf(pid);
+  site.behaviour("boot 60000");
+  site.child.kill("SIGUSR2");
+  await until(() => childrenOf(pid).length === 3);
+  site.child.kill("SIGUSR2");
+  await until(() => site.printed().includes("tsgi: a new supervisor is starting already\n"));
+  const children = childrenOf(pid);
+  assert.equal(children.length, 3);
+  const successor = children.find((child) => !workers.includes(child)) as number;
+  await until(() => childrenOf(successor).length > 0);
+  const all = [...children, ...childrenOf(successor)];
+  site.child.kill("SIGTERM");
+  assert.deepEqual(await site.exited, [0, null]);
+  await until(() => !all.some(isAlive));
 });
 
 test("supervisor: connections wait while there are no workers", async () => {

@@ -6,7 +6,7 @@ import { TsgiError } from "../../errors.ts";
 
 const MEMBERS = {
   IncomingMessage: ["_addHeaderLines", "_read", "complete"],
-  ServerResponse: ["_storeHeader", "_implicitHeader", "_header", "_headerSent", "_closed", "end"],
+  ServerResponse: ["_storeHeader", "_implicitHeader", "_header", "_headerSent", "_closed", "_trailer", "end"],
 } as const;
 
 let isChecked = false;

@@ -240,7 +240,15 @@ export class HandlerRun implements RequestOwner, ResponseOwner, SocketOwner {
     }
   }
 
-  ended(): void {
+  ended(trailers: HeaderList | undefined): void {
+    if (trailers !== undefined && this.#outcome === undefined) {
+      try {
+        this.environ["tsgi.exchange"].addTrailers?.(trailers);
+      } catch (error) {
+        // The response is whole without them.
+        reportError(this.environ, error);
+      }
+    }
     this.#settle({ how: "answered", value: this.#lastChunk });
   }
 

@@ -11,6 +11,7 @@ import {
 import type { HeaderList } from "../../gateway.ts";
 import { isHopByHop } from "../../http/field-rules.ts";
 import { removeHeaders } from "../../http/headers.ts";
+import { mayBeTrailer } from "../../http/trailers.ts";
 import type { GatewaySocket } from "./socket.ts";
 
 /** Who gets the response. Its chunks come through the socket. */
@@ -19,7 +20,8 @@ export interface ResponseOwner {
   head(response: ServerResponse, headers: HeaderList): void;
   /** Whether what is written now is the last chunk. */
   ending: boolean;
-  ended(): void;
+  /** The response is whole. `trailers` are those that may be sent. */
+  ended(trailers: HeaderList | undefined): void;
   finished(): void;
   /** Takes what a listener throws. */
   failed(error: unknown): void;
@@ -34,6 +36,8 @@ interface GatewayResponse extends ServerResponse {
   _header: string | null;
   _headerSent: boolean;
   _closed: boolean;
+  /** What `addTrailers` was given, as it would be sent. */
+  _trailer: string;
   _storeHeader(statusLine: string, headers: unknown): void;
 }
 
@@ -91,7 +95,7 @@ function endResponse(this: GatewayResponse, ...args: unknown[]): ServerResponse 
   } finally {
     owner.ending = this.writableEnded;
   }
-  owner.ended();
+  owner.ended(this._trailer === "" ? undefined : trailersOf(this._trailer));
   // "finish" has been scheduled before.
   process.nextTick(finishResponse, this);
   return this;
@@ -111,6 +115,16 @@ function ownCallback(given: unknown, response: GatewayResponse): unknown {
       response[OWNER].failed(error);
     }
   };
+}
+
+/** The lines that were added, except those that may not be trailers, as headers of the connection are dropped. */
+function trailersOf(text: string): HeaderList {
+  const lines = text.split("\r\n").filter((line) => line !== "");
+  const pairs = lines.map((line): [string, string] => {
+    const colon = line.indexOf(": ");
+    return [line.slice(0, colon), line.slice(colon + 2)];
+  });
+  return pairs.filter(([name]) => mayBeTrailer(name));
 }
 
 /** Takes the socket off a response that has been sent, as Node does. */
@@ -172,7 +186,7 @@ function sentHeadersOf(response: ServerResponse, given: unknown): HeaderList {
 
 /** Adds a header, except one that belongs to the connection: the framework does not know which one it is on. */
 function addHeader(list: [name: string, value: string][], code: number, name: string, value: unknown): void {
-  if (isHopByHop(name, code)) return;
+  if (isHopByHop(name, code) && name.toLowerCase() !== "trailer") return;
   if (value === undefined) validateHeaderValue(name, value as unknown as string);
   if (Array.isArray(value)) for (const each of value) list.push([name, String(each)]);
   else list.push([name, String(value)]);

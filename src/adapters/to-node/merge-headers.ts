@@ -3,7 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { HeaderList } from "../../gateway.ts";
 import { isBeyondAscii } from "../../http/field-rules.ts";
-import { repeatedValue } from "../../server/http2/repeated-field.ts";
+import { repeatedValue } from "./stream/repeated-field.ts";
 
 /**
  * Sets the headers of an app: those with the names that it uses replace the host's, but cookies are added to the host's, and

@@ -13,12 +13,13 @@ import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
 import { isBeyondAscii, upgradeOf, withoutUpgrade } from "../../http/field-rules.ts";
-import { headerPairs } from "../../http/headers.ts";
+import { hasHeader, headerPairs, removeHeaders } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
+import { acceptsTrailers, announcesTrailers } from "../../http/trailers.ts";
 import { callOut } from "../../promise.ts";
 import { reset } from "../../server/engine/output.ts";
-import { responseFields } from "../../server/http2/response-head.ts";
 import { mergeHeaders } from "./merge-headers.ts";
+import { streamFields } from "./stream/fields.ts";
 
 /** What a host calls to let its next handler answer, or to tell of an error. */
 export type Next = (error?: unknown) => void;
@@ -39,6 +40,8 @@ export class ResponseSink implements Sink {
   /** Whether `end` or `abort` was called. */
   #ended = false;
   #isLatin1 = false;
+  /** The trailer lines, if there are any. */
+  #trailers: HeaderList | undefined;
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
   #isListening = false;
@@ -83,11 +86,29 @@ export class ResponseSink implements Sink {
       return;
     }
     try {
-      const sent = this.#connectionHeaders(status.code, headers);
-      this.#writeHead(status, length < 0 ? sent : [...sent, ["Content-Length", String(length)]]);
+      const framed = this.#framed(status, headers, length);
+      this.#writeHead(status, this.#connectionHeaders(status.code, framed));
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** The headers with what says how long the body is, where Node is not to find out: trailers follow chunks, or HTTP/2. */
+  #framed(status: Status, headers: HeaderList, length: number): HeaderList {
+    let lines = headers;
+    const isAnnounced = announcesTrailers(headers);
+    if (isAnnounced || this.#trailers !== undefined) {
+      const isBodiless = this.#request.method === "HEAD" || status.bodiless;
+      const isRoom = !isBodiless && this.#takesTrailers && (this.#isHttp2 || !hasHeader(headers, "Content-Length"));
+      if (isRoom && !this.#isHttp2) return [...headers, ["Transfer-Encoding", "chunked"]];
+      if (isAnnounced && !isRoom) lines = removeHeaders(headers, "Trailer");
+    }
+    return length < 0 ? lines : [...lines, ["Content-Length", String(length)]];
+  }
+
+  /** Whether the client can be sent trailers, and says that it keeps them, which those of HTTP/2 do. */
+  get #takesTrailers(): boolean {
+    return this.#isHttp2 || (this.#request.httpVersion === "1.1" && acceptsTrailers(this.requestHeaders));
   }
 
   /** HTTP/2 has no `Upgrade` (RFC 9113 §8.2.2); beside it Node would not say whether the connection stays. */
@@ -174,11 +195,23 @@ export class ResponseSink implements Sink {
     }
     if (!this.#isWritable) return;
     try {
+      this.#addTrailers();
       if (chunk === undefined) this.#response.end();
       else this.#response.end(this.#apartFromHead(chunk));
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  addTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers.length === 0 ? undefined : trailers;
+  }
+
+  /** Node drops them where the framing has no room. */
+  #addTrailers(): void {
+    if (this.#trailers === undefined || !this.#takesTrailers) return;
+    const pairs = this.#trailers as [string, string][];
+    this.#response.addTrailers(this.#isHttp2 ? grouped(pairs) : pairs);
   }
 
   abort(): void {
@@ -252,7 +285,7 @@ export class ResponseSink implements Sink {
       () => {
         const stream = this.#stream;
         if (stream !== undefined) {
-          stream.additionalHeaders(responseFields(Number(status.slice(0, 3)), headers, -1));
+          stream.additionalHeaders(streamFields(Number(status.slice(0, 3)), headers, -1));
           // A response that waits for its turn on the connection cannot be announced yet.
         } else if (socket !== null) {
           const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
@@ -274,4 +307,14 @@ export class ResponseSink implements Sink {
   get server(): object | undefined {
     return (this.#request.socket as { server?: object }).server;
   }
+}
+
+/** The compatible response of HTTP/2 takes an object alone. */
+function grouped(lines: HeaderList): Record<string, string | string[]> {
+  const groups: Record<string, string[]> = {};
+  for (const [name, value] of lines) {
+    const key = name.toLowerCase();
+    groups[key] = [...(groups[key] ?? []), value];
+  }
+  return groups;
 }

@@ -8,9 +8,9 @@ import { Responder } from "../../exchange/responder.ts";
 import type { ResponderOptions } from "../../exchange/sink.ts";
 import type { App } from "../../gateway.ts";
 import { isCanonicalTarget } from "../../http/path.ts";
-import { refuseStream } from "../../server/http2/refuse-stream.ts";
-import { readHead, UNLIMITED } from "../../server/http2/request-head.ts";
-import { StreamWriter } from "../../server/http2/stream-writer.ts";
+import { MALFORMED, readHead, UNLIMITED } from "../../server/http2/request-head.ts";
+import { refuseStream } from "./stream/refusal.ts";
+import { StreamWriter } from "./stream/writer.ts";
 
 /** The flag of a head that no body follows. */
 const END_STREAM = 1;
@@ -38,12 +38,11 @@ export function streamListener({ app, builderOf, edge, canonicalOnly }: StreamEd
     if (stream.closed || stream.destroyed || stream.headersSent) return;
     const head = readHead(raw, UNLIMITED);
     if (typeof head === "string") {
-      refuseStream(stream, head);
+      refuseStream(stream, head === MALFORMED ? "400 Bad Request" : head);
       return;
     }
     const socket = (stream.session?.socket ?? {}) as Partial<Socket & { encrypted: boolean; server: object }>;
-    const owner = { server: socket.server, tells: false };
-    const writer = new StreamWriter(owner, stream, head, (flags & END_STREAM) === 0);
+    const writer = new StreamWriter(socket.server, stream, head, (flags & END_STREAM) === 0);
     const responder = new Responder(writer, edge);
     const peer = { address: plainAddress(socket.remoteAddress), port: String(socket.remotePort ?? "") };
     const scheme = socket.encrypted ? "https" : "http";

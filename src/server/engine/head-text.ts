@@ -46,15 +46,22 @@ function hasDate(headers: HeaderList): boolean {
 }
 
 let date = "";
+let line = "";
 
-/** The line of `Date`, which is made once a second. */
-function dateLine(): string {
+/** httpDate gives the time as `Date` has it (RFC 9110 §5.6.7); it is made once a second. */
+export function httpDate(): string {
   if (date === "") {
     const now = Date.now();
-    date = `Date: ${new Date(now).toUTCString()}\r\n`;
+    date = new Date(now).toUTCString();
+    line = `Date: ${date}\r\n`;
     setTimeout(forgetDate, 1000 - (now % 1000)).unref();
   }
   return date;
+}
+
+function dateLine(): string {
+  httpDate();
+  return line;
 }
 
 function forgetDate(): void {

@@ -4,8 +4,9 @@ import type { Socket } from "node:net";
 import { byteLength } from "../../body/chunk.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
-import { getHeader, headerPairs } from "../../http/headers.ts";
+import { getHeader, headerPairs, removeHeaders } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
+import { acceptsTrailers, announcesTrailers } from "../../http/trailers.ts";
 import { isEventStream } from "./event-stream.ts";
 import { ended, headSent } from "./events.ts";
 import { linesOf } from "./head-text.ts";
@@ -18,6 +19,7 @@ const NO_HEADERS: HeaderList = [];
 /** What every head begins with. */
 const HEAD_BEGIN = "HTTP/1.1 ";
 const MOST_ZEROS = 4;
+const LAST_CHUNK = "0\r\n\r\n";
 
 /** The connection of a response. */
 export interface ResponseConnection {
@@ -55,6 +57,8 @@ export class ResponseWriter implements Sink {
   #isChunked = false;
   /** Whether nothing but the end of the connection tells the end of the body. */
   #endsWithConnection = false;
+  /** The trailer lines of the response, if there are any. */
+  #responseTrailers: HeaderList | undefined;
   /** Whether no further request is read after this exchange. */
   isLast = false;
   #onClose: (() => void) | undefined;
@@ -88,6 +92,24 @@ export class ResponseWriter implements Sink {
   }
 
   writeHead(status: Status, headers: HeaderList, length: number): void {
+    const isAnnounced = announcesTrailers(headers);
+    if (isAnnounced || this.#responseTrailers !== undefined) {
+      const isDeclared = getHeader(headers, "Content-Length") !== undefined;
+      const isRoom = !isDeclared && !this.#isHead && !status.bodiless && this.#takesTrailers;
+      this.#writeHead(
+        status,
+        isAnnounced && !isRoom ? removeHeaders(headers, "Trailer") : headers,
+        isRoom ? -1 : length,
+      );
+    } else this.#writeHead(status, headers, length);
+  }
+
+  /** Whether the client can be sent trailers, and says that it keeps them. */
+  get #takesTrailers(): boolean {
+    return !this.#isHttp10 && acceptsTrailers(this.requestHeaders);
+  }
+
+  #writeHead(status: Status, headers: HeaderList, length: number): void {
     this.#isSent = true;
     this.#headers = headers;
     const isHttp10 = this.#isHttp10;
@@ -149,9 +171,18 @@ export class ResponseWriter implements Sink {
   end(chunk?: Chunk): void {
     if (chunk !== undefined) this.#addChunk(chunk);
     const { output } = this.#connection;
-    if (this.#isChunked) output.addText("0\r\n\r\n");
+    if (this.#isChunked) output.addText(this.#lastChunk());
     if (this.#onSent !== undefined) output.onSent(this.#onSent);
     this.#finish(true);
+  }
+
+  #lastChunk(): string {
+    const trailers = this.#responseTrailers;
+    return trailers === undefined || !this.#takesTrailers ? LAST_CHUNK : `0\r\n${linesOf(trailers)}\r\n`;
+  }
+
+  addTrailers(trailers: HeaderList): void {
+    this.#responseTrailers = trailers.length === 0 ? undefined : trailers;
   }
 
   onSent(callback: (isSent: boolean, unsent: number) => void): void {

@@ -1,33 +1,34 @@
 /** Whether a client is still there that nothing is heard of. */
 
-import type { ServerHttp2Session } from "node:http2";
 import type { Clock } from "../engine/clock.ts";
 
-/**
- * Heartbeat asks the client of one session for an answer now and then, while an app works for it. After an error of the
- * connection Node reads no further, so nothing else would tell that the client has left.
- */
+/** Heartbeat asks the client of one session for an answer now and then, while an app works for it. */
 export class Heartbeat {
   readonly #clock: Clock;
+  readonly #ask: () => void;
   /** When the client was last heard of, or asked. */
   #since: number;
   #isAsked = false;
 
-  constructor(clock: Clock) {
+  /** `ask` sends a PING. */
+  constructor(clock: Clock, ask: () => void) {
     this.#clock = clock;
+    this.#ask = ask;
     this.#since = clock.now;
   }
 
-  /** Asks where that is due; false where the client has not answered for as long as `limit`, in milliseconds. */
-  beat(session: ServerHttp2Session, limit: number): boolean {
+  /** Asks where that is due; false where nothing has come since for as long as `limit`, in milliseconds. */
+  beat(limit: number): boolean {
     if (!this.#clock.hasPassed(this.#since, limit)) return true;
     if (this.#isAsked) return false;
     this.#since = this.#clock.now;
-    this.#isAsked = !session.destroyed && session.ping(() => this.#hear());
+    this.#isAsked = true;
+    this.#ask();
     return true;
   }
 
-  #hear(): void {
+  /** Something has come. */
+  hear(): void {
     this.#isAsked = false;
     this.#since = this.#clock.now;
   }

@@ -1,42 +1,11 @@
-/** The head of a response of HTTP/2 (RFC 9113 §8.2, §8.3.2). */
+/** The head of a response for those who watch. */
 
-import type { OutgoingHttpHeaders } from "node:http2";
 import type { HeaderList } from "../../gateway.ts";
-import { repeatedValue } from "./repeated-field.ts";
+import type { Status } from "../../http/status.ts";
 
-const SPACE = 32;
-
-/** Belongs to a connection of HTTP/1.1 that changes to HTTP/2 (RFC 7540 §3.2.1); Node refuses it. */
-const SETTINGS = "http2-settings";
-
-/**
- * The fields of a response as Node takes them, names in lower case. Whitespace around a value, which HTTP/1.1 ignores, is
- * malformed in HTTP/2. Node adds `date`.
- */
-export function responseFields(code: number, headers: HeaderList, length: number): OutgoingHttpHeaders {
-  const fields: OutgoingHttpHeaders = { ":status": code };
-  for (let index = 0; index < headers.length; index++) {
-    const line = headers[index] as readonly [string, string];
-    const name = line[0].toLowerCase();
-    const value = trimmed(line[1]);
-    if (Object.hasOwn(fields, name)) fields[name] = repeatedValue(name, fields[name] as string | string[], value);
-    else if (name === SETTINGS) continue;
-    else if (name !== "__proto__") fields[name] = value;
-    else Object.defineProperty(fields, name, { value, enumerable: true, writable: true });
-  }
-  if (length >= 0) fields["content-length"] = String(length);
-  return fields;
-}
-
-function trimmed(value: string): string {
-  const { length } = value;
-  return value.charCodeAt(0) <= SPACE || value.charCodeAt(length - 1) <= SPACE ? value.trim() : value;
-}
-
-/** The fields as text, as HTTP/1.1 would have them, for those who watch. */
-export function headAsText(fields: OutgoingHttpHeaders, reason: string): string {
-  const lines = Object.entries(fields).flatMap(([name, value]) =>
-    name === ":status" ? [] : [value].flat().map((one) => `${name}: ${one}\r\n`),
-  );
-  return `HTTP/2.0 ${fields[":status"]} ${reason}\r\n${lines.join("")}\r\n`;
+/** headAsText gives a head as text, as HTTP/1.1 would have it. */
+export function headAsText(status: Status, headers: HeaderList, length: number): string {
+  const lines = headers.map(([name, value]) => `${name.toLowerCase()}: ${value}\r\n`);
+  if (length >= 0) lines.push(`content-length: ${length}\r\n`);
+  return `HTTP/2.0 ${status.code} ${status.reason}\r\n${lines.join("")}\r\n`;
 }

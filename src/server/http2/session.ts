@@ -1,13 +1,6 @@
 /** One connection of HTTP/2: its streams, and how it ends (RFC 9113 §5, §6.8). */
 
-import {
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  type ServerOptions,
-} from "node:http2";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import { traceChosen } from "../../exchange/innermost.ts";
 import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
@@ -18,20 +11,41 @@ import type { OpenExchange, ServedConnection, Service } from "../engine/service.
 import type { ParserLimits } from "../engine/steps.ts";
 import { peerOf } from "../peer.ts";
 import type { SecurePeer } from "../tls/environ.ts";
-import { CLOSING_NOTICE } from "./closing-notice.ts";
+import { FORBIDDEN, isPseudo, kindOf } from "./field-kinds.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { FrameReceiver, type FrameTarget } from "./frame-receiver.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import {
+  COMPRESSION_ERROR,
+  ENHANCE_YOUR_CALM,
+  FLOW_CONTROL_ERROR,
+  MOST,
+  NO_ERROR,
+  PING,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  SETTINGS,
+  STREAM_CLOSED,
+  uint32,
+  WINDOW_UPDATE,
+} from "./frames.ts";
+import { type SessionLimits, sessionLimits } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { refuseStream } from "./refuse-stream.ts";
-import { readHead } from "./request-head.ts";
-import { sessionOptions } from "./session-options.ts";
-import { StreamList } from "./stream-list.ts";
-import { type StreamOwner, StreamWriter } from "./stream-writer.ts";
-import { TlsTransport } from "./tls-transport.ts";
-
-/** The flag of a head that no body follows. */
-const END_STREAM = 1;
+import { HeaderDecoder } from "./hpack/decoder.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import { MALFORMED, type RequestHead, readHead } from "./request-head.ts";
+import { Stream, type StreamOwner } from "./stream.ts";
+import { StreamTimes } from "./stream-times.ts";
 
 /** How long a client may take to hear that its connection ends, and to end it, in milliseconds. */
 const LINGER = 2000;
+
+/** The time of what has not happened yet. */
+const NEVER = -1;
+
+/** What a PING says that follows the notice of the end, and any other one. */
+const NOTICED = "tsgi-end";
+const BEAT = "tsgi-...";
 
 /** What a session is doing. */
 type Phase =
@@ -44,206 +58,310 @@ type Phase =
   /** Waiting for the client to end the connection. */
   | "linger";
 
+/** The heads of requests that no app may see, as far as they matter then. */
+const REFUSED: RequestHead = {
+  method: "",
+  target: "",
+  lines: [],
+  added: 0,
+  contentLength: -1,
+  expectsContinue: false,
+  isTunnel: false,
+};
+const REFUSED_HEAD: RequestHead = { ...REFUSED, method: "HEAD" };
+
 /** sessionStarter returns what serves HTTP/2 on a socket. */
 export function sessionStarter(streams: number, limits: ParserLimits): (socket: Socket, service: Service) => void {
-  const options = sessionOptions(streams, limits);
+  const common = sessionLimits(streams, limits);
   return (socket, service) => {
-    new Session(socket, service, options);
+    new Session(socket, service, common);
   };
 }
 
 /** Session runs the app for each stream of one connection. */
-export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed {
+export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed, FrameTarget {
   readonly address: string;
   readonly port: string;
   readonly variables: SecurePeer["variables"];
-  readonly tells = true;
+  readonly service: Service;
+  readonly writer: FrameWriter;
+  lastId = 0;
+  /** The largest stream that was not ignored. */
+  #takenId = 0;
   readonly #socket: Socket;
-  readonly #service: Service;
-  readonly #options: ServerOptions;
-  #session: ServerHttp2Session | undefined;
-  readonly #streams: StreamList;
+  readonly #limits: SessionLimits;
+  readonly #reader = new FrameReader();
+  readonly #receiver: FrameReceiver;
+  readonly #decoder: HeaderDecoder;
+  readonly #streams = new Map<number, Stream>();
   readonly #heartbeat: Heartbeat;
   #phase: Phase = "open";
   /** When the phase began, or the last stream ended. */
   #since: number;
   /** How many requests it has carried. */
   #count = 0;
+  readonly #window = new ReceiveWindow();
+  readonly #times: StreamTimes;
 
-  constructor(socket: Socket, service: Service, options: ServerOptions) {
+  constructor(socket: Socket, service: Service, limits: SessionLimits) {
     this.#socket = socket;
-    this.#service = service;
-    this.#options = options;
+    this.service = service;
+    this.#limits = limits;
     const { address, port, variables } = peerOf(socket);
     this.address = address;
     this.port = port;
     this.variables = variables;
     this.#since = service.clock.now;
-    this.#streams = new StreamList(service);
-    this.#heartbeat = new Heartbeat(service.clock);
+    this.writer = new FrameWriter(socket);
+    this.#receiver = new FrameReceiver(this, this.writer, service.clock);
+    this.#decoder = new HeaderDecoder(limits.headerList);
+    this.#times = new StreamTimes(service);
+    this.#heartbeat = new Heartbeat(service.clock, () => this.writer.send(PING, 0, 0, BEAT));
     service.clock.add(this);
     service.connections.add(this);
     socket.on("error", ignore);
+    socket.on("data", this.#onData);
     // HTTP/2 has no half-closed connections: a client that ends its side has left.
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#onClose());
-    this.hold(service.isHeld);
-  }
-
-  get server(): object {
-    return this.#service.server;
-  }
-
-  onServerClose(callback: () => void): void {
-    if (this.#service.isClosing) callback();
-    else this.#service.onClose.add(callback);
+    this.writer.send(SETTINGS, 0, 0, limits.settings);
+    this.#renewWindow();
+    if (service.isHeld) this.hold(true);
   }
 
   get exchanges(): OpenExchange[] {
-    return this.#streams.all.flatMap(({ environ, begun }) =>
-      environ === undefined ? [] : [{ environ, since: begun }],
-    );
+    const open: OpenExchange[] = [];
+    for (const { environ, begun } of this.#streams.values()) {
+      if (environ !== undefined) open.push({ environ, since: begun });
+    }
+    return open;
   }
 
-  /** What comes can be left in the socket before the session begins; after that it is the session's. */
+  streamOf(id: number): Stream | undefined {
+    return this.#streams.get(id);
+  }
+
+  streams(): Iterable<Stream> {
+    return this.#streams.values();
+  }
+
   hold(isHeld: boolean): void {
-    if (this.#session !== undefined || this.#socket.destroyed) return;
     if (isHeld) this.#socket.pause();
-    else this.#start();
+    else this.#socket.resume();
   }
 
-  #start(): void {
-    const socket = this.#socket;
-    const session = performServerHandshake(
-      socket instanceof TLSSocket ? new TlsTransport(socket) : socket,
-      this.#options,
-    );
-    this.#session = session;
-    if (!(socket instanceof TLSSocket)) readWhileOpen(socket, session);
-    session.on("error", ignore);
-    session.on("stream", (stream: ServerHttp2Stream, _headers: unknown, flags: number, lines: string[]) =>
-      this.#begin(stream, flags, lines),
-    );
-    session.on("close", () => this.#linger());
+  readonly #onData = (bytes: Buffer): void => {
+    // Reads on, so that a client that leaves is noticed, but forgets what it sends.
+    if (this.#phase === "linger") return;
+    const reader = this.#reader;
+    const { writer } = this;
+    this.#heartbeat.hear();
+    writer.isGathering = true;
+    reader.push(bytes);
+    let error: number = NO_ERROR;
+    while (error === NO_ERROR && this.#isReading && reader.read()) error = this.#receiver.take(reader);
+    reader.forget();
+    writer.isGathering = false;
+    if (error === NO_ERROR) error = reader.error;
+    if (error !== NO_ERROR) this.#fail(error);
+    else writer.output.flush();
+  };
+
+  get #isReading(): boolean {
+    return this.#phase !== "linger" && !this.#socket.destroyed;
   }
 
-  #begin(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
-    stream.on("error", ignore);
-    // A client may have reset it in the same packet.
-    if (stream.closed || stream.destroyed) return;
-    const service = this.#service;
+  headers(id: number, block: Buffer, start: number, end: number, isEnd: boolean): number {
+    const lines = this.#decoder.decode(block, start, end);
+    if (lines === undefined) return COMPRESSION_ERROR;
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return this.#takeTrailers(stream, lines, isEnd);
+    // A stream that is over by now; or one that is not told of, since it is below the last one.
+    if (id <= this.lastId) return NO_ERROR;
+    this.lastId = id;
+    if (this.#phase === "closing") return NO_ERROR;
+    this.#takenId = id;
+    if (this.#streams.size < this.#limits.streams) this.#begin(id, lines, isEnd);
+    else this.writer.reset(id, REFUSED_STREAM);
+    return NO_ERROR;
+  }
+
+  #takeTrailers(stream: Stream, lines: readonly string[], isEnd: boolean): number {
+    if (stream.inbound === undefined || stream.inbound.hasEnded) return STREAM_CLOSED;
+    const isMalformed = !isEnd || this.#decoder.isMalformed || !areTrailers(lines);
+    const error = isMalformed
+      ? PROTOCOL_ERROR
+      : this.#decoder.isTooLarge
+        ? ENHANCE_YOUR_CALM
+        : stream.receiveEnd(lines);
+    if (error !== NO_ERROR) this.streamFailed(stream, error);
+    return NO_ERROR;
+  }
+
+  #begin(id: number, raw: readonly string[], isEnd: boolean): void {
+    const { service } = this;
+    const decoder = this.#decoder;
+    const head = decoder.isMalformed ? MALFORMED : readHead(raw, service.parserLimits);
     this.#count++;
-    const head = readHead(raw, service.parserLimits);
-    if (typeof head === "string") {
-      this.#refuse(stream, head, raw);
-      return;
-    }
-    const writer = new StreamWriter(this, stream, head, (flags & END_STREAM) === 0);
-    const responder = new Responder(writer, service.responderOptions);
-    const environ = service.buildEnviron(head.method, head.target, "HTTP/2.0", head.lines, this, responder);
-    if (environ === undefined) {
-      this.#refuse(stream, "400 Bad Request", raw);
-      return;
-    }
-    service.requests++;
-    writer.environ = environ;
-    if (writer.body !== undefined) environ["tsgi.input"] = writer.body.input;
-    this.#streams.add(writer);
-    stream.on("close", () => this.#streamEnded(writer));
-    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
-    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
-    else responder.run(service.app, environ);
+    if (decoder.isTooLarge) this.#refuse(id, "431 Request Header Fields Too Large", raw, isEnd);
+    else if (head === MALFORMED || (typeof head === "object" && isEnd && head.contentLength > 0)) {
+      this.writer.reset(id, PROTOCOL_ERROR);
+    } else if (typeof head === "string") this.#refuse(id, head, raw, isEnd);
+    else this.#run(new Stream(this, id, head, !isEnd), head, raw, isEnd);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
   }
 
-  #refuse(stream: ServerHttp2Stream, status: StatusLine, raw: readonly string[]): void {
-    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: headOfLines(raw) });
-    refuseStream(stream, status);
-    this.#since = this.#service.clock.now;
+  #run(stream: Stream, head: RequestHead, raw: readonly string[], isEnd: boolean): void {
+    const { service } = this;
+    const responder = new Responder(stream, service.responderOptions);
+    const environ = service.buildEnviron(head.method, head.target, "HTTP/2.0", head.lines, this, responder);
+    if (environ === undefined) {
+      this.#refuse(stream.id, "400 Bad Request", raw, isEnd);
+      return;
+    }
+    service.requests++;
+    stream.environ = environ;
+    if (stream.inbound !== undefined && !head.isTunnel) environ["tsgi.input"] = stream.inbound.input;
+    stream.begun = service.clock.now;
+    stream.bodyMoved = service.clock.now;
+    this.#streams.set(stream.id, stream);
+    if (service.responderOptions.errorPage !== undefined) traceChosen(environ);
+    if (started.hasSubscribers) started.runStores({ environ }, () => responder.run(service.app, environ));
+    else responder.run(service.app, environ);
   }
 
-  #streamEnded(writer: StreamWriter): void {
-    if (writer.place < 0) return;
-    this.#streams.remove(writer);
-    writer.streamClosed();
-    if (this.#streams.all.length === 0) this.#since = this.#service.clock.now;
+  /** Answers a request that no app may see; what still comes of it is not read (RFC 9113 §8.1). */
+  #refuse(id: number, status: StatusLine, raw: readonly string[], isEnd: boolean): void {
+    if (refused.hasSubscribers) refused.publish({ address: this.address, status, received: headOfLines(raw) });
+    const isHead = raw[raw.indexOf(":method") + 1] === "HEAD";
+    const stream = new Stream(this, id, isHead ? REFUSED_HEAD : REFUSED, !isEnd);
+    this.#streams.set(id, stream);
+    if (!isEnd) stream.stopClient();
+    stream.answer(status);
+    this.#since = this.service.clock.now;
+  }
+
+  dataCame(length: number): number {
+    if (!this.#window.take(length)) return FLOW_CONTROL_ERROR;
+    this.#renewWindow();
+    return NO_ERROR;
+  }
+
+  heldChanged(stream: Stream, change: number, window: number): void {
+    this.#window.hold(change);
+    if (window > 0 && !stream.isClosed) this.writer.send(WINDOW_UPDATE, 0, stream.id, uint32(window));
+    this.#renewWindow();
+  }
+
+  #renewWindow(): void {
+    const more = this.#window.renew();
+    if (more > 0) this.writer.send(WINDOW_UPDATE, 0, 0, uint32(more));
+  }
+
+  streamFailed(stream: Stream, code: number): void {
+    stream.reset(code);
+  }
+
+  streamOver(stream: Stream): void {
+    this.#streams.delete(stream.id);
+    if (stream.outbound.hasEnded) this.#receiver.restore();
+    if (this.#streams.size > 0) return;
+    this.#since = this.service.clock.now;
+    if (this.#phase === "closing") this.#linger();
+  }
+
+  pingAnswered(payload: string): void {
+    if (payload === NOTICED && this.#phase === "noticed") this.#close();
+  }
+
+  goneAway(): void {
+    if (this.#phase === "open" || this.#phase === "noticed") this.#close();
   }
 
   serverCloses(): void {
-    for (const writer of [...this.#streams.all]) writer.serverCloses();
+    for (const stream of [...this.#streams.values()]) stream.serverCloses();
     // What a new connection is made for is on its way.
     if (this.#count > 0) this.#notice();
   }
 
   /**
    * Tells the client that no more streams are taken, and takes what is on its way: all of it was sent before the client
-   * answers a ping that follows. nghttp2 takes nothing any more after a GOAWAY of its own, so this one is written beside it.
+   * answers a ping that follows.
    */
   #notice(): void {
-    if (this.#phase !== "open" || this.#session === undefined) return;
+    if (this.#phase !== "open") return;
     this.#phase = "noticed";
-    this.#since = this.#service.clock.now;
-    // In an immediate, the session has sent its settings, which come first.
-    setImmediate(() => {
-      const session = this.#session;
-      if (session === undefined || session.destroyed || this.#socket.destroyed) return;
-      this.#socket.write(CLOSING_NOTICE);
-      session.ping(() => setImmediate(() => this.#close()));
-    });
+    this.#since = this.service.clock.now;
+    this.writer.goAway(MOST, NO_ERROR);
+    this.writer.send(PING, 0, 0, NOTICED);
   }
 
   /** Takes no more streams, and ends the connection when those under way are over. */
   #close(): void {
     if (this.#phase === "closing" || this.#phase === "linger") return;
     this.#phase = "closing";
-    this.#since = this.#service.clock.now;
-    const session = this.#session;
-    if (session === undefined || session.destroyed) this.#socket.destroy();
-    // Node throws where a session that has just begun is over before it has read what was there already.
-    else process.nextTick(() => session.close());
+    this.#since = this.service.clock.now;
+    this.writer.goAway(this.#takenId, NO_ERROR);
+    if (this.#streams.size === 0) this.#linger();
   }
 
-  /** The session is over, and its last bytes are being sent. */
+  /** Ends the connection for what the client has done. */
+  #fail(code: number): void {
+    if (this.#phase === "linger") return;
+    this.writer.goAway(this.#takenId, code);
+    this.#linger();
+    this.#leaveStreams();
+  }
+
+  /** Nothing follows what was sent. */
   #linger(): void {
     this.#phase = "linger";
-    this.#since = this.#service.clock.now;
-    if (!this.#socket.destroyed) this.#socket.end();
+    this.#since = NEVER;
+    this.writer.output.flush();
+    this.#socket.end(() => {
+      this.#since = this.service.clock.now;
+    });
+  }
+
+  #leaveStreams(): void {
+    for (const stream of [...this.#streams.values()]) stream.clientLeft();
   }
 
   #onClose(): void {
-    const { clock, connections } = this.#service;
+    const { clock, connections } = this.service;
     clock.remove(this);
     connections.delete(this);
     this.#phase = "linger";
-    for (const writer of [...this.#streams.all]) this.#streamEnded(writer);
-    process.nextTick(() => this.#session?.destroy());
+    this.#leaveStreams();
+    this.writer.output.closed();
   }
 
   checkTime(): void {
-    const { clock, limits } = this.#service;
+    const { clock, limits } = this.service;
+    this.writer.output.checkReader(limits.bodyTimeout);
     if (this.#phase === "linger") {
-      if (clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
+      if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
       return;
     }
-    if (this.#session !== undefined && this.#streams.all.length > 0) {
-      this.#streams.check(this.#session);
-      if (!this.#heartbeat.beat(this.#session, limits.bodyTimeout)) this.#socket.destroy();
+    if (this.#streams.size > 0) {
+      this.#times.check(this.#streams.values(), this.writer.progress);
+      if (!this.#heartbeat.beat(limits.bodyTimeout)) this.#socket.destroy();
       return;
     }
-    if (this.#hasLingered || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#end();
+    if (this.#hasLingered || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#close();
     else if (this.#phase === "open" && this.#isIdle) this.#endIdle();
   }
 
   /** Whether the server closes, and no request is on its way any more. */
   get #hasLingered(): boolean {
-    const { clock, lingering } = this.#service;
+    const { clock, lingering } = this.service;
     if (lingering === undefined) return false;
     const { since, linger } = lingering;
     return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   get #isIdle(): boolean {
-    const { clock, limits } = this.#service;
+    const { clock, limits } = this.service;
     return this.#count > 0
       ? clock.hasPassed(this.#since, limits.keepAliveTimeout)
       : clock.hasPassed(this.#since, limits.headersTimeout) || clock.hasPassed(this.#since, limits.requestTimeout);
@@ -253,24 +371,14 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     if (this.#count > 0) this.#notice();
     else this.#close();
   }
+}
 
-  /** Ends a connection that nothing is heard on. */
-  #end(): void {
-    if (this.#phase !== "closing") this.#close();
-    else if (this.#service.clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
+function areTrailers(lines: readonly string[]): boolean {
+  for (let index = 0; index < lines.length; index += 2) {
+    const kind = kindOf(lines[index] as string);
+    if (kind === FORBIDDEN || isPseudo(kind)) return false;
   }
+  return true;
 }
 
 function ignore(): void {}
-
-/**
- * What was read before the session began is given to it in the next tick, piece by piece: Node goes on with the next one though
- * the session has ended by the first, and throws.
- */
-function readWhileOpen(socket: Socket, session: ServerHttp2Session): void {
-  const { read } = socket;
-  socket.read = (size) => (session.destroyed ? null : read.call(socket, size));
-  setImmediate(() => {
-    socket.read = read;
-  });
-}

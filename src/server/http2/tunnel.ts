@@ -1,18 +1,44 @@
 /** A connection within a stream of HTTP/2 (RFC 8441): what an app gets that takes one over. */
 
-import type { ServerHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
-import { refuseStream } from "./refuse-stream.ts";
-import { responseFields } from "./response-head.ts";
+import type { HeaderList } from "../../gateway.ts";
+import { CANCEL, INTERNAL_ERROR } from "./frames.ts";
 import { HeadReader, type SwitchingHead } from "./switching-head.ts";
-
-const NO_ERROR = 0;
-const INTERNAL_ERROR = 2;
-const CANCEL = 8;
 
 const SWITCHING = 101;
 
 type Callback = (error?: Error | null) => void;
+
+/** The stream that a tunnel goes through. */
+export interface TunnelTransport {
+  /** Whether nothing can be sent any more: its end has been, or the stream is closed. */
+  readonly isEnded: boolean;
+  /** Whether the end was sent. */
+  readonly hasSentEnd: boolean;
+  /** Says who is told of what comes; `resume` lets it come. */
+  bind(reader: TunnelReader): void;
+  resume(): void;
+  /** Sends an informational head. */
+  inform(code: number, headers: HeaderList): void;
+  /** Sends the head, which may be all. */
+  respond(code: number, headers: HeaderList, isEnd: boolean): void;
+  /** Answers that there are no tunnels. */
+  refuse(): void;
+  write(bytes: Uint8Array, callback: () => void): void;
+  end(bytes: Uint8Array | undefined, callback: () => void): void;
+  /** Ends both directions at once. */
+  reset(code: number): void;
+}
+
+/** Who is told of what comes through a stream. */
+export interface TunnelReader {
+  /** Bytes; false asks for no more of them until `resume`. */
+  streamBytes(bytes: Uint8Array): boolean;
+  /** The client has ended its side. */
+  streamEnded(): void;
+  /** The stream is closed: `isWhole` where both sides have ended it. */
+  streamClosed(isWhole: boolean): void;
+}
 
 /** Who is told what becomes of a head. */
 export interface TunnelOwner {
@@ -27,44 +53,47 @@ export interface TunnelOwner {
  * the status 101 and then its bytes, or with another one and a body. The client gets that of HTTP/2: 200 for a 101, without what
  * belongs to one connection. So what takes sockets over, such as `ws`, takes tunnels as well.
  */
-export class Tunnel extends Duplex {
-  readonly #stream: ServerHttp2Stream;
+export class Tunnel extends Duplex implements TunnelReader {
+  readonly #stream: TunnelTransport;
   /** Undefined once the head has been written. */
   #reader: HeadReader | undefined = new HeadReader();
   /** Undefined once there is a tunnel. */
   #owner: TunnelOwner | undefined;
   /** How much of a body that refuses the client is still to come; -1 where its end tells, and of a tunnel. */
   #left = -1;
-  #isReading = false;
-  #isTimed = false;
   #hasEnded = false;
   #bytesSent = 0;
   /** As a socket counts. */
   bytesRead = 0;
+  /** Since when nothing has come or gone. */
+  #idle: NodeJS.Timeout | undefined;
 
-  constructor(stream: ServerHttp2Stream, owner: TunnelOwner) {
+  constructor(stream: TunnelTransport, owner: TunnelOwner) {
     super({ allowHalfOpen: true });
     this.#stream = stream;
     this.#owner = owner;
-    stream.once("end", () => {
-      this.#hasEnded = true;
-      if (!this.destroyed) this.push(null);
-    });
-    stream.once("close", () => this.#streamClosed());
     // Without a listener, a client that leaves would end the process.
     this.on("error", ignore);
+    stream.bind(this);
+  }
+
+  streamBytes(bytes: Uint8Array): boolean {
+    this.bytesRead += bytes.length;
+    this.#idle?.refresh();
+    return this.destroyed || this.push(bytes);
+  }
+
+  streamEnded(): void {
+    this.#hasEnded = true;
+    if (!this.destroyed) this.push(null);
+  }
+
+  streamClosed(isWhole: boolean): void {
+    if (!this.destroyed && !isWhole) this.destroy(connectionReset());
   }
 
   override _read(): void {
-    if (this.#isReading) {
-      this.#stream.resume();
-      return;
-    }
-    this.#isReading = true;
-    this.#stream.on("data", (bytes: Uint8Array) => {
-      this.bytesRead += bytes.length;
-      if (!this.push(bytes)) this.#stream.pause();
-    });
+    this.#stream.resume();
   }
 
   override _write(bytes: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
@@ -89,10 +118,9 @@ export class Tunnel extends Duplex {
 
   #respond({ code, headers, length }: SwitchingHead): void {
     const stream = this.#stream;
-    if (stream.closed || stream.destroyed) return;
-    const fields = responseFields(code === SWITCHING ? 200 : code, headers, -1);
+    if (stream.isEnded) return;
     if (code < 200 && code !== SWITCHING) {
-      stream.additionalHeaders(fields);
+      stream.inform(code, headers);
       this.#reader = new HeadReader();
       return;
     }
@@ -102,24 +130,23 @@ export class Tunnel extends Duplex {
     // Any 2xx would say that the tunnel is there (RFC 9110 §9.3.6).
     if (code >= 200 && code < 300) {
       this.#left = 0;
-      refuseStream(stream, "501 Not Implemented");
-    } else stream.respond(fields, this.#left === 0 ? { endStream: true } : undefined);
+      stream.refuse();
+    } else stream.respond(code === SWITCHING ? 200 : code, headers, this.#left === 0);
   }
 
   #send(bytes: Uint8Array, callback: Callback): void {
     const stream = this.#stream;
     const part = this.#left < 0 ? bytes : bytes.subarray(0, this.#left);
-    const sent = (error?: Error | null): void => {
+    const sent = (): void => {
       this.#bytesSent += bytes.length;
-      callback(error && connectionReset());
+      callback();
     };
+    this.#idle?.refresh();
     if (this.#left > 0) this.#left -= part.length;
-    if (part.length === 0 || stream.closed || stream.destroyed || stream.writableEnded) sent();
-    else if (this.#left === 0) {
-      // An app may destroy the connection right after its last word.
-      stream.end(part);
-      sent();
-    } else stream.write(part, sent);
+    if (part.length === 0 || stream.isEnded) sent();
+    // An app may destroy the connection right after its last word.
+    else if (this.#left === 0) stream.end(part, sent);
+    else stream.write(part, sent);
   }
 
   override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {
@@ -129,25 +156,21 @@ export class Tunnel extends Duplex {
   override _final(callback: Callback): void {
     const stream = this.#stream;
     // The client would wait for an answer, or take it for whole.
-    if (this.#reader !== undefined || this.#left > 0) stream.close(INTERNAL_ERROR);
-    if (stream.closed || stream.destroyed || stream.writableEnded) callback();
-    else stream.end(() => callback());
+    if (this.#reader !== undefined || this.#left > 0) stream.reset(INTERNAL_ERROR);
+    this.#owner?.refused();
+    if (stream.isEnded) callback();
+    else stream.end(undefined, callback);
   }
 
   /** The end of a connection that was cut is a reset (RFC 8441 §5). */
   override _destroy(error: Error | null, callback: Callback): void {
     const stream = this.#stream;
-    const isRefused = this.#owner !== undefined && stream.writableEnded;
-    if (isRefused) this.#owner?.refused();
-    else if (!stream.closed && !stream.destroyed && !(stream.writableEnded && this.#hasEnded)) {
-      stream.close(this.#reader !== undefined || this.#left > 0 ? INTERNAL_ERROR : CANCEL);
+    clearTimeout(this.#idle);
+    if (this.#owner !== undefined && stream.hasSentEnd) this.#owner.refused();
+    else if (!(stream.hasSentEnd && this.#hasEnded)) {
+      stream.reset(this.#reader !== undefined || this.#left > 0 ? INTERNAL_ERROR : CANCEL);
     }
     callback(error);
-  }
-
-  #streamClosed(): void {
-    const isWhole = this.#stream.rstCode === NO_ERROR && this.#hasEnded && this.writableEnded;
-    if (!this.destroyed && !isWhole) this.destroy(connectionReset());
   }
 
   // What else a socket has.
@@ -167,10 +190,14 @@ export class Tunnel extends Duplex {
   setTimeout(milliseconds: number, callback?: () => void): this {
     if (callback !== undefined && milliseconds > 0) this.once("timeout", callback);
     else if (callback !== undefined) this.off("timeout", callback);
-    if (!this.#isTimed) this.#stream.on("timeout", () => this.emit("timeout"));
-    this.#isTimed = true;
-    this.#stream.setTimeout(milliseconds);
+    clearTimeout(this.#idle);
+    this.#idle = milliseconds > 0 ? setTimeout(() => this.#timedOut(), milliseconds).unref() : undefined;
     return this;
+  }
+
+  #timedOut(): void {
+    this.#idle?.refresh();
+    this.emit("timeout");
   }
 
   // The connection is that of all streams: these calls change nothing.

@@ -6,7 +6,9 @@ import { type TestContext, test } from "node:test";
 import { type ToNodeOptions, toNode } from "../../../src/adapters/to-node.ts";
 import { readBytes } from "../../../src/body/input.ts";
 import type { App } from "../../../src/gateway.ts";
+import { FrameClient, get, HEADERS, post, RST_STREAM, settings } from "../../support/frames.ts";
 import { answerOf, ask } from "../../support/http2-client.ts";
+import { aWhile } from "../../support/raw-client.ts";
 
 async function serveStreams(t: TestContext, app: App, options: ToNodeOptions = {}, prepare = (_: Http2Server) => {}) {
   const server = createServer();
@@ -81,4 +83,21 @@ test("toNode stream: what the host has answered is left to it", async (t) => {
   });
   const { status, body } = await ask(session);
   assert.deepEqual([status, body, called], [403, "host", false]);
+});
+
+test("toNode stream: a client is told to keep its body once it has all of the response", async (t) => {
+  const { server } = await serveStreams(t, async function* (_environ, startResponse) {
+    startResponse("200 OK", []);
+    yield "hello";
+  });
+  const client = await FrameClient.open((server.address() as AddressInfo).port);
+  t.after(() => client.socket.destroy());
+  client.send(settings([4, 0]), post(1, ["expect", "100-continue"]));
+  await client.until(HEADERS, 1);
+  await aWhile();
+  assert.deepEqual(client.of(RST_STREAM, 1), []);
+  client.send(settings([4, 100]));
+  assert.equal(await client.body(1), "hello");
+  assert.equal((await client.until(RST_STREAM, 1)).payload.readUInt32BE(0), 0);
+  assert.equal(await client.send(get(3)).body(3), "hello");
 });

@@ -65,6 +65,7 @@ export const Bun = { serve(_options: { fetch(request: Request): Promise<Response
 
 /** What guards ask. */
 export const annsPassword = "a secret";
+export const sessionKey = "a secret of 32 characters or more";
 export const directory = { verify: async (_name: string, _password: string): Promise<boolean> => true };
 
 /** What takes its time, and can be told to stop. */

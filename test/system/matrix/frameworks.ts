@@ -76,6 +76,7 @@ function listener(watch: Watch) {
       if (request.headers["if-none-match"] === ETAG) return response.writeHead(304).end();
       return response.end("cached");
     }
+    if (path === "/hang") return new Promise(() => {});
     if (path === "/error") throw new Error("before the head");
     if (path === "/cut")
       return Readable.from(failing())
@@ -134,6 +135,7 @@ function routes(watch: Watch): Routes {
         return isKnown ? new Response(null, { status: 304, headers }) : new Response("cached", { headers });
       },
     ],
+    ["get", "/hang", () => new Promise(() => {})],
     ["get", "/cut", () => new Response(streamOf(failing()))],
     ["get", "/endless", () => new Response(streamOf(endless(watch)))],
   ];
@@ -180,7 +182,8 @@ function ofKoa(watch: Watch): App {
       context.status = 200;
       if (context.fresh) context.status = 304;
       else context.body = "cached";
-    } else if (path === "/error") throw new Error("before the head");
+    } else if (path === "/hang") await new Promise(() => {});
+    else if (path === "/error") throw new Error("before the head");
     else if (path === "/cut" || path === "/endless") {
       context.respond = false;
       context.res.statusCode = 200;
@@ -199,7 +202,7 @@ function ofFastify(watch: Watch): App {
   app.get("/redirect", (_request, reply) => reply.redirect("hello"));
   app.get("/cookies", (_request, reply) => reply.header("Set-Cookie", COOKIES).send(""));
   app.get("/error", throwing);
-  for (const path of ["/cached", "/cut", "/endless"]) {
+  for (const path of ["/cached", "/cut", "/endless", "/hang"]) {
     app.get(path, (request, reply) => {
       reply.hijack();
       void listener(watch)(request.raw, reply.raw);

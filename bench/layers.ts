@@ -1,0 +1,169 @@
+/**
+ * What a middleware adds to a small response, in microseconds of CPU time: `node --import tsx bench/layers.ts [name …]`.
+ *
+ * Each layer is asked in turn with `hello` alone, in one process and without sockets; of all rounds the least counts, as other work
+ * on the machine only adds.
+ */
+
+import { SignJWT } from "jose";
+import { basicAuth } from "../middleware/basic-auth.ts";
+import { bearer } from "../middleware/bearer.ts";
+import { bodyLimit } from "../middleware/body-limit.ts";
+import { cors } from "../middleware/cors.ts";
+import { csrf } from "../middleware/csrf.ts";
+import { rateLimit } from "../middleware/rate-limit.ts";
+import { requestId } from "../middleware/request-id.ts";
+import { secureHeaders } from "../middleware/secure-headers.ts";
+import { memorySessionStore, session, sessionOf } from "../middleware/session.ts";
+import { timeout } from "../middleware/timeout.ts";
+import { text } from "../src/apps.ts";
+import { environBuilder } from "../src/exchange/environ.ts";
+import { Responder } from "../src/exchange/responder.ts";
+import type { Sink } from "../src/exchange/sink.ts";
+import type { App } from "../src/gateway.ts";
+import { request } from "../src/testing.ts";
+
+const ROUNDS = 25;
+const REQUESTS = 4000;
+
+const hello = text("hello");
+const reading: App = async (environ, startResponse) => {
+  const found = await sessionOf(environ);
+  return found.get("user") === "ann" ? hello(environ, startResponse) : "";
+};
+const plainReading: App = async (environ, startResponse) => {
+  await undefined;
+  return environ.REQUEST_METHOD === "GET" ? hello(environ, startResponse) : "";
+};
+const writing: App = async (environ, startResponse) => {
+  (await sessionOf(environ)).set("user", "ann");
+  return hello(environ, startResponse);
+};
+
+const secret = new TextEncoder().encode("a secret of 32 bytes, or of more");
+const token = await new SignJWT({ sub: "ann" })
+  .setProtectedHeader({ alg: "HS256" })
+  .setIssuer("https://id.example")
+  .setAudience("api")
+  .setExpirationTime("1h")
+  .sign(secret);
+const keys = ["a secret of 32 characters or more"];
+const store = memorySessionStore();
+const cookieOf = async (app: App): Promise<string> =>
+  ((await request(app, "/")).headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+const cookies = [
+  await cookieOf(session(writing, { keys, name: "sealed" })),
+  await cookieOf(session(writing, { store, name: "stored" })),
+  "theme=dark",
+  "lang=en",
+];
+
+const adding: App = (environ, startResponse) =>
+  hello(environ, (status, headers, error) => startResponse(status, [...headers, ["X-Powered-By", "tsgi"]], error));
+const fresh: App = (_environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return "hello";
+};
+
+const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
+  "a header": { app: adding },
+  "secureHeaders, a list of its own": { app: secureHeaders(fresh), base: fresh },
+  "cors, a list of its own": { app: cors(fresh), base: fresh },
+  cors: { app: cors(hello) },
+  "cors with origins": { app: cors(hello, { origins: ["https://site.example"] }) },
+  csrf: { app: csrf(hello) },
+  secureHeaders: { app: secureHeaders(hello) },
+  "secureHeaders with a nonce": { app: secureHeaders(hello, { nonce: true }) },
+  requestId: { app: requestId(hello) },
+  bodyLimit: { app: bodyLimit(hello, { limit: 1024 }) },
+  timeout: { app: timeout(hello, { after: 1000 }) },
+  rateLimit: { app: rateLimit(hello, { limit: 1_000_000_000, window: 60_000 }) },
+  "session, not asked for": { app: session(hello, { keys }) },
+  "sealed session, read": { app: session(reading, { keys, name: "sealed" }), base: plainReading },
+  "stored session, not asked for": { app: session(hello, { store }) },
+  "stored session, read": { app: session(reading, { store, name: "stored" }), base: plainReading },
+  basicAuth: { app: basicAuth(hello, { verify: () => true }) },
+  "bearer, and a copy of the environ": {
+    app: bearer((environ, startResponse) => hello({ ...environ }, startResponse), {
+      keys: secret,
+      algorithms: ["HS256"],
+    }),
+  },
+  "bearer, remembered": {
+    app: bearer(hello, { keys: secret, algorithms: ["HS256"], issuer: "https://id.example", audience: "api" }),
+  },
+};
+
+/** The headers of a browser. */
+const HEADERS = [
+  ...["Host", "site.example", "Connection", "keep-alive", "Cache-Control", "max-age=0"],
+  ...[
+    "sec-ch-ua",
+    '"Chromium";v="141", "Not?A_Brand";v="8"',
+    "sec-ch-ua-mobile",
+    "?0",
+    "sec-ch-ua-platform",
+    '"Linux"',
+  ],
+  ...["Upgrade-Insecure-Requests", "1", "User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"],
+  ...["Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Origin", "https://site.example"],
+  ...["Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"],
+  ...["Accept-Encoding", "gzip, deflate, br, zstd", "Accept-Language", "en", "Cookie", cookies.join("; ")],
+  ...["Authorization", `Bearer ${token}`],
+];
+
+class Drain implements Sink {
+  readonly closed = false;
+  isOver = false;
+  onOver: (() => void) | undefined;
+  writeHead(): void {}
+  flush(): void {}
+  write(): void {}
+  end(): void {
+    this.isOver = true;
+    this.onOver?.();
+  }
+  abort(): void {
+    throw new Error("a response was cut");
+  }
+  onClose(): void {}
+}
+
+const build = environBuilder({
+  name: "site.example",
+  port: "80",
+  scheme: "http",
+  errors: { write: (line) => process.stderr.write(line) },
+});
+const peer = { address: "192.0.2.7", port: "50000" };
+
+async function cost(app: App): Promise<number> {
+  const start = process.cpuUsage();
+  for (let count = 0; count < REQUESTS; count++) {
+    const sink = new Drain();
+    const exchange = new Responder(sink, {});
+    const environ = build("GET", "/", "HTTP/1.1", HEADERS, peer, exchange);
+    if (environ === undefined) throw new Error("the request was refused");
+    exchange.run(app, environ);
+    if (!sink.isOver) await new Promise<void>((resolve) => (sink.onOver = resolve));
+  }
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / REQUESTS;
+}
+
+const names = process.argv.slice(2);
+const measured = Object.entries(LAYERS).filter(
+  ([name]) => names.length === 0 || names.some((each) => name.startsWith(each)),
+);
+const least = new Map<App, number>();
+for (let round = 0; round < ROUNDS; round++) {
+  for (const app of new Set(measured.flatMap(([, layer]) => [layer.base ?? hello, layer.app]))) {
+    least.set(app, Math.min(least.get(app) ?? Number.POSITIVE_INFINITY, await cost(app)));
+  }
+}
+console.log(`Node ${process.version}, hello alone ${least.get(hello)?.toFixed(2) ?? "-"} µs`);
+for (const [name, { app, base = hello }] of measured) {
+  console.log(
+    `${name.padEnd(32)}${((least.get(app) as number) - (least.get(base) as number)).toFixed(2).padStart(6)} µs`,
+  );
+}

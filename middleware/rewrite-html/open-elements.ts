@@ -1,0 +1,279 @@
+/**
+ * The elements that are open in a page, as far as tags tell: the rules of the HTML Standard (§13.2.6) for tags that are left out and
+ * for foreign content, without those that move elements elsewhere in the tree.
+ */
+
+import type { Tag } from "./tag.ts";
+import type { Mode } from "./tag-reader.ts";
+
+const setOf = (names: string): ReadonlySet<string> => new Set(names.split(/\s+/));
+
+/** Elements without content. */
+const VOID = setOf(
+  "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr",
+);
+
+const MODES: ReadonlyMap<string, Mode> = new Map([
+  ["textarea", "RCDATA"],
+  ["title", "RCDATA"],
+  ["script", "SCRIPT_DATA"],
+  ["style", "RAWTEXT"],
+  ["iframe", "RAWTEXT"],
+  ["xmp", "RAWTEXT"],
+  ["noembed", "RAWTEXT"],
+  ["noframes", "RAWTEXT"],
+  // As browsers with scripts have it.
+  ["noscript", "RAWTEXT"],
+  ["plaintext", "PLAINTEXT"],
+]);
+
+/** What an end tag does not reach beyond. */
+const SCOPE = setOf("applet caption html marquee object table td template th");
+const TABLE_SCOPE = setOf("html table template");
+const BUTTON_SCOPE = new Set([...SCOPE, "button"]);
+const LIST_SCOPE = new Set([...SCOPE, "ol", "ul"]);
+/** What begins something of its own, so that an item around it is not over (the special elements without address, div and p). */
+const ITEM_SCOPE =
+  setOf(`applet article aside blockquote body button caption center colgroup dd details dir dl dt fieldset figcaption figure
+  footer form frameset h1 h2 h3 h4 h5 h6 header hgroup html iframe li listing main marquee menu nav object ol pre search section select
+  summary table tbody td template tfoot th thead tr ul`);
+
+/** What an end tag of an element that HTML does not know, or has no rule for, does not reach beyond. */
+const SPECIAL = new Set([...ITEM_SCOPE, "address", "div", "p"]);
+
+/** End tags that end what is open in their elements, whatever it is: those of blocks, and of what formats text. */
+const ENDS_THROUGH =
+  setOf(`a address applet article aside b big blockquote button center code dd details dialog dir div dl dt em fieldset
+  figcaption figure font footer form h1 h2 h3 h4 h5 h6 header hgroup i listing main marquee menu nav nobr object ol pre s search section
+  select small strike strong summary tt u ul`);
+
+/** No bounds. */
+const ANYWHERE: ReadonlySet<string> = new Set();
+
+const HEADINGS = setOf("h1 h2 h3 h4 h5 h6");
+
+/** Start tags that end an open paragraph. */
+const ENDS_PARAGRAPH =
+  setOf(`address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form
+  h1 h2 h3 h4 h5 h6 header hgroup hr li listing main menu nav ol p plaintext pre search section summary table ul xmp dd dt`);
+
+interface Ends {
+  readonly ended: ReadonlySet<string>;
+  readonly within: ReadonlySet<string>;
+}
+
+/** What else a start tag ends. */
+const ENDS: ReadonlyMap<string, Ends> = new Map<string, Ends>([
+  ["li", { ended: setOf("li"), within: ITEM_SCOPE }],
+  ...["dd", "dt"].map((name): [string, Ends] => [name, { ended: setOf("dd dt"), within: ITEM_SCOPE }]),
+  ...["td", "th"].map((name): [string, Ends] => [
+    name,
+    { ended: setOf("td th caption colgroup"), within: setOf("html table template tr") },
+  ]),
+  ["tr", { ended: setOf("tr td th caption colgroup"), within: setOf("html table template tbody thead tfoot") }],
+  ...["tbody", "thead", "tfoot", "caption", "colgroup"].map((name): [string, Ends] => [
+    name,
+    { ended: setOf("tbody thead tfoot tr td th caption colgroup"), within: TABLE_SCOPE },
+  ]),
+  ["body", { ended: setOf("head"), within: setOf("template") }],
+  ["a", { ended: setOf("a"), within: SCOPE }],
+  ["button", { ended: setOf("button"), within: SCOPE }],
+]);
+
+/** Innermost elements that a start tag ends. */
+const ENDS_INNERMOST: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["option", setOf("option")],
+  ["optgroup", setOf("option optgroup")],
+  ...[...HEADINGS].map((name): [string, ReadonlySet<string>] => [name, HEADINGS]),
+]);
+
+/** Annotations of text, and the innermost elements that each ends within `ruby`. */
+const ENDS_IN_RUBY: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  ["rb", "rp", "rt", "rtc"].map((name) => [
+    name,
+    setOf(`dd dt li optgroup option p rb rp rt${name === "rp" || name === "rt" ? "" : " rtc"}`),
+  ]),
+);
+
+/** Where an end tag looks for its start tag. */
+const END_SCOPES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["p", BUTTON_SCOPE],
+  ["li", LIST_SCOPE],
+  ...["table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "colgroup"].map(
+    (name): [string, ReadonlySet<string>] => [name, TABLE_SCOPE],
+  ),
+  ["template", ANYWHERE],
+  ["body", ANYWHERE],
+  ["html", ANYWHERE],
+]);
+
+/** Tags of HTML that end SVG and MathML around them. */
+const LEAVES_FOREIGN =
+  setOf(`b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu
+  meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var`);
+const SVG_INTEGRATION = setOf("foreignobject desc title");
+const MATHML_INTEGRATION = setOf("mi mo mn ms mtext");
+
+/** Browsers do not nest deeper than 512. */
+const DEEPEST = 512;
+
+type Namespace = "html" | "svg" | "mathml";
+
+/** An element that is open. */
+export interface Open<Note> {
+  readonly tag: Tag;
+  readonly namespace: Namespace;
+  /** Whether elements of HTML are in it, though it is not one. */
+  readonly isIntegration: boolean;
+  readonly note: Note;
+}
+
+/** The elements that are open, each with a note on it. */
+export class OpenElements<Note> {
+  readonly #open: Open<Note>[] = [];
+  readonly tags: Tag[] = [];
+  readonly #onClose: (note: Note, isByTag: boolean) => void;
+  /** How many are open that are not kept, as they are too deep. */
+  #tooDeep = 0;
+
+  /** `onClose` is told of each element that is over, and whether by an end tag of its own. */
+  constructor(onClose: (note: Note, isByTag: boolean) => void) {
+    this.#onClose = onClose;
+  }
+
+  /** Whether the innermost element is one of SVG or MathML. */
+  get isForeign(): boolean {
+    const last = this.#open.at(-1);
+    return last !== undefined && last.namespace !== "html";
+  }
+
+  get isTooDeep(): boolean {
+    return this.#tooDeep > 0 || this.#open.length >= DEEPEST;
+  }
+
+  /** Ends what a start tag ends without an end tag, and gives the namespace of the new element. */
+  begin(tag: Tag): Namespace {
+    const { name } = tag;
+    let around = this.#open.at(-1);
+    if (around !== undefined && isForeign(around) && !entersText(around, name)) {
+      if (!leavesForeign(tag)) return around.namespace;
+      around = this.#leaveForeign();
+      if (around !== undefined && isForeign(around) && !entersText(around, name)) return around.namespace;
+    }
+    if (name === "svg") return "svg";
+    if (name === "math") return "mathml";
+    if (ENDS_PARAGRAPH.has(name)) this.#endWithin(PARAGRAPH, BUTTON_SCOPE);
+    const ends = ENDS.get(name);
+    if (ends !== undefined) this.#endWithin(ends.ended, ends.within);
+    const inRuby = ENDS_IN_RUBY.get(name);
+    const isInRuby = inRuby !== undefined && this.tags.some((each) => each.name === "ruby");
+    const innermost = isInRuby ? inRuby : ENDS_INNERMOST.get(name);
+    while (innermost?.has(this.tags.at(-1)?.name ?? "")) this.#close(this.#open.length - 1, false);
+    return "html";
+  }
+
+  /** Opens the element, unless it has no content. Gives how its content is read; undefined where there is none. */
+  open(tag: Tag, namespace: Namespace, note: Note): Mode | undefined {
+    const { name } = tag;
+    if (namespace === "html" ? VOID.has(name) : tag.isSelfClosing) return undefined;
+    const mode = namespace === "html" ? (MODES.get(name) ?? "DATA") : "DATA";
+    if (this.isTooDeep) {
+      this.#tooDeep++;
+      return mode;
+    }
+    const isIntegration =
+      (namespace === "svg" && SVG_INTEGRATION.has(name)) ||
+      (namespace === "mathml" &&
+        name === "annotation-xml" &&
+        /^(?:text\/html|application\/xhtml\+xml)$/i.test(tag.get("encoding") ?? ""));
+    this.#open.push({ tag, namespace, isIntegration, note });
+    this.tags.push(tag);
+    return mode;
+  }
+
+  /** Ends the element of an end tag, and those in it. Tells whether there is one. */
+  end(name: string): boolean {
+    if (this.#tooDeep > 0) {
+      this.#tooDeep--;
+      return false;
+    }
+    if (name === "p" || name === "br") this.#leaveForeign();
+    const found = this.#startOf(name);
+    if (found >= 0) this.#closeFrom(found, true);
+    return found >= 0;
+  }
+
+  /** Ends elements of SVG and MathML up to one with HTML in it, which is given. */
+  #leaveForeign(): Open<Note> | undefined {
+    let last = this.#open.at(-1);
+    while (last !== undefined && isForeign(last) && !isTextOfMath(last)) {
+      this.#close(this.#open.length - 1, false);
+      last = this.#open.at(-1);
+    }
+    return last;
+  }
+
+  /** Where the element is that an end tag ends; -1 where there is none. */
+  #startOf(name: string): number {
+    let at = this.#open.length - 1;
+    for (; at >= 0 && this.#open[at]?.namespace !== "html"; at--) if (this.#open[at]?.tag.name === name) return at;
+    const scope = END_SCOPES.get(name) ?? (ENDS_THROUGH.has(name) ? SCOPE : SPECIAL);
+    for (at = this.#open.length - 1; at >= 0; at--) {
+      const open = this.#open[at] as Open<Note>;
+      if (open.namespace !== "html") {
+        if (scope !== ANYWHERE && (open.isIntegration || isTextOfMath(open))) return -1;
+      } else if (open.tag.name === name || (HEADINGS.has(name) && HEADINGS.has(open.tag.name))) return at;
+      else if (scope.has(open.tag.name)) return -1;
+    }
+    return -1;
+  }
+
+  endAll(): void {
+    if (this.#open.length > 0) this.#closeFrom(0, false);
+  }
+
+  /** Ends the outermost of these elements, up to one that bounds the search. */
+  #endWithin(ended: ReadonlySet<string>, within: ReadonlySet<string>): void {
+    let found = -1;
+    for (let at = this.#open.length - 1; at >= 0; at--) {
+      const { tag, namespace } = this.#open[at] as Open<Note>;
+      if (namespace !== "html") break;
+      if (ended.has(tag.name)) found = at;
+      if (within.has(tag.name)) break;
+    }
+    if (found >= 0) this.#closeFrom(found, false);
+  }
+
+  #closeFrom(outermost: number, isByTag: boolean): void {
+    for (let at = this.#open.length - 1; at >= outermost; at--) this.#close(at, isByTag && at === outermost);
+  }
+
+  #close(at: number, isByTag: boolean): void {
+    const { note } = this.#open[at] as Open<Note>;
+    this.#open.length = at;
+    this.tags.length = at;
+    this.#onClose(note, isByTag);
+  }
+}
+
+const PARAGRAPH = setOf("p");
+
+function isForeign({ namespace, isIntegration }: Open<unknown>): boolean {
+  return namespace !== "html" && !isIntegration;
+}
+
+function isTextOfMath({ namespace, tag }: Open<unknown>): boolean {
+  return namespace === "mathml" && (MATHML_INTEGRATION.has(tag.name) || tag.name === "annotation-xml");
+}
+
+/** Whether a start tag in an element of MathML that has text is one of HTML. */
+function entersText({ namespace, tag }: Open<unknown>, name: string): boolean {
+  if (namespace !== "mathml") return false;
+  if (tag.name === "annotation-xml") return name === "svg";
+  return MATHML_INTEGRATION.has(tag.name) && name !== "mglyph" && name !== "malignmark";
+}
+
+function leavesForeign(tag: Tag): boolean {
+  if (LEAVES_FOREIGN.has(tag.name)) return true;
+  return tag.name === "font" && ["color", "face", "size"].some((name) => tag.get(name) !== undefined);
+}

@@ -1,0 +1,46 @@
+/** A start tag as it came, its text one character for each byte. */
+
+import type { TagToken } from "./package.ts";
+import type { Page } from "./page.ts";
+
+interface Attribute {
+  readonly name: string;
+  /** As it stands in the page: name, value and quotes. */
+  readonly raw: string;
+}
+
+export class Tag {
+  /** In lower case. */
+  readonly name: string;
+  /** As it stands in the page. */
+  readonly raw: string;
+  readonly isSelfClosing: boolean;
+  readonly #token: TagToken;
+  readonly #page: Page;
+
+  constructor(token: TagToken, raw: string, page: Page) {
+    this.name = token.tagName;
+    this.raw = raw;
+    this.isSelfClosing = token.selfClosing;
+    this.#token = token;
+    this.#page = page;
+  }
+
+  get attributes(): readonly Attribute[] {
+    return this.#token.attrs.map(({ name }) => ({ name, raw: this.#rawOf(name) }));
+  }
+
+  /** The value of an attribute, as text; undefined where there is none. `name` is in lower case. */
+  get(name: string): string | undefined {
+    for (const attribute of this.#token.attrs) {
+      if (attribute.name === name) return this.#page.textOf(attribute.value, () => this.#rawOf(name));
+    }
+    return undefined;
+  }
+
+  #rawOf(name: string): string {
+    const { location } = this.#token;
+    const { startOffset = 0, endOffset = 0 } = location.attrs?.[name] ?? {};
+    return this.raw.slice(startOffset - location.startOffset, endOffset - location.startOffset);
+  }
+}

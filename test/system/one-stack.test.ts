@@ -1,0 +1,157 @@
+/** One stack of guards and limits around every framework, a program and a folder: their clients see the same. */
+
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { bodyLimit } from "../../middleware/body-limit.ts";
+import { compress } from "../../middleware/compress.ts";
+import { cors } from "../../middleware/cors.ts";
+import { csrf } from "../../middleware/csrf.ts";
+import { rateLimit } from "../../middleware/rate-limit.ts";
+import { secureHeaders } from "../../middleware/secure-headers.ts";
+import { setHeaders } from "../../middleware/set-headers.ts";
+import { staticFiles } from "../../middleware/static-files.ts";
+import { timeout } from "../../middleware/timeout.ts";
+import { cgi } from "../../src/adapters/cgi.ts";
+import { text } from "../../src/apps.ts";
+import { readBytes } from "../../src/body/input.ts";
+import type { App } from "../../src/gateway.ts";
+import { stack } from "../../src/stack.ts";
+import { decode } from "../support/codings.ts";
+import { fileTree } from "../support/file-tree.ts";
+import { digestOf, FRAMEWORKS } from "./matrix/frameworks.ts";
+import { type Asked, SERVERS } from "./matrix/servers.ts";
+
+const ORIGIN = "https://app.example.com";
+
+/** How many requests there are before one is too much. */
+const LIMIT = 9;
+
+/** What each of them gets around it, from the outside in. */
+function guarded(app: App): App {
+  return stack()
+    .use(secureHeaders)
+    .use(cors, { origins: [ORIGIN], methods: ["GET", "POST"], credentials: true })
+    .use(rateLimit, { limit: LIMIT, window: 600_000 })
+    .use(csrf, { trustedOrigins: [ORIGIN] })
+    .use(compress, { threshold: 0, encodings: ["gzip"] })
+    .use(bodyLimit, { limit: 1000 })
+    .use(timeout, { after: 3000 })
+    .run(withoutHabits(app));
+}
+
+/** What every framework says in its own way. */
+function withoutHabits(app: App): App {
+  const habits = ["Accept-Ranges", "Cache-Control", "ETag", "Last-Modified", "Server", "X-Content-Type-Options"];
+  return setHeaders(app, {
+    "Content-Type": "text/plain; charset=utf-8",
+    ...Object.fromEntries(habits.map((name) => [name, null])),
+  });
+}
+
+/** The same site as that of the frameworks. */
+const own: App = async (environ, startResponse) => {
+  if (environ.PATH_INFO === "/hang") return new Promise(() => {});
+  return text(digestOf(await readBytes(environ)))(environ, startResponse);
+};
+
+const folder = await fileTree({ hello: "hello" });
+
+const PROGRAM = `
+case $PATH_INFO in
+  /hang) exec sleep 60 ;;
+  /echo) printf 'Content-Type: text/plain\\n\\n'; printf '%s %s' "$CONTENT_LENGTH" "$(sha1sum | cut -d ' ' -f 1)" ;;
+  *) printf 'Content-Type: text/plain\\n\\nhello' ;;
+esac`;
+
+const SITES: Readonly<Record<string, () => App>> = {
+  ...Object.fromEntries(Object.entries(FRAMEWORKS).map(([name, make]) => [name, () => make({ ended() {} })])),
+  "a CGI program": () => cgi(["sh", "-c", PROGRAM]),
+  "a folder before an app": () => staticFiles(own, { "/": folder }),
+};
+
+const post = (length: number, headers: Record<string, string> = {}): Asked => ({
+  method: "POST",
+  body: Buffer.alloc(length, "x"),
+  headers: { "Content-Type": "application/octet-stream", ...headers },
+});
+
+/** What is asked of each, in this order; the first one waits while the others go on. */
+const REQUESTS: readonly (readonly [path: string, asked: Asked])[] = [
+  ["/hang", {}],
+  ["/hello", {}],
+  ["/hello", { headers: { Origin: ORIGIN, "Accept-Encoding": "gzip" } }],
+  ["/hello", { method: "HEAD", headers: { Origin: "https://other.example" } }],
+  ["/echo", post(1000, { Origin: ORIGIN, "Sec-Fetch-Site": "cross-site" })],
+  ["/echo", post(1001)],
+  ["/echo", post(1001, { "Transfer-Encoding": "chunked" })],
+  ["/echo", post(5, { "Sec-Fetch-Site": "cross-site" })],
+  ["/echo", { method: "OPTIONS", headers: { Origin: ORIGIN, "Access-Control-Request-Method": "POST" } }],
+  ["/hello", {}],
+  ["/hello", { headers: { Origin: ORIGIN } }],
+];
+
+/** What depends on the time, on the connection, and on whether a body was there as a whole. */
+const LEFT_OUT = ["date", "connection", "keep-alive", "content-length", "transfer-encoding"];
+
+/** The headers of secureHeaders, which are the same everywhere. */
+const SECURE = /^(?:content-security-policy|cross-origin-|origin-agent|referrer-|x-)/;
+
+async function transcriptOf(app: App): Promise<string[]> {
+  const site = await (SERVERS.tsgi as (typeof SERVERS)[string])(guarded(app));
+  const tell = async ([path, asked]: (typeof REQUESTS)[number]): Promise<string> => {
+    const { status, headers, body } = await site.ask(path, asked);
+    const lines = Object.entries(headers).filter(([name]) => !LEFT_OUT.includes(name) && !SECURE.test(name));
+    const secured = Object.keys(headers).filter((name) => SECURE.test(name)).length;
+    const coding = headers["content-encoding"] as string | undefined;
+    const shown = lines.map(([name, value]) => `${name}: ${name === "retry-after" ? "#" : value}`).sort();
+    return [
+      `${asked.method ?? "GET"} ${path}: ${status}, ${secured} headers of protection`,
+      ...shown,
+      decode(coding, body),
+    ].join("\n");
+  };
+  try {
+    const [first, ...others] = REQUESTS as [(typeof REQUESTS)[number], ...typeof REQUESTS];
+    const hanging = tell(first);
+    hanging.catch(() => {});
+    const told: string[] = [];
+    for (const each of others) told.push(await tell(each));
+    return [await hanging, ...told];
+  } finally {
+    await site.close();
+  }
+}
+
+const VARIES = "vary: Accept-Encoding, Origin";
+const MAY_READ = `access-control-allow-credentials: true\naccess-control-allow-origin: ${ORIGIN}`;
+const PLAIN = "content-type: text/plain; charset=utf-8";
+
+const EXPECTED = [
+  `GET /hang: 504, 11 headers of protection\n${PLAIN}\n${VARIES}\nGateway Timeout\n`,
+  `GET /hello: 200, 11 headers of protection\n${PLAIN}\n${VARIES}\nhello`,
+  `GET /hello: 200, 11 headers of protection\n${MAY_READ}\ncontent-encoding: gzip\n${PLAIN}\n${VARIES}\nhello`,
+  `HEAD /hello: 200, 11 headers of protection\n${PLAIN}\n${VARIES}\n`,
+  `POST /echo: 200, 11 headers of protection\n${MAY_READ}\n${PLAIN}\n${VARIES}\n${digestOf(Buffer.alloc(1000, "x"))}`,
+  `POST /echo: 413, 11 headers of protection\n${PLAIN}\n${VARIES}\nContent Too Large\n`,
+  `POST /echo: 413, 11 headers of protection\n${PLAIN}\n${VARIES}\nContent Too Large\n`,
+  `POST /echo: 403, 11 headers of protection\n${PLAIN}\nvary: Origin\nForbidden: the request comes from another site\n`,
+  `OPTIONS /echo: 204, 11 headers of protection\naccess-control-allow-credentials: true\naccess-control-allow-methods: GET, POST\naccess-control-allow-origin: ${ORIGIN}\naccess-control-max-age: 7200\nvary: Origin\n`,
+  `GET /hello: 200, 11 headers of protection\n${PLAIN}\n${VARIES}\nhello`,
+  `GET /hello: 429, 11 headers of protection\n${MAY_READ}\n${PLAIN}\nretry-after: #\nvary: Origin\nToo Many Requests\n`,
+];
+
+/** All of them at once, as each waits for what hangs. */
+let told: Readonly<Record<string, string[] | Error>> = {};
+
+before(async () => {
+  const entries = Object.entries(SITES).map(async ([name, make]) => {
+    return [name, await transcriptOf(make()).catch((error: Error) => error)] as const;
+  });
+  told = Object.fromEntries(await Promise.all(entries));
+});
+
+for (const name of Object.keys(SITES)) {
+  test(`one stack: around ${name}, clients see what they see around all others`, () => {
+    assert.deepEqual(told[name], EXPECTED);
+  });
+}
