@@ -82,7 +82,7 @@ export class Peer {
   answers: number;
   failures: number;
   /** Its requests, to be cut when it is waited for no longer. */
-  readonly underWay = new Set<Cuttable>();
+  readonly underWay: Set<Cuttable> = new Set();
   readonly #slowStart: number;
   #joinedAt = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void)[] = [];
