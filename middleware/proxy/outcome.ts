@@ -113,9 +113,14 @@ const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRAC
  * Whether a request may be sent again after a failure, to another target or on another connection: where the target cannot have
  * seen it, or where seeing it twice does no harm. A body that has been read in part is gone.
  */
-export function mayRepeat(failed: Failure, method: string, isReplayable: boolean): boolean {
+export function mayRepeat(
+  failed: Failure,
+  method: string,
+  isReplayable: boolean,
+  repeatable: ReadonlySet<string> = REPEATABLE,
+): boolean {
   if (!isReplayable || NOT_REPEATED.has(failed.reason)) return false;
-  return failed.isUnsent || REPEATABLE.has(method);
+  return failed.isUnsent || repeatable.has(method);
 }
 
 const NOT_REPEATED: ReadonlySet<Reason> = new Set(["aborted", "invalid", "upload"]);
