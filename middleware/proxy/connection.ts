@@ -88,7 +88,7 @@ export class Connection {
         this.socket = socket.on("error", () => {
           this.hasFailed = true;
         });
-        if (!connecting.isHttp10 && http2 === false) watchVersion(this.socket, connecting);
+        if (http2 === false) watchVersion(this.socket, connecting);
       },
     });
     this.client.on("disconnect", () => owner.disconnected(this));
@@ -128,7 +128,8 @@ function watchVersion(socket: Socket, connecting: Connecting): void {
     const bytes = read.call(socket, size) as Buffer | null;
     if (bytes !== null) {
       socket.read = read;
-      if (bytes.toString("latin1", 0, 8) === "HTTP/1.0") connecting.isHttp10 = true;
+      // A target that was HTTP/1.0 may have been replaced since.
+      connecting.isHttp10 = bytes.toString("latin1", 0, 8) === "HTTP/1.0";
     }
     return bytes;
   };

@@ -111,7 +111,8 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
       return;
     }
     this.#endsWithHead = this.#request.method === "HEAD" || isNullBody(status);
-    this.#reception.begin({ status, reason, lines }, this.#endsWithHead);
+    const version = this.#connection?.isShared ? "2.0" : this.#pool.connecting.isHttp10 ? "1.0" : "1.1";
+    this.#reception.begin({ status, reason, lines, version }, this.#endsWithHead);
   }
 
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
