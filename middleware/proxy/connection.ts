@@ -114,6 +114,11 @@ export class Connection {
     return this.cancelled >= MOST_CANCELLED;
   }
 
+  /** Has it carry no more requests than those that are under way. */
+  wear(): void {
+    this.cancelled = MOST_CANCELLED;
+  }
+
   destroy(error: Error): void {
     this.client.destroy(error, () => {});
     // What is still connecting is undici's only when it is done.
