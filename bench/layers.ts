@@ -58,7 +58,17 @@ const cookies = [
   "lang=en",
 ];
 
+const adding: App = (environ, startResponse) =>
+  hello(environ, (status, headers, error) => startResponse(status, [...headers, ["X-Powered-By", "tsgi"]], error));
+const fresh: App = (_environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return "hello";
+};
+
 const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
+  "a header": { app: adding },
+  "secureHeaders, a list of its own": { app: secureHeaders(fresh), base: fresh },
+  "cors, a list of its own": { app: cors(fresh), base: fresh },
   cors: { app: cors(hello) },
   "cors with origins": { app: cors(hello, { origins: ["https://site.example"] }) },
   csrf: { app: csrf(hello) },

@@ -1,15 +1,21 @@
 /** What a client gets that did not send a request which an app may see. */
 
 import { TsgiError } from "../../errors.ts";
-import type { StatusLine } from "../../gateway.ts";
+import type { HeaderList, StatusLine } from "../../gateway.ts";
 import { parseStatus } from "../../http/status.ts";
 import type { HeadText } from "./head-text.ts";
 
-const PLAIN_TEXT = [["Content-Type", "text/plain; charset=utf-8"]] as const;
+/** The headers of what a server answers by itself. */
+export const PLAIN_TEXT: HeaderList = [["Content-Type", "text/plain; charset=utf-8"]];
+
+/** refusalBody gives the text that goes with a status. */
+export function refusalBody(status: StatusLine): string {
+  return `${status}\n`;
+}
 
 /** The last answer on a connection; that to HEAD has no body. */
 export function refusalText(headText: HeadText, status: StatusLine, isHead: boolean): string {
-  const body = `${status}\n`;
+  const body = refusalBody(status);
   const head = headText(parseStatus(status), PLAIN_TEXT, body.length, true);
   return isHead ? head : head + body;
 }

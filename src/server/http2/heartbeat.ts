@@ -17,7 +17,7 @@ export class Heartbeat {
     this.#since = clock.now;
   }
 
-  /** Asks where that is due; false where the client has not answered for as long as `limit`, in milliseconds. */
+  /** Asks where that is due; false where nothing has come since for as long as `limit`, in milliseconds. */
   beat(limit: number): boolean {
     if (!this.#clock.hasPassed(this.#since, limit)) return true;
     if (this.#isAsked) return false;
@@ -27,7 +27,7 @@ export class Heartbeat {
     return true;
   }
 
-  /** The client has answered. */
+  /** Something has come. */
   hear(): void {
     this.#isAsked = false;
     this.#since = this.#clock.now;

@@ -1,5 +1,6 @@
 /** What a client sends on one stream after the head (RFC 9113 §5.2, §8.1). */
 
+import { joinBytes } from "../../body/chunk.ts";
 import { clientGone, type TsgiError } from "../../errors.ts";
 import { badBody } from "../engine/refusal.ts";
 import { type BodySource, bodyDiscarded, RequestInput } from "../engine/request-input.ts";
@@ -10,6 +11,9 @@ const MOST_DISCARDED = 1024 * 1024;
 
 /** How far a client may be ahead of an app that reads, in bytes: what one that is far away needs to send without pauses. */
 const MOST_AHEAD = 512 * 1024;
+
+/** More pieces than these are read as one. */
+const MANY = 8;
 
 /** Who holds the stream. */
 export interface InboundOwner {
@@ -97,13 +101,19 @@ export class Inbound implements BodySource {
   }
 
   readBody(): Uint8Array | "end" | TsgiError | undefined {
-    const piece = this.#pieces.shift();
+    const piece = this.#takePiece();
     if (piece === undefined) return this.#hasEnded ? "end" : undefined;
     this.#hasMoved = true;
     this.#ahead = MOST_AHEAD;
     this.#waiting -= piece.length;
     this.#renewWindow(-piece.length);
     return piece;
+  }
+
+  /** A client may send its bytes one by one. */
+  #takePiece(): Uint8Array | undefined {
+    const pieces = this.#pieces;
+    return pieces.length > MANY ? joinBytes(pieces.splice(0)) : pieces.shift();
   }
 
   /** The client is told in large steps. */

@@ -16,10 +16,8 @@ import { FrameReader } from "./frame-reader.ts";
 import { FrameReceiver, type FrameTarget } from "./frame-receiver.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import {
-  CANCEL,
   COMPRESSION_ERROR,
   ENHANCE_YOUR_CALM,
-  FIRST_WINDOW,
   FLOW_CONTROL_ERROR,
   MOST,
   NO_ERROR,
@@ -28,15 +26,16 @@ import {
   REFUSED_STREAM,
   SETTINGS,
   STREAM_CLOSED,
-  setting,
   uint32,
   WINDOW_UPDATE,
 } from "./frames.ts";
+import { type SessionLimits, sessionLimits } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { HeaderDecoder } from "./hpack/decoder.ts";
-import { LINE_COST } from "./hpack/static-table.ts";
+import { ReceiveWindow } from "./receive-window.ts";
 import { MALFORMED, type RequestHead, readHead } from "./request-head.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
+import { StreamTimes } from "./stream-times.ts";
 
 /** How long a client may take to hear that its connection ends, and to end it, in milliseconds. */
 const LINGER = 2000;
@@ -44,21 +43,7 @@ const LINGER = 2000;
 /** The time of what has not happened yet. */
 const NEVER = -1;
 
-/** How much the client may send on all streams together, in bytes, and how much of it may wait for apps beyond that. */
-const WINDOW = 1024 * 1024;
-const MOST_HELD = 4 * 1024 * 1024;
-
-/** How large a head is accepted in any case: what is larger than a request may be is answered up to there. */
-const LEAST_HEADER_LIST = 65_536;
-
-/** How many pseudo-headers a request has at most. */
-const PSEUDO_HEADERS = 5;
-
-const MAX_CONCURRENT_STREAMS = 3;
-const MAX_HEADER_LIST_SIZE = 6;
-const ENABLE_CONNECT_PROTOCOL = 8;
-
-/** What the two kinds of PING say. */
+/** What a PING says that follows the notice of the end, and any other one. */
 const NOTICED = "tsgi-end";
 const BEAT = "tsgi-...";
 
@@ -72,14 +57,6 @@ type Phase =
   | "closing"
   /** Waiting for the client to end the connection. */
   | "linger";
-
-/** What all sessions of a server have in common. */
-interface SessionLimits {
-  /** How many streams there may be at once. */
-  readonly streams: number;
-  /** How large a header list may be, in bytes as RFC 9113 §6.5.2 counts them. */
-  readonly headerList: number;
-}
 
 /** The heads of requests that no app may see, as far as they matter then. */
 const REFUSED: RequestHead = {
@@ -95,11 +72,9 @@ const REFUSED_HEAD: RequestHead = { ...REFUSED, method: "HEAD" };
 
 /** sessionStarter returns what serves HTTP/2 on a socket. */
 export function sessionStarter(streams: number, limits: ParserLimits): (socket: Socket, service: Service) => void {
-  const { headSize, lines } = limits;
-  const accepted = Math.min(MOST, headSize + LINE_COST * (lines + PSEUDO_HEADERS));
-  const headerList = Math.max(LEAST_HEADER_LIST, Math.min(MOST, 2 * accepted));
+  const common = sessionLimits(streams, limits);
   return (socket, service) => {
-    new Session(socket, service, { streams, headerList });
+    new Session(socket, service, common);
   };
 }
 
@@ -125,12 +100,8 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   #since: number;
   /** How many requests it has carried. */
   #count = 0;
-  /** How much more the client may send, and how much of what it has sent waits for apps. */
-  #window: number = FIRST_WINDOW;
-  #held = 0;
-  /** When something of a response was last sent, and how often that had been. */
-  #progressed = 0;
-  #progress = 0;
+  readonly #window = new ReceiveWindow();
+  readonly #times: StreamTimes;
 
   constructor(socket: Socket, service: Service, limits: SessionLimits) {
     this.#socket = socket;
@@ -144,6 +115,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     this.writer = new FrameWriter(socket);
     this.#receiver = new FrameReceiver(this, this.writer, service.clock);
     this.#decoder = new HeaderDecoder(limits.headerList);
+    this.#times = new StreamTimes(service);
     this.#heartbeat = new Heartbeat(service.clock, () => this.writer.send(PING, 0, 0, BEAT));
     service.clock.add(this);
     service.connections.add(this);
@@ -152,19 +124,9 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     // HTTP/2 has no half-closed connections: a client that ends its side has left.
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#onClose());
-    this.#greet();
-    if (service.isHeld) this.hold(true);
-  }
-
-  #greet(): void {
-    const { streams, headerList } = this.#limits;
-    const settings =
-      setting(MAX_CONCURRENT_STREAMS, Math.min(MOST, streams)) +
-      setting(MAX_HEADER_LIST_SIZE, headerList) +
-      // WebSockets (RFC 8441 §3).
-      setting(ENABLE_CONNECT_PROTOCOL, 1);
-    this.writer.send(SETTINGS, 0, 0, settings);
+    this.writer.send(SETTINGS, 0, 0, limits.settings);
     this.#renewWindow();
+    if (service.isHeld) this.hold(true);
   }
 
   get exchanges(): OpenExchange[] {
@@ -193,6 +155,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     if (this.#phase === "linger") return;
     const reader = this.#reader;
     const { writer } = this;
+    this.#heartbeat.hear();
     writer.isGathering = true;
     reader.push(bytes);
     let error: number = NO_ERROR;
@@ -279,24 +242,20 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   }
 
   dataCame(length: number): number {
-    this.#window -= length;
-    if (this.#window < 0) return FLOW_CONTROL_ERROR;
+    if (!this.#window.take(length)) return FLOW_CONTROL_ERROR;
     this.#renewWindow();
     return NO_ERROR;
   }
 
   heldChanged(stream: Stream, change: number, window: number): void {
-    this.#held += change;
+    this.#window.hold(change);
     if (window > 0 && !stream.isClosed) this.writer.send(WINDOW_UPDATE, 0, stream.id, uint32(window));
     this.#renewWindow();
   }
 
-  /** What waits for one app keeps nobody else from sending, unless it is very much. */
   #renewWindow(): void {
-    const more = WINDOW - this.#window;
-    if (more < WINDOW / 2 || this.#held > MOST_HELD) return;
-    this.#window += more;
-    this.writer.send(WINDOW_UPDATE, 0, 0, uint32(more));
+    const more = this.#window.renew();
+    if (more > 0) this.writer.send(WINDOW_UPDATE, 0, 0, uint32(more));
   }
 
   streamFailed(stream: Stream, code: number): void {
@@ -313,7 +272,6 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
 
   pingAnswered(payload: string): void {
     if (payload === NOTICED && this.#phase === "noticed") this.#close();
-    else this.#heartbeat.hear();
   }
 
   goneAway(): void {
@@ -386,7 +344,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
       return;
     }
     if (this.#streams.size > 0) {
-      this.#checkStreams();
+      this.#times.check(this.#streams.values(), this.writer.progress);
       if (!this.#heartbeat.beat(limits.bodyTimeout)) this.#socket.destroy();
       return;
     }
@@ -412,41 +370,6 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   #endIdle(): void {
     if (this.#count > 0) this.#notice();
     else this.#close();
-  }
-
-  /** Cuts bodies and responses that make no progress. */
-  #checkStreams(): void {
-    const { now } = this.service.clock;
-    if (this.writer.progress !== this.#progress) {
-      this.#progress = this.writer.progress;
-      this.#progressed = now;
-    }
-    for (const stream of [...this.#streams.values()]) {
-      this.#checkBody(stream);
-      this.#checkResponse(stream);
-    }
-  }
-
-  /** A body that does not come fails the read that waits for it; an app that takes its time is left alone. */
-  #checkBody(stream: Stream): void {
-    const { inbound } = stream;
-    if (inbound === undefined || inbound.hasEnded || stream.isTaken || stream.isClosed) return;
-    const { clock, limits } = this.service;
-    if (inbound.takeMove()) stream.bodyMoved = clock.now;
-    const isLate =
-      clock.hasPassed(stream.begun, limits.requestTimeout) ||
-      (inbound.isAwaited && clock.hasPassed(stream.bodyMoved, limits.bodyTimeout));
-    if (isLate) inbound.expire();
-  }
-
-  /** A response that its client does not read is cut, unless the client reads others. */
-  #checkResponse(stream: Stream): void {
-    const { clock, limits } = this.service;
-    if (stream.isTaken || stream.outbound.length === 0) stream.waiting = -1;
-    else if (stream.waiting < 0) stream.waiting = clock.now;
-    else if (clock.hasPassed(Math.max(stream.waiting, this.#progressed), limits.bodyTimeout)) {
-      stream.reset(CANCEL);
-    }
   }
 }
 

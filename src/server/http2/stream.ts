@@ -4,16 +4,17 @@ import { reportError } from "../../exchange/report.ts";
 import type { Sink } from "../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../gateway.ts";
 import { withoutUpgrade } from "../../http/field-rules.ts";
-import { headerPairs } from "../../http/headers.ts";
+import { headerPairs, removeHeaders } from "../../http/headers.ts";
 import type { Status } from "../../http/status.ts";
+import { announcesTrailers } from "../../http/trailers.ts";
 import { isEventStream } from "../engine/event-stream.ts";
 import { ended, headSent } from "../engine/events.ts";
+import { PLAIN_TEXT, refusalBody } from "../engine/refusal.ts";
 import type { Service } from "../engine/service.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import { INTERNAL_ERROR, NO_ERROR } from "./frames.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
-import { refusalBody, refusalHeaders } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 import { headAsText } from "./response-head.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -87,9 +88,11 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
       this.#refuseTunnel();
       return;
     }
-    const fields = withoutUpgrade(status.code, headers);
-    const hasNoBody = this.#isHead || status.bodiless || length === 0;
-    const isEnd = hasNoBody && this.#trailers.length === 0;
+    const hasNoBody = this.#isHead || status.bodiless;
+    const isAnnounced = announcesTrailers(headers);
+    const sent = isAnnounced && hasNoBody ? removeHeaders(headers, "Trailer") : headers;
+    const fields = withoutUpgrade(status.code, sent);
+    const isEnd = hasNoBody || (length === 0 && !isAnnounced && this.#trailers.length === 0);
     this.#owner.writer.sendHead(this.id, status.code, fields, length, isEnd);
     this.#isSent = true;
     this.#headers = headers;
@@ -111,7 +114,7 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
   /** Answers what no app may see, or has answered wrongly. */
   answer(status: StatusLine): void {
     const body = refusalBody(status);
-    this.#owner.writer.sendHead(this.id, Number(status.slice(0, 3)), refusalHeaders, body.length, this.#isHead);
+    this.#owner.writer.sendHead(this.id, Number(status.slice(0, 3)), PLAIN_TEXT, body.length, this.#isHead);
     this.#isSent = true;
     if (this.#isHead) this.outbound.endedWithHead();
     else this.outbound.end(body);
@@ -142,7 +145,7 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
   }
 
   addTrailers(trailers: HeaderList): void {
-    this.#trailers = [...this.#trailers, ...trailers];
+    this.#trailers = trailers;
   }
 
   /** All of the response was given to the connection. */

@@ -133,3 +133,23 @@ for (const way of WAYS) {
     await server.close({ linger: 0, grace: 500 });
   });
 }
+
+test("hostile: a body of single bytes is read in few pieces", async (t) => {
+  let pieces = 0;
+  const { frames } = await startHttp2(t, async (environ, startResponse) => {
+    await sleep(200);
+    let length = 0;
+    for await (const chunk of environ["tsgi.input"]) {
+      pieces++;
+      length += chunk.length;
+    }
+    startResponse("200 OK", []);
+    return String(length);
+  });
+  const client = await frames();
+  client.send(post(1), Buffer.concat(Array.from({ length: 60_000 }, () => frame(DATA, 0, 1, Buffer.alloc(1)))));
+  await sleep(300);
+  client.send(frame(DATA, 1, 1));
+  assert.equal(await client.body(1), "60000");
+  assert.ok(pieces < 1000, `${pieces} pieces`);
+});

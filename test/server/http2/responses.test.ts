@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { constants } from "node:http2";
 import { test } from "node:test";
-import type { App } from "../../../src/gateway.ts";
+import type { App, HeaderList } from "../../../src/gateway.ts";
 import { isHopByHop } from "../../../src/http/field-rules.ts";
 import { answerOf, ask, startHttp2, WAYS } from "../../support/http2-client.ts";
 import { aWhile, eventually, hello } from "../../support/raw-client.ts";
@@ -292,3 +292,45 @@ test("responses: no upgrade", async (t) => {
   });
   assert.equal((await ask(connect())).body, "undefined");
 });
+
+for (const way of WAYS) {
+  test(`responses over ${way}: trailers follow the body, of any length`, async (t) => {
+    const { connect } = await startHttp2(
+      t,
+      (environ, startResponse) => {
+        const { addTrailers } = environ["tsgi.exchange"];
+        const announced: HeaderList = environ.QUERY_STRING === "announced" ? [["Trailer", "X-Sum"]] : [];
+        startResponse(environ.PATH_INFO === "/204" ? "204 No Content" : "200 OK", announced);
+        return (async function* () {
+          if (environ.PATH_INFO === "/long") yield "x".repeat(300_000);
+          if (environ.PATH_INFO === "/short") yield "x";
+          addTrailers?.([
+            ["X-Sum", "1"],
+            ["X-More", "2"],
+          ]);
+        })();
+      },
+      {},
+      way,
+    );
+    const session = connect();
+    for (const [path, method, length] of [
+      ["/short", "GET", 1],
+      ["/long", "GET", 300_000],
+      ["/empty?announced", "GET", 0],
+      ["/short?announced", "HEAD", 0],
+      ["/204?announced", "GET", 0],
+    ] as const) {
+      const stream = session.request({ ":path": path, ":method": method });
+      let trailers: unknown;
+      stream.on("trailers", (fields) => {
+        trailers = Object.fromEntries(Object.entries(fields));
+      });
+      const { body, headers, reset } = await answerOf(stream);
+      assert.deepEqual([path, body.length, reset], [path, length, 0]);
+      const hasThem = method === "GET" && path !== "/204?announced";
+      assert.deepEqual(trailers, hasThem ? { "x-sum": "1", "x-more": "2" } : undefined);
+      assert.equal(headers.trailer, hasThem && path.includes("?") ? "X-Sum" : undefined);
+    }
+  });
+}

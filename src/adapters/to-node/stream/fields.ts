@@ -15,6 +15,19 @@ const SETTINGS = "http2-settings";
  */
 export function streamFields(code: number, headers: HeaderList, length: number): OutgoingHttpHeaders {
   const fields: OutgoingHttpHeaders = { ":status": code };
+  addLines(fields, headers);
+  if (length >= 0) fields["content-length"] = String(length);
+  return fields;
+}
+
+/** trailerFields gives trailer lines as Node takes them. */
+export function trailerFields(trailers: HeaderList): OutgoingHttpHeaders {
+  const fields: OutgoingHttpHeaders = {};
+  addLines(fields, trailers);
+  return fields;
+}
+
+function addLines(fields: OutgoingHttpHeaders, headers: HeaderList): void {
   for (let index = 0; index < headers.length; index++) {
     const line = headers[index] as readonly [string, string];
     const name = line[0].toLowerCase();
@@ -24,8 +37,6 @@ export function streamFields(code: number, headers: HeaderList, length: number):
     else if (name !== "__proto__") fields[name] = value;
     else Object.defineProperty(fields, name, { value, enumerable: true, writable: true });
   }
-  if (length >= 0) fields["content-length"] = String(length);
-  return fields;
 }
 
 function trimmed(value: string): string {

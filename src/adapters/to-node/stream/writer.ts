@@ -5,13 +5,14 @@ import { reportError } from "../../../exchange/report.ts";
 import type { Sink } from "../../../exchange/sink.ts";
 import type { Chunk, Environ, HeaderList, StatusLine } from "../../../gateway.ts";
 import { withoutUpgrade } from "../../../http/field-rules.ts";
-import { headerPairs } from "../../../http/headers.ts";
+import { headerPairs, removeHeaders } from "../../../http/headers.ts";
 import type { Status } from "../../../http/status.ts";
+import { announcesTrailers } from "../../../http/trailers.ts";
 import { HIGH_WATER_MARK } from "../../../server/engine/output.ts";
 import type { RequestHead } from "../../../server/http2/request-head.ts";
 import { Tunnel } from "../../../server/http2/tunnel.ts";
 import { StreamBody } from "./body.ts";
-import { streamFields } from "./fields.ts";
+import { streamFields, trailerFields } from "./fields.ts";
 import { refuseStream } from "./refusal.ts";
 import { StreamTransport } from "./transport.ts";
 
@@ -35,6 +36,8 @@ export class StreamWriter implements Sink {
   /** Set before the app runs. */
   environ: Environ | undefined;
   #isSent = false;
+  /** The trailer lines, which are sent where nothing but the end tells how long the body is, or the head has announced them. */
+  #trailers: HeaderList = NO_HEADERS;
   /** Whether the end is sent apart from the last bytes. */
   #isOpenEnded = false;
   /** Whether the response ends amid its body. */
@@ -67,10 +70,13 @@ export class StreamWriter implements Sink {
       this.#refuseTunnel();
       return;
     }
-    const fields = streamFields(status.code, withoutUpgrade(status.code, headers), length);
-    this.stream.respond(fields, length === 0 ? ENDED : length < 0 ? OPEN_ENDED : undefined);
-    this.#isOpenEnded = length < 0;
-    if (length < 0) this.stream.once("wantTrailers", () => this.#endWhole());
+    const hasNoBody = this.#head.method === "HEAD" || status.bodiless;
+    const isAnnounced = announcesTrailers(headers);
+    const sent = isAnnounced && hasNoBody ? removeHeaders(headers, "Trailer") : headers;
+    const fields = streamFields(status.code, withoutUpgrade(status.code, sent), length);
+    this.#isOpenEnded = !hasNoBody && (isAnnounced || this.#trailers.length > 0 || length < 0);
+    this.stream.respond(fields, this.#isOpenEnded ? OPEN_ENDED : length === 0 ? ENDED : undefined);
+    if (this.#isOpenEnded) this.stream.once("wantTrailers", () => this.#endWhole());
     this.#isSent = true;
   }
 
@@ -145,8 +151,12 @@ export class StreamWriter implements Sink {
   #endWhole(): void {
     const { stream } = this;
     if (this.#isCut || stream.closed || stream.destroyed) return;
-    stream.sendTrailers({});
+    stream.sendTrailers(trailerFields(this.#trailers));
     setImmediate(() => this.#discardRest());
+  }
+
+  addTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers;
   }
 
   abort(): void {
