@@ -76,7 +76,7 @@ const KINDS: Kinds<CorsOptions> = {
  * It lets pages read, and refuses nothing: requests that need no preflight reach the app whatever their origin. That is what `csrf`
  * is for.
  *
- * Throws `TSGI_BAD_OPTION`, also for `credentials` without `origins`: any site could act as the user then.
+ * Throws `TSGI_BAD_OPTION`, also for `credentials` without `origins`, or with `"null"` among them: any site could act as the user.
  */
 export function cors(app: App, options: CorsOptions = {}): App {
   checkApp(app, "cors");
@@ -118,6 +118,11 @@ class Rules {
     if (credentials && origins === undefined) {
       throw new TsgiError("TSGI_BAD_OPTION", "cors has credentials for every origin", {
         hint: 'Say whose pages may send them: { credentials: true, origins: ["https://app.example.com"] }.',
+      });
+    }
+    if (credentials && Array.isArray(origins) && origins.includes("null")) {
+      throw new TsgiError("TSGI_BAD_OPTION", "cors has credentials for pages without an origin", {
+        hint: "Leave null out: a sandboxed frame of any site is such a page.",
       });
     }
     this.#allows = typeof origins === "function" ? origins : origins && inList(origins);

@@ -170,6 +170,7 @@ test("cors: what the app says of it is replaced, not joined", async () => {
 test("cors: wrong options throw when the app is built", () => {
   for (const options of [
     { credentials: true },
+    { credentials: true, origins: [ANN, "null"] },
     { origins: ["*"] },
     { origins: ["ann.example"] },
     { origins: [`${ANN}/`] },
