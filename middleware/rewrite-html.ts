@@ -21,7 +21,8 @@ import type { App, AppResponse, Environ } from "../src/gateway.ts";
 import { checkHandlers } from "./rewrite-html/handlers.ts";
 import { loadParse5 } from "./rewrite-html/package.ts";
 import { type HtmlHandler, Rewriting } from "./rewrite-html/rewriting.ts";
-import { inPieces, isAsciiBased, namedCharset } from "./transform/text.ts";
+import { isAsciiBased, namedCharset } from "./transform/charset.ts";
+import { inPieces } from "./transform/pieces.ts";
 import { type Change, hasType, isTransformable, transform } from "./transform.ts";
 
 export type { ContentOptions, HtmlElement } from "./rewrite-html/element.ts";

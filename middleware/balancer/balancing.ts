@@ -71,6 +71,7 @@ export class Balancing {
   isAwaitingTargets = false;
   readonly #balance: Balance;
   readonly #hedge: boolean | number;
+  readonly #onEvent: PeerSettings["onEvent"];
   #hedgeDelay: number | undefined;
   #hedgeDelayUntil = Number.NEGATIVE_INFINITY;
 
@@ -83,6 +84,7 @@ export class Balancing {
     this.retriesTimeouts = retryOn.includes("timeout");
     this.retryStatuses = new Set(retryOn.filter((each) => typeof each === "number"));
     this.#hedge = hedge;
+    this.#onEvent = peers.onEvent;
     this.#balance = balance;
     this.peers = new Peers(peers, () => this.#callWaiters());
   }
@@ -175,11 +177,16 @@ export class Balancing {
     const now = this.now();
     peer.failures++;
     peer.latency.penalize(now);
-    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) this.peers.changed();
+    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) {
+      this.peers.changed();
+      this.#onEvent("ejected", peer);
+    }
   }
 
   succeeded(peer: Peer, began: number): void {
-    if (peer.ejection.succeeded(began)) this.peers.rejoin(peer, this.now());
+    if (!peer.ejection.succeeded(began)) return;
+    this.peers.rejoin(peer, this.now());
+    this.#onEvent("readmitted", peer);
   }
 }
 

@@ -5,7 +5,7 @@ import { type Target, targetOf } from "../proxy/target.ts";
 import { Ejection, type EjectionSettings } from "./ejection.ts";
 import { Latency } from "./latency.ts";
 import { Percentiles } from "./percentiles.ts";
-import type { Probe, ProbeOptions } from "./probe.ts";
+import type { Probe, ProbeOptions, ProbeRecord } from "./probe.ts";
 
 /** A target with what it is worth. */
 export interface BalancerTarget {
@@ -29,7 +29,12 @@ export interface PeerSettings {
   readonly probe: ProbeOptions | undefined;
   /** What the cookies of clients may be that are held to a target; empty where none are. */
   readonly tokens: (key: string) => readonly string[];
+  /** Called when what is known of a target changes, or the list does. */
+  readonly onEvent: (type: PeerEvent, peer: Peer) => void;
 }
+
+/** What becomes of a target. */
+export type PeerEvent = "added" | "removed" | "ejected" | "readmitted" | "down" | "up";
 
 /** The least that a slow start begins with. */
 const FIRST_SHARE = 0.1;
@@ -45,8 +50,7 @@ export interface PastOfPeer {
   readonly latency: Latency;
   readonly answers: number;
   readonly failures: number;
-  /** What its probes said last. */
-  readonly isUp: boolean;
+  readonly probe: ProbeRecord | undefined;
 }
 
 export class Peer {
@@ -125,7 +129,7 @@ export class Peer {
   drain(): Promise<void> {
     this.isDraining = true;
     this.probe?.stop();
-    this.pool.close();
+    void this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
@@ -133,7 +137,7 @@ export class Peer {
   /** What is to be known of it when it comes back. */
   get past(): PastOfPeer {
     const { ejection, latency, answers, failures } = this;
-    return { ejection, latency, answers, failures, isUp: this.probe?.isUp !== false };
+    return { ejection, latency, answers, failures, probe: this.probe?.record };
   }
 
   /** A request is over. */

@@ -87,12 +87,12 @@ export class Peers {
       const { probe, pool } = this.#settings;
       const past = this.#past.get(peer.key);
       if (probe !== undefined) {
-        peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer));
-        peer.probe.isUp = past?.isUp ?? true;
+        peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer), past?.probe);
       }
       // All of the first ones are new.
       if (before.length > 0) peer.join(now, past === undefined ? median : peer.latency.at(now));
     }
+    for (const peer of this.#all) if (!before.includes(peer)) this.#settings.onEvent("added", peer);
     for (const peer of before) if (!this.#all.includes(peer)) this.#remove(peer);
     this.#listChanged();
     this.#onRoom();
@@ -118,6 +118,7 @@ export class Peers {
   }
 
   #remove(peer: Peer): Promise<void> {
+    this.#settings.onEvent("removed", peer);
     this.#past.set(peer.key, peer.past);
     if (peer.pool.busy > 0) this.#leaving.add(peer);
     return peer.drain();
@@ -125,6 +126,7 @@ export class Peers {
 
   #probed(peer: Peer): void {
     const now = performance.now();
+    this.#settings.onEvent(peer.probe?.isUp ? "up" : "down", peer);
     if (peer.probe?.isUp && peer.ejection.standing(now) === "in") this.rejoin(peer, now);
     else this.changed();
   }

@@ -159,7 +159,7 @@ test("balancer: a target that was ejected is tried by one request, and is in aga
   const recovering: Answer = (socket) => (isBad ? socket.resetAndDestroy() : sendTo(socket, named("a")));
   const { targets, app } = await balanced(t, [recovering, named("b")], {
     balance: "roundRobin",
-    ejection: { time: 40 },
+    ejection: { time: 200 },
   });
   await ask(app, 12);
   assert.equal(headsOf(targets)[0], 3);
