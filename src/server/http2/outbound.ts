@@ -58,7 +58,7 @@ export class Outbound implements WaitingStream {
     if (isWhole) this.#ended();
     else {
       if (length > 0) this.#keep(chunk as Chunk, length);
-      if (this.length === 0) this.#sendEnd();
+      if (this.length === 0 && !this.hasEnded) this.#sendEnd();
     }
     this.#writer.flushSoon();
   }

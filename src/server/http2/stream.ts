@@ -102,6 +102,8 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
     }
     this.#endedWithHead = isEnd;
     this.#owner.writer.flushSoon();
+    // It was on its way when the others ended.
+    if (this.#owner.service.isClosing) setImmediate(() => this.serverCloses());
   }
 
   /** Any 2xx would say that the tunnel is there (RFC 9110 §9.3.6), but the app has taken the request for a plain one. */

@@ -4,7 +4,19 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "../../../src/gateway.ts";
 import { fixture } from "../../support/fixture.ts";
-import { DATA, END_STREAM, frame, GOAWAY, get, MOST_STREAMS, PING, post } from "../../support/frames.ts";
+import {
+  block,
+  DATA,
+  END_STREAM,
+  frame,
+  GOAWAY,
+  get,
+  HEADERS,
+  MOST_STREAMS,
+  PING,
+  post,
+  pseudo,
+} from "../../support/frames.ts";
 import { ask, startHttp2, WAYS } from "../../support/http2-client.ts";
 import { Http2Load } from "../../support/http2-load.ts";
 import { http2Loops } from "../../support/loops.ts";
@@ -186,6 +198,29 @@ test("draining: a client that goes on without closing is cut in the end", async 
   await client.send(get(1)).body(1);
   const closing = server.close({ linger: 0, grace: 60_000 });
   await client.ended();
+  await closing;
+});
+
+test("draining: an event stream that was asked for meanwhile ends as well", async (t) => {
+  const app: App = async function* (environ, startResponse) {
+    if (environ.PATH_INFO === "/") {
+      startResponse("200 OK", []);
+      return;
+    }
+    startResponse("200 OK", [["Content-Type", "text/event-stream"]]);
+    yield "data: 1\n\n";
+    await new Promise(() => {});
+  };
+  const { server, frames } = await startHttp2(t, app);
+  const client = await frames();
+  await client.send(get(1)).body(1);
+  const closing = server.close(FOREVER);
+  await client.until(GOAWAY);
+  client.send(frame(HEADERS, 5, 3, block(pseudo("GET", "/events"))));
+  assert.equal(await client.body(3), "data: 1\n\n");
+  client.send(frame(PING, 1, 0, (await client.until(PING)).payload));
+  assert.equal(await client.ended(), 0);
+  client.socket.destroy();
   await closing;
 });
 

@@ -291,6 +291,47 @@ test("frames: a connection that had an error is read for a while, so that its cl
   assert.deepEqual([client.end, client.socket.destroyed], ["end", false]);
 });
 
+/** Responses whose end is sent with what comes before it, at once or later. */
+const ENDS: Record<string, [app: App, frames: string[]]> = {
+  "a body that needs more than one frame": [
+    (_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return "x".repeat(20_000);
+    },
+    ["1:4", "0:0", "0:1"],
+  ],
+  "a body and trailers": [
+    (environ, startResponse) => {
+      environ["tsgi.exchange"].addTrailers?.([["X-Sum", "1"]]);
+      startResponse("200 OK", []);
+      return "x";
+    },
+    ["1:4", "0:0", "1:5"],
+  ],
+  "trailers without a body": [
+    async function* (environ, startResponse) {
+      startResponse("200 OK", []);
+      environ["tsgi.exchange"].flush?.();
+      yield "";
+      environ["tsgi.exchange"].addTrailers?.([["X-Sum", "1"]]);
+    },
+    ["1:4", "1:5"],
+  ],
+};
+for (const [what, [app, expected]] of Object.entries(ENDS)) {
+  test(`frames: ${what} has one end`, async (t) => {
+    const { frames } = await startHttp2(t, app);
+    const client = await frames();
+    await client.send(get(1, ["te", "trailers"])).body(1);
+    client.send(frame(PING, 0, 0, Buffer.alloc(8)));
+    await client.until(PING);
+    assert.deepEqual(
+      client.frames.filter(({ id }) => id === 1).map(({ type, flags }) => `${type}:${flags}`),
+      expected,
+    );
+  });
+}
+
 test("frames: nothing follows a reset", async (t) => {
   const { frames } = await startHttp2(t, (environ, startResponse) =>
     environ.REQUEST_METHOD === "GET" ? hello(environ, startResponse) : new Promise(() => {}),
