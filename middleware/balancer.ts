@@ -9,6 +9,7 @@
  */
 
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
+import { checkOptions, count, type Kinds } from "../src/options.ts";
 import { isPromise } from "../src/promise.ts";
 import { Balancing } from "./balancer/balancing.ts";
 import type { Choice } from "./balancer/choices.ts";
@@ -42,6 +43,9 @@ export type { BalancerSource, BalancerTargets } from "./balancer/source.ts";
 export type { BalancerPercentiles, BalancerState, BalancerStatus, BalancerTargetStatus } from "./balancer/status.ts";
 export type { StickyOptions } from "./balancer/sticky.ts";
 
+/** Safe methods (RFC 9110 §9.2.1), except TRACE. */
+const SAFE = ["GET", "HEAD", "OPTIONS"];
+
 /** An app that spreads requests over targets. */
 export interface Balancer extends App {
   /**
@@ -51,16 +55,25 @@ export interface Balancer extends App {
   update(targets: BalancerTargets): void;
   /**
    * Takes a target out, at all its addresses, until `update` has it again, or a source has left it out in the meantime. Resolves
-   * when all that is under way there is over. Rejects with `TSGI_BAD_TARGET` for another URL.
+   * when all that is under way there is over; what is not after `deadline` milliseconds is cut. Default: no deadline. Rejects with
+   * `TSGI_BAD_TARGET` for another URL.
    */
-  drain(url: string): Promise<void>;
+  drain(url: string, options?: DrainOptions): Promise<void>;
   /** What every target is doing. */
   status(): BalancerStatus;
   /** The same as a page for people, and as JSON for programs. It tells the addresses of the targets: guard it. */
   readonly page: App;
-  /** Takes all targets out: from now on requests are a 503. Resolves when all that is under way is over. */
-  close(): Promise<void>;
+  /** Takes all targets out: from now on requests are a 503. Resolves when all that is under way is over, as `drain` does. */
+  close(options?: DrainOptions): Promise<void>;
 }
+
+/** How long targets that are taken out are waited for. */
+export interface DrainOptions {
+  /** After how many milliseconds what is under way is cut. Default: never. */
+  deadline?: number | undefined;
+}
+
+const DRAIN_OPTIONS: Kinds<DrainOptions> = { deadline: count(0, 2 ** 31 - 1) };
 
 /**
  * balancer makes one app of several servers elsewhere, each what `proxy` makes of one. The targets are a list, or come from a source
@@ -75,7 +88,14 @@ export interface Balancer extends App {
  */
 export function balancer(targets: BalancerTargets | BalancerSource, options: BalancerOptions = {}): Balancer {
   checkBalancerOptions(options);
-  const { balance = "latency", retries = 2, retryOn = [], hedge = false, retryBudget = 20 } = options;
+  const {
+    balance = "latency",
+    retries = 2,
+    retryMethods = SAFE,
+    retryOn = [],
+    hedge = false,
+    retryBudget = 20,
+  } = options;
   const { ejection = {}, slowStart = 0, probe, refresh = 5000 } = options;
   const sticky = options.sticky === undefined ? undefined : new Sticky(options.sticky);
   const events = new Events(options.onEvent);
@@ -93,6 +113,7 @@ export function balancer(targets: BalancerTargets | BalancerSource, options: Bal
     limits,
     balance,
     retries,
+    retryMethods,
     retryOn,
     hedge,
     retryBudget,
@@ -122,7 +143,7 @@ export function balancer(targets: BalancerTargets | BalancerSource, options: Bal
     const held = token === undefined ? undefined : balancing.peers.heldBy(token);
     const strategy = new Spread(balancing, request, choice, held);
     const start = sticky === undefined ? startResponse : holding(sticky, environ, startResponse, strategy, token);
-    return new Run(environ, start, request, returning, maker.returnVia, strategy).body;
+    return new Run(environ, start, request, returning, maker.pseudonym, strategy).body;
   }
 
   /** Sets the cookie of the target that has answered, unless the client has one that still holds. */
@@ -171,14 +192,18 @@ export function balancer(targets: BalancerTargets | BalancerSource, options: Bal
   } else update(targets);
   return Object.assign(outer, {
     update,
-    drain: (url: string) => balancing.peers.drain(url),
+    drain(url: string, how: DrainOptions = {}) {
+      checkOptions("drain of balancer", how, DRAIN_OPTIONS);
+      return balancing.peers.drain(url, how.deadline);
+    },
     status,
     page: statusPage(status),
-    async close() {
+    async close(how: DrainOptions = {}) {
+      checkOptions("close of balancer", how, DRAIN_OPTIONS);
       following?.stop();
       balancing.isAwaitingTargets = false;
       balancing.room.close();
-      await balancing.peers.close();
+      await balancing.peers.close(how.deadline);
     },
   });
 }

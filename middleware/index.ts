@@ -28,6 +28,7 @@ export {
   type DnsResolver,
   type DnsService,
   type DnsTargetsOptions,
+  type DrainOptions,
   dnsTargets,
   type EjectionOptions,
   type ProbeOptions,

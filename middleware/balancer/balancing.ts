@@ -34,6 +34,7 @@ export interface BalancingSettings {
   readonly limits: AttemptLimits;
   readonly balance: Balance;
   readonly retries: number;
+  readonly retryMethods: readonly string[];
   readonly retryOn: readonly (number | "timeout")[];
   /** After how long a second target is asked, `true` for a time that is found out. */
   readonly hedge: boolean | number;
@@ -61,6 +62,8 @@ export class Balancing {
   readonly budget: RetryBudget;
   readonly limits: AttemptLimits;
   readonly retries: number;
+  /** Requests that may be sent twice, by their method. */
+  readonly retryMethods: ReadonlySet<string>;
   readonly retriesTimeouts: boolean;
   readonly retryStatuses: ReadonlySet<number>;
   /** How many requests were sent to a second target because the first one took long. */
@@ -76,11 +79,13 @@ export class Balancing {
   #hedgeDelayUntil = Number.NEGATIVE_INFINITY;
 
   constructor(settings: BalancingSettings) {
-    const { peers, limits, balance, retries, retryOn, hedge, retryBudget, queue, queueTimeout } = settings;
+    const { peers, limits, balance, retries, retryMethods, retryOn, hedge, retryBudget, queue, queueTimeout } =
+      settings;
     this.room = new WaitingRoom(queue, queueTimeout);
     this.budget = new RetryBudget(retryBudget);
     this.limits = limits;
     this.retries = retries;
+    this.retryMethods = new Set(retryMethods);
     this.retriesTimeouts = retryOn.includes("timeout");
     this.retryStatuses = new Set(retryOn.filter((each) => typeof each === "number"));
     this.#hedge = hedge;

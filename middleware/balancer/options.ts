@@ -11,6 +11,7 @@ import {
   listOf,
   OBJECT,
   oneOf,
+  STRING,
 } from "../../src/options.ts";
 import { UPSTREAM_OPTIONS, type UpstreamOptions } from "../proxy/options.ts";
 import type { Balance } from "./balancing.ts";
@@ -38,11 +39,16 @@ export interface BalancerOptions extends UpstreamOptions {
   balance?: Balance | undefined;
   /**
    * How often a request is sent to another target after one has failed. Default 2; 0 for never. Only requests are that may be
-   * sent twice: GET, HEAD and OPTIONS, and others of which nothing was sent.
+   * sent twice: those of `retryMethods`, and others of which nothing was sent.
    */
   retries?: number | undefined;
   /**
-   * After which answers a GET, HEAD or OPTIONS is sent to another target: statuses from 400 on, and `"timeout"`, where the head
+   * Which methods may be sent twice, where all of the body is there (up to 16 KiB). Default `["GET", "HEAD", "OPTIONS"]`. PUT and
+   * DELETE may be by RFC 9110 §9.2.2, if the targets hold to it.
+   */
+  retryMethods?: readonly string[] | undefined;
+  /**
+   * After which answers a request of `retryMethods` is sent to another target: statuses from 400 on, and `"timeout"`, where the head
    * has not come in time. Where there is no other target, or no budget, the answer is passed on. Default: none, `[]`.
    */
   retryOn?: readonly (number | "timeout")[] | undefined;
@@ -100,6 +106,7 @@ const BALANCER_OPTIONS: Kinds<BalancerOptions> = {
   ...UPSTREAM_OPTIONS,
   balance: BALANCE,
   retries: count(0, 100),
+  retryMethods: listOf(STRING),
   retryOn: listOf(either(count(400, 599), oneOf("timeout"))),
   hedge: either(BOOLEAN, count(1, LONGEST)),
   retryBudget: count(0, 100),

@@ -39,6 +39,11 @@ export type PeerEvent = "added" | "removed" | "ejected" | "readmitted" | "down" 
 /** The least that a slow start begins with. */
 const FIRST_SHARE = 0.1;
 
+/** A request that can be ended. */
+export interface Cuttable {
+  cut(error: Error): void;
+}
+
 /** The target of an entry, apart from others: the same URL may be at several addresses. */
 export function keyOf({ url, address }: BalancerTarget): string {
   return address === undefined ? url : `${url} ${address}`;
@@ -76,6 +81,8 @@ export class Peer {
   isOnTrial = false;
   answers: number;
   failures: number;
+  /** Its requests, to be cut when it is waited for no longer. */
+  readonly underWay: Set<Cuttable> = new Set();
   readonly #slowStart: number;
   #joinedAt = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void)[] = [];
@@ -125,13 +132,22 @@ export class Peer {
     this.latency.set(latency, now);
   }
 
-  /** No more requests are sent there. Resolves when those under way are over. */
-  drain(): Promise<void> {
+  /** No more requests are sent there. Resolves when those under way are over; after so many milliseconds they are cut. */
+  drain(deadline?: number): Promise<void> {
+    if (deadline !== undefined && this.pool.busy > 0) this.#cutAfter(deadline);
     this.isDraining = true;
     this.probe?.stop();
     void this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #cutAfter(deadline: number): void {
+    const cut = (): void => {
+      for (const request of [...this.underWay]) request.cut(new Error("the target was drained"));
+    };
+    const timer = setTimeout(cut, deadline);
+    this.#onEmpty.push(() => clearTimeout(timer));
   }
 
   /** What is to be known of it when it comes back. */

@@ -99,7 +99,7 @@ export class Peers {
   }
 
   /** Sends nothing more to a target. Resolves when what is under way there is over. */
-  drain(url: string): Promise<void> {
+  drain(url: string, deadline?: number): Promise<void> {
     const isMeant = ({ target }: Peer): boolean => target.url === url;
     const peers = this.#all.filter(isMeant);
     const leaving = [...this.#leaving].filter(isMeant);
@@ -108,7 +108,10 @@ export class Peers {
     this.#all = this.#all.filter((peer) => !isMeant(peer));
     this.#drained = new Set([...this.#drained, url]);
     this.#listChanged();
-    const drained = [...peers.map((peer) => this.#remove(peer)), ...leaving.map((peer) => peer.drain())];
+    const drained = [
+      ...peers.map((peer) => this.#remove(peer, deadline)),
+      ...leaving.map((peer) => peer.drain(deadline)),
+    ];
     return Promise.all(drained).then(() => {});
   }
 
@@ -117,11 +120,11 @@ export class Peers {
     this.changed();
   }
 
-  #remove(peer: Peer): Promise<void> {
+  #remove(peer: Peer, deadline?: number): Promise<void> {
     this.#settings.onEvent("removed", peer);
     this.#past.set(peer.key, peer.past);
     if (peer.pool.busy > 0) this.#leaving.add(peer);
-    return peer.drain();
+    return peer.drain(deadline);
   }
 
   #probed(peer: Peer): void {
@@ -201,11 +204,14 @@ export class Peers {
     return values.sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
   }
 
-  close(): Promise<unknown> {
+  close(deadline?: number): Promise<unknown> {
     const all = this.#all;
     this.#all = [];
     this.#listChanged();
-    return Promise.all([...all.map((peer) => this.#remove(peer)), ...[...this.#leaving].map((peer) => peer.drain())]);
+    return Promise.all([
+      ...all.map((peer) => this.#remove(peer, deadline)),
+      ...[...this.#leaving].map((peer) => peer.drain(deadline)),
+    ]);
   }
 }
 

@@ -1,6 +1,8 @@
-/** One stack of guards and limits around every framework, a program and a folder: their clients see the same. */
+/** One stack of guards and limits around every framework, programs and a folder: their clients see the same. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { compress } from "../../middleware/compress.ts";
@@ -38,7 +40,7 @@ function guarded(app: App): App {
     .use(counted)
     .use(compress, { threshold: 0, encodings: ["gzip"] })
     .use(bodyLimit, { limit: 1000 })
-    .use(timeout, { after: 3000 })
+    .use(timeout, { after: 6000 })
     .run(withoutHabits(app));
 }
 
@@ -69,8 +71,6 @@ const own: App = async (environ, startResponse) => {
   return text(digestOf(await readBytes(environ)))(environ, startResponse);
 };
 
-const folder = await fileTree({ hello: "hello" });
-
 const PROGRAM = `
 case $PATH_INFO in
   /hang) exec sleep 60 ;;
@@ -78,9 +78,67 @@ case $PATH_INFO in
   *) printf 'Content-Type: text/plain\\n\\nhello' ;;
 esac`;
 
+const FLASK = `
+import hashlib, time
+from wsgiref.handlers import CGIHandler
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+
+@app.get("/hello")
+def hello():
+    return Response("hello", mimetype="text/plain")
+
+@app.post("/echo")
+def echo():
+    body = request.get_data()
+    return f"{len(body)} {hashlib.sha1(body).hexdigest()}"
+
+@app.get("/hang")
+def hang():
+    time.sleep(60)
+
+CGIHandler().run(app)
+`;
+
+const PHP = `<?php
+switch ($_SERVER["PATH_INFO"]) {
+  case "/hang": sleep(60); break;
+  case "/echo": $body = file_get_contents("php://input"); echo strlen($body), " ", sha1($body); break;
+  default: echo "hello";
+}
+`;
+
+const folder = await fileTree({ hello: "hello", "index.php": PHP });
+
+/** Programs that are not everywhere: what finds each, and its app. */
+const PROGRAMS: Readonly<Record<string, { readonly finds: readonly [string, ...string[]]; readonly make: () => App }>> =
+  {
+    Flask: {
+      finds: ["/usr/bin/python3", "-c", "import flask"],
+      make: () => cgi(["/usr/bin/python3", "-c", FLASK]),
+    },
+    PHP: {
+      finds: ["php-cgi", "--version"],
+      make: () => cgi(["php-cgi"], { env: { SCRIPT_FILENAME: join(folder, "index.php"), REDIRECT_STATUS: "200" } }),
+    },
+  };
+
 const SITES: Readonly<Record<string, () => App>> = {
   ...Object.fromEntries(Object.entries(FRAMEWORKS).map(([name, make]) => [name, () => make({ ended() {} })])),
   "a CGI program": () => cgi(["sh", "-c", PROGRAM]),
+  ...Object.fromEntries(
+    Object.entries(PROGRAMS)
+      .filter(
+        ([
+          ,
+          {
+            finds: [program, ...args],
+          },
+        ]) => spawnSync(program, args).status === 0,
+      )
+      .map(([name, { make }]) => [name, make]),
+  ),
   "a folder before an app": () => staticFiles(own, { "/": folder }),
 };
 
