@@ -397,10 +397,10 @@ for (const [name, node, skip] of nodes) {
     const port = Number(new URL(site.url).port);
     const session = await sessionOf(port);
     const reused = () => isReused(port, session);
-    for (let count = 0; count < 8; count++) assert.equal(await reused(), true);
+    for (let count = 0; count < 8 * RELOADS; count++) assert.equal(await reused(), true);
     site.child.kill("SIGHUP");
     await until(() => site.printed().includes("reload: done"));
-    for (let count = 0; count < 4; count++) assert.equal(await reused(), true);
+    for (let count = 0; count < 4 * RELOADS; count++) assert.equal(await reused(), true);
   });
 }
 
