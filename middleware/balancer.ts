@@ -143,7 +143,7 @@ export function balancer(targets: BalancerTargets | BalancerSource, options: Bal
     const held = token === undefined ? undefined : balancing.peers.heldBy(token);
     const strategy = new Spread(balancing, request, choice, held);
     const start = sticky === undefined ? startResponse : holding(sticky, environ, startResponse, strategy, token);
-    return new Run(environ, start, request, returning, maker.returnVia, strategy).body;
+    return new Run(environ, start, request, returning, maker.pseudonym, strategy).body;
   }
 
   /** Sets the cookie of the target that has answered, unless the client has one that still holds. */

@@ -69,7 +69,7 @@ export function proxy(target: string, options: ProxyOptions = {}): ProxyApp {
   function send(environ: Environ, startResponse: StartResponse, request: UpstreamRequest | App): Body | Promise<Body> {
     if (typeof request === "function") return request(environ, startResponse);
     const strategy = new OneTarget(pool, request, limits);
-    return new Run(environ, startResponse, request, returning, maker.returnVia, strategy).body;
+    return new Run(environ, startResponse, request, returning, maker.pseudonym, strategy).body;
   }
 
   const app: App = function proxy(environ, startResponse) {

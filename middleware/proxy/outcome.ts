@@ -49,6 +49,8 @@ export interface Answer {
   readonly reason: string;
   /** The header lines as they came, names and values in turn. */
   readonly lines: readonly string[];
+  /** The version of HTTP that it came in: `"1.1"`. */
+  readonly version: string;
   /** Bytes: a list where they are all there, else a stream that is closed once. */
   readonly body: Body;
   /** Whether nothing of the body has come yet, so that its head should not wait for it. */

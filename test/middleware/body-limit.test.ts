@@ -76,6 +76,7 @@ const notWaiting: App = (environ, startResponse) => {
 
 const APPS = { yes, swallowing, early, streaming, failing, failingLate, leaving, peeking, notWaiting };
 
+/** GHSA-9vqf-7f2p-gf9v = CVE-2026-44456 of Hono: a chunked body that nobody read, or whose error was swallowed, was let through. */
 for (const [what, body] of Object.entries(BODIES)) {
   for (const [which, app] of Object.entries(APPS)) {
     test(`bodyLimit: a body ${what} over the limit is a 413, whatever the app does: ${which}`, async () => {
@@ -95,6 +96,7 @@ for (const [what, body] of Object.entries(BODIES)) {
   });
 }
 
+/** GHSA-92vj-g62v-jqhh of Hono: a length beside a chunked body was believed. */
 test("bodyLimit: a length that is too small hides nothing", async () => {
   const environ = { CONTENT_LENGTH: "1" };
   const response = await request(bodyLimit(swallowing, { limit: 5 }), "/", {

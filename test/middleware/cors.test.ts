@@ -96,6 +96,7 @@ test("cors: an origin in the list may read, any other may not, and caches know",
   assert.deepEqual(await get({}), plainly);
 });
 
+/** GHSA-q7jf-gf43-6x6p of Hono. */
 test("cors: nothing of the request gets into Vary, and that of the app stays", async () => {
   const varying = cors(text("hello", { headers: [["Vary", "Accept"]] }), ann);
   const headers = { Origin: ANN, Vary: "Evil" };

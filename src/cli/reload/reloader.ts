@@ -228,7 +228,7 @@ export class Reloader implements Controlled, Observed {
       env: process.env,
       inspectPort: 0,
       descriptors,
-      start: { type: "start", task, slot: 0, places, spares, ticketKeys: this.#ticketKeys, maxRequests: 0, beat },
+      start: { task, slot: 0, places, spares, ticketKeys: this.#ticketKeys, maxRequests: 0, beat },
     });
     worker.onBeat = ({ increments }) => increments !== undefined && this.onIncrements(increments, worker);
     worker.onNote = (note) => this.#onNote(worker, note as FromWorker);

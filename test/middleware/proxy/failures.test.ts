@@ -180,6 +180,7 @@ const MALFORMED: Readonly<Record<string, string>> = {
   "a chunk size that is none": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nzz\nhi\n0\n\n",
   "another protocol unasked": "HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: x\n\n",
   "informational responses without end": "HTTP/1.1 103 Early Hints\nLink: x\n\n".repeat(50),
+  "a status beyond 599": "HTTP/1.1 600 What\nContent-Length: 0\n\n",
   "a status of two digits": "HTTP/1.1 20 OK\nContent-Length: 0\n\n",
 };
 
