@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { after, before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Balancer, type BalancerOptions, type BalancerTargetStatus, balancer } from "../../middleware/balancer.ts";
+import { request } from "../../src/testing.ts";
 import {
   type FaultyTarget,
   faultyTarget,
@@ -164,6 +165,30 @@ test("balancer under load: one target of four answers 503: a few, then none", as
   show("503, GET, asked again", again);
   assert.deepEqual(again.failed, []);
 });
+
+test("balancer under load: clients that leave at any moment leave no request behind", (t) =>
+  allOwned(async () => {
+    const app = await four(t, { ...OPTIONS, hedge: 3, retryBudget: 100 });
+    const count = 200 * FACTOR;
+    let sent = 0;
+    const client = async (): Promise<void> => {
+      while (sent++ < count) {
+        const leaving = new AbortController();
+        const timer = setTimeout(() => leaving.abort(), Math.random() * 9);
+        const method = sent % 3 === 0 ? "POST" : "GET";
+        const body = method === "POST" ? { body: "x".repeat(sent % 2 === 0 ? 20_000 : 1) } : {};
+        await request(app, "/", { method, ...body, lint: false, signal: leaving.signal })
+          .then((response) => response.text())
+          .catch(() => {});
+        clearTimeout(timer);
+      }
+    };
+    await Promise.all(Array.from({ length: 2 * AT_ONCE }, client));
+    await eventually(() => app.status().targets.every(({ inFlight }) => inFlight === 0));
+    const { targets, queued } = app.status();
+    assert.deepEqual([queued, ...targets.map(({ state }) => state)], [0, "in", "in", "in", "in"]);
+    assert.deepEqual((await load(app, { count: 20, atOnce: 1 })).failed, []);
+  }));
 
 test("balancer under load: targets that are restarted one after the other lose no request", async (t) => {
   const ports = [await freePort(), await freePort(), await freePort()];
