@@ -87,7 +87,7 @@ export class Pool implements ConnectionOwner {
 
   /** How many connections wait for a request. */
   get idle(): number {
-    return this.#idle.length;
+    return this.#idle.length + this.#shared.filter(({ streams }) => streams === 0).length;
   }
 
   /** Admits a request at once, or when its turn comes, or refuses it. */
@@ -160,16 +160,14 @@ export class Pool implements ConnectionOwner {
   /** Takes a connection back after a request; one that is not reusable for a reason. */
   giveBack(connection: Connection, isReusable: boolean, reason: Error = CLOSED): void {
     connection.streams--;
+    const isKept =
+      !this.#isClosed && this.options.keepAliveTimeout > 0 && connection.isOpen && !this.#isOld(connection);
     if (connection.isShared) {
       if (!isReusable) connection.cancelled++;
-      if (this.#isClosed || connection.isWorn || this.#isOld(connection) || this.options.keepAliveTimeout === 0) {
-        this.#forget(connection);
-      }
+      if (!isKept || connection.isWorn) this.#forget(connection);
       if (connection.streams === 0 && !this.#shared.includes(connection)) connection.destroy(CLOSED);
-    } else if (!isReusable) connection.destroy(reason);
-    else if (this.#isClosed || this.#isOld(connection) || this.options.keepAliveTimeout === 0 || !connection.isOpen)
-      connection.destroy(CLOSED);
-    else this.#idle.push(connection);
+    } else if (isReusable && isKept) this.#idle.push(connection);
+    else connection.destroy(isReusable ? CLOSED : reason);
   }
 
   #isOld(connection: Connection): boolean {
