@@ -445,7 +445,7 @@ test("rewriteHtml: an element is a child of what it is a child of in a browser",
         assert.deepEqual([...found].sort(), [...parentsIn(html)].sort(), html);
       },
     ),
-    { numRuns: Number(process.env.TSGI_FUZZ ?? 300) },
+    { numRuns: Number(process.env.TSGI_FUZZ ?? 150) },
   );
 });
 
@@ -536,6 +536,6 @@ test("rewriteHtml: whatever the page and wherever it is cut, the outcome is the 
         );
       },
     ),
-    { numRuns: Number(process.env.TSGI_FUZZ ?? 150) },
+    { numRuns: Number(process.env.TSGI_FUZZ ?? 60) },
   );
 });
