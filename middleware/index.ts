@@ -14,7 +14,9 @@ export {
   type Balance,
   type Balancer,
   type BalancerCandidate,
+  type BalancerEvent,
   type BalancerOptions,
+  type BalancerPercentiles,
   type BalancerSource,
   type BalancerState,
   type BalancerStatus,
@@ -26,9 +28,11 @@ export {
   type DnsResolver,
   type DnsService,
   type DnsTargetsOptions,
+  type DrainOptions,
   dnsTargets,
   type EjectionOptions,
   type ProbeOptions,
+  type ProbeRecord,
   type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
@@ -78,7 +82,7 @@ export {
 } from "./metrics.ts";
 export { type MirrorOptions, mirror } from "./mirror.ts";
 export { type Problem, type ProblemDetailsOptions, problemDetails } from "./problem-details.ts";
-export { type ProxyOptions, proxy } from "./proxy.ts";
+export { type ProxyApp, type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
 export { type RateLimiter, type RateLimiterResult, type RateLimitOptions, rateLimit } from "./rate-limit.ts";

@@ -59,6 +59,8 @@ export class Pool implements ConnectionOwner {
   speaksHttp2: boolean;
   readonly #queue: Place[] = [];
   #busy = 0;
+  /** Who waits for its being over, once it is closed. */
+  readonly #onEmpty: (() => void)[] = [];
   #isClosed = false;
 
   /** `owner` is what error messages call the app. Throws `TSGI_NO_PACKAGE`, `TSGI_HTTP2_NEEDS_UNDICI_8`. */
@@ -120,6 +122,7 @@ export class Pool implements ConnectionOwner {
     const next = this.#queue.shift();
     if (next === undefined) {
       this.#busy--;
+      if (this.#busy === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
       this.onRoom?.();
       return;
     }
@@ -192,8 +195,8 @@ export class Pool implements ConnectionOwner {
     if (index >= 0 || (connection.isShared && connection.streams === 0)) connection.destroy(CLOSED);
   }
 
-  /** Closes what waits for a request, and admits no more. What is under way goes on. */
-  close(): void {
+  /** Closes what waits for a request, and admits no more. What is under way goes on; resolves when it is over. */
+  close(): Promise<void> {
     this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy(CLOSED);
     for (const connection of this.#shared.splice(0)) if (connection.streams === 0) connection.destroy(CLOSED);
@@ -201,6 +204,7 @@ export class Pool implements ConnectionOwner {
       clearTimeout(timer);
       applicant.refused(failure("queue", "full", overloaded("is closed"), { isUnsent: true }));
     }
+    return this.#busy === 0 ? Promise.resolve() : new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 }
 

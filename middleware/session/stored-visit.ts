@@ -1,6 +1,6 @@
 /** The session of one request, where the cookie has an id and a store the rest. */
 
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { text } from "../../src/apps.ts";
 import { closeBody, failAfter } from "../../src/body/reader.ts";
 import { TsgiError } from "../../src/errors.ts";
@@ -176,5 +176,5 @@ function unchanged(headers: HeaderList): HeaderList {
 
 /** Whoever can read a store cannot take over the sessions in it. */
 function keyOf(id: string): string {
-  return createHash("sha256").update(id).digest("base64url");
+  return hash("sha256", id, "base64url");
 }

@@ -277,7 +277,6 @@ export class Supervisor implements SlotOwner, Watcher {
       descriptors,
       inspectPort: await freePort(),
       start: {
-        type: "start",
         task,
         slot,
         ...sockets,

@@ -159,7 +159,7 @@ test("balancer: a target that was ejected is tried by one request, and is in aga
   const recovering: Answer = (socket) => (isBad ? socket.resetAndDestroy() : sendTo(socket, named("a")));
   const { targets, app } = await balanced(t, [recovering, named("b")], {
     balance: "roundRobin",
-    ejection: { time: 40 },
+    ejection: { time: 200 },
   });
   await ask(app, 12);
   assert.equal(headsOf(targets)[0], 3);
@@ -271,6 +271,40 @@ test("balancer: a target that is drained finishes what is under way, and gets no
   assert.deepEqual([app.status().targets.length, headsOf(targets)], [1, [1, 4]]);
   await targets[0]?.untilLeft();
   await assert.rejects(app.drain(url), { code: "TSGI_BAD_TARGET" });
+});
+
+test("balancer: what a drained target does not finish in time is cut, and sent elsewhere where it may be", async (t) => {
+  const { answer, sockets } = held();
+  const { targets, app } = await balanced(t, [answer, named("b")], { balance: "roundRobin", ejection: false });
+  const first = targets[0]?.url as string;
+  const get = ask(app, 1);
+  await eventually(() => sockets.length === 1);
+  await ask(app, 1);
+  const post = ask(app, 1, "/", { method: "POST", body: "x" });
+  await eventually(() => sockets.length === 2);
+  await app.drain(first, { deadline: 10 });
+  assert.deepEqual(await get, ["b"]);
+  assert.deepEqual(await post, ["502"]);
+  await targets[0]?.untilLeft();
+  assert.equal(app.status().targets.length, 1);
+});
+
+test("balancer: closes by a deadline, whatever is under way: bodies, WebSockets, requests that wait", async (t) => {
+  const streaming: Answer = (socket, head) => {
+    if (head.includes("Upgrade"))
+      sendTo(socket, "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: upgrade\n\n");
+    else sendTo(socket, "HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf");
+  };
+  const { targets, app } = await balanced(t, [streaming]);
+  const { connect } = await start(t, app);
+  const [body, tunnel] = [await connect(), await connect()];
+  await body.get("/").until("half");
+  await tunnel.get("/", "Connection: Upgrade", "Upgrade: websocket").until("101 Switching");
+  await app.close({ deadline: 10 });
+  await body.all();
+  await tunnel.all();
+  await targets[0]?.untilLeft();
+  assert.deepEqual(await ask(app, 1), ["503"]);
 });
 
 test("balancer: another list of targets loses nothing that is under way or waits", async (t) => {

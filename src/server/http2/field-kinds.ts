@@ -35,6 +35,9 @@ const KINDS: Readonly<Record<string, number>> = {
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
+/** Longer names, which clients may make up, are not remembered. */
+const LONGEST_KNOWN = 100;
+
 const kinds = new BoundedMap<string, number>(1000);
 
 /** kindOf tells what a name means. */
@@ -43,7 +46,7 @@ export function kindOf(name: string): number {
   if (known !== undefined) return known;
   const special = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
   const kind = special ?? (NAME.test(name) ? FIELD : FORBIDDEN);
-  kinds.set(name, kind);
+  if (name.length <= LONGEST_KNOWN) kinds.set(name, kind);
   return kind;
 }
 

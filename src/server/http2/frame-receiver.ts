@@ -55,8 +55,6 @@ export interface FrameTarget {
   headers(id: number, block: Buffer, start: number, end: number, isEnd: boolean): number;
   /** So much of DATA has come, padding included. */
   dataCame(length: number): number;
-  /** A stream has gone wrong, and that is the client's fault. */
-  streamFailed(stream: Stream, code: number): void;
   /** The client has answered a PING. */
   pingAnswered(payload: string): void;
   /** The client goes away. */
@@ -98,7 +96,7 @@ export class FrameReceiver {
         return this.#headers(frame);
       case PRIORITY:
         if (frame.id === 0) return PROTOCOL_ERROR;
-        return frame.end - frame.start === PRIORITY_SIZE ? this.#useless() : FRAME_SIZE_ERROR;
+        return frame.end - frame.start === PRIORITY_SIZE ? this.useless() : FRAME_SIZE_ERROR;
       case RST_STREAM:
         return this.#reset(frame);
       case SETTINGS:
@@ -117,13 +115,22 @@ export class FrameReceiver {
       case CONTINUATION:
         return this.#continuation(frame);
       default:
-        return this.#useless();
+        return this.useless();
     }
   }
 
-  /** Something that serves nobody. */
-  #useless(): number {
+  /** Something has come that serves nobody. Gives an error code. */
+  useless(): number {
     return this.#patience.spend() ? NO_ERROR : ENHANCE_YOUR_CALM;
+  }
+
+  /**
+   * A stream has gone wrong, and that is the client's fault: it may well have wanted just that, so that its app works for nobody
+   * and the next stream may begin (CVE-2025-8671). Gives an error code of the connection.
+   */
+  failed(stream: Stream, code: number): number {
+    stream.reset(code);
+    return this.useless();
   }
 
   #data(frame: FrameReader): number {
@@ -135,8 +142,7 @@ export class FrameReceiver {
     if (length < 0) return PROTOCOL_ERROR;
     const tooMuch = this.#target.dataCame(end - start);
     if (tooMuch !== NO_ERROR) return tooMuch;
-    if (length > 0) this.#patience.restore();
-    else if (!isEnd && !this.#patience.spend()) return ENHANCE_YOUR_CALM;
+    if (length === 0 && !isEnd && !this.#patience.spend()) return ENHANCE_YOUR_CALM;
     const stream = this.#target.streamOf(id);
     // What was on its way when the stream was reset.
     if (stream === undefined) return NO_ERROR;
@@ -144,8 +150,7 @@ export class FrameReceiver {
     const from = padding > 0 ? start + 1 : start;
     let error = stream.receive(bytes.subarray(from, from + length), padding);
     if (error === NO_ERROR && isEnd && !stream.isClosed) error = stream.receiveEnd();
-    if (error !== NO_ERROR) this.#target.streamFailed(stream, error);
-    return NO_ERROR;
+    return error === NO_ERROR ? NO_ERROR : this.failed(stream, error);
   }
 
   #headers(frame: FrameReader): number {
@@ -180,14 +185,14 @@ export class FrameReceiver {
     if (id === 0 || id > this.#target.lastId) return PROTOCOL_ERROR;
     if (end - start !== 4) return FRAME_SIZE_ERROR;
     const stream = this.#target.streamOf(id);
-    if (stream === undefined) return this.#useless();
+    if (stream === undefined) return this.useless();
     stream.clientReset();
-    return this.#useless();
+    return this.useless();
   }
 
   #settings({ id, flags, bytes, start, end }: FrameReader): number {
     if (id !== 0) return PROTOCOL_ERROR;
-    if ((flags & ACK) !== 0) return start === end ? this.#useless() : FRAME_SIZE_ERROR;
+    if ((flags & ACK) !== 0) return start === end ? this.useless() : FRAME_SIZE_ERROR;
     if ((end - start) % SETTING_SIZE !== 0) return FRAME_SIZE_ERROR;
     let window = -1;
     for (let at = start; at < end; at += SETTING_SIZE) {
@@ -209,7 +214,7 @@ export class FrameReceiver {
     }
     this.#answer(SETTINGS, "");
     if (window >= 0 && !this.#resizeWindows(window)) return FLOW_CONTROL_ERROR;
-    return this.#answersAreRead() ? this.#useless() : ENHANCE_YOUR_CALM;
+    return this.#answersAreRead() ? this.useless() : ENHANCE_YOUR_CALM;
   }
 
   /** The windows of all streams change with what the first one is (RFC 9113 §6.9.2). */
@@ -250,8 +255,7 @@ export class FrameReceiver {
     }
     const stream = this.#target.streamOf(id);
     if (stream === undefined) return NO_ERROR;
-    if (more === 0) this.#target.streamFailed(stream, PROTOCOL_ERROR);
-    else if (!stream.outbound.grow(more)) this.#target.streamFailed(stream, FLOW_CONTROL_ERROR);
-    return NO_ERROR;
+    if (more === 0) return this.failed(stream, PROTOCOL_ERROR);
+    return stream.outbound.grow(more) ? NO_ERROR : this.failed(stream, FLOW_CONTROL_ERROR);
   }
 }

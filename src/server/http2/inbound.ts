@@ -15,6 +15,16 @@ const MOST_AHEAD = 512 * 1024;
 /** More pieces than these are read as one. */
 const MANY = 8;
 
+/**
+ * What is shorter than this, or than this share of the memory that it is part of, is copied where it has to wait: a client may
+ * send its bytes one by one, and each with much that serves nobody. How much is gathered in one piece, in bytes.
+ */
+const SMALL = 256;
+const SMALL_SHARE = 8;
+const GATHERED = 2048;
+
+const NOTHING = Buffer.alloc(0);
+
 /** Who holds the stream. */
 export interface InboundOwner {
   /** So many bytes more wait here, or fewer; the client may send as many more as `window`. */
@@ -33,10 +43,16 @@ export class Inbound implements BodySource {
   trailers: readonly string[] = [];
   readonly #owner: InboundOwner;
   #pieces: Uint8Array[] = [];
+  /** Where small pieces are gathered, how much of it is filled, and which piece ends there. */
+  #gathered: Buffer = NOTHING;
+  #filled = 0;
+  #growing: Buffer | undefined;
   #hasEnded = false;
   /** How much more the client may send, and how much of what it has sent waits here. */
   #window: number = FIRST_WINDOW;
   #waiting = 0;
+  /** Whether what waits holds up what else may come: not once the stream is closed. */
+  #isCounted = true;
   /** How much the two are together, at most. */
   #ahead: number = FIRST_WINDOW;
   /** How much of a body of known length is still to come; -1 where that is not known. */
@@ -77,8 +93,27 @@ export class Inbound implements BodySource {
       this.#waiting += length;
       this.#owner.heldChanged(length, 0);
       this.#arrive();
+      if (this.#pieces.length > 0 && isSmall(piece)) this.#gather(piece);
     }
     return NO_ERROR;
+  }
+
+  /** Copies the last piece to the end of the one before it, or begins another one. */
+  #gather(piece: Uint8Array): void {
+    const pieces = this.#pieces;
+    pieces.pop();
+    if (this.#filled + piece.length > this.#gathered.length) {
+      this.#gathered = Buffer.allocUnsafe(Math.max(GATHERED, piece.length));
+      this.#filled = 0;
+      this.#growing = undefined;
+    }
+    // What somebody has taken does not grow.
+    const isGrowing = this.#growing !== undefined && pieces.at(-1) === this.#growing;
+    const start = isGrowing ? this.#filled - (pieces.pop() as Uint8Array).length : this.#filled;
+    this.#gathered.set(piece, this.#filled);
+    this.#filled += piece.length;
+    this.#growing = this.#gathered.subarray(start, this.#filled);
+    pieces.push(this.#growing);
   }
 
   /** Nothing more comes. Gives an error code. */
@@ -103,6 +138,7 @@ export class Inbound implements BodySource {
   readBody(): Uint8Array | "end" | TsgiError | undefined {
     const piece = this.#takePiece();
     if (piece === undefined) return this.#hasEnded ? "end" : undefined;
+    if (!this.#isCounted) return piece;
     this.#hasMoved = true;
     this.#ahead = MOST_AHEAD;
     this.#waiting -= piece.length;
@@ -165,9 +201,12 @@ export class Inbound implements BodySource {
   }
 
   clientLeft(): void {
-    this.input.fail(clientGone());
+    if (this.#listener === undefined) this.input.fail(clientGone());
+    const pieces = this.#pieces;
+    this.#dropPieces();
+    this.#isCounted = false;
     // What ended well may still be read.
-    if (!this.#hasEnded) this.#dropPieces();
+    if (this.#hasEnded) this.#pieces = pieces;
   }
 
   /** The response was handed over: reads a rest that is short, and has the client stop sending one that is long. */
@@ -196,4 +235,8 @@ export class Inbound implements BodySource {
     this.#discardLeft = 0;
     this.#owner.stopClient();
   }
+}
+
+function isSmall(piece: Uint8Array): boolean {
+  return piece.length < SMALL || piece.length * SMALL_SHARE < piece.buffer.byteLength;
 }

@@ -6,6 +6,7 @@ import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
 import type { Timed } from "../engine/clock.ts";
 import { refused, started } from "../engine/events.ts";
+import { HIGH_WATER_MARK } from "../engine/output.ts";
 import { headOfLines } from "../engine/refusal.ts";
 import type { OpenExchange, ServedConnection, Service } from "../engine/service.ts";
 import type { ParserLimits } from "../engine/steps.ts";
@@ -39,6 +40,9 @@ import { StreamTimes } from "./stream-times.ts";
 
 /** How long a client may take to hear that its connection ends, and to end it, in milliseconds. */
 const LINGER = 2000;
+
+/** How much may wait for the client before no more of what it sends is read, in bytes. Of bodies, half of it waits at most. */
+const MOST_UNSENT = 2 * HIGH_WATER_MARK;
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -98,6 +102,11 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   #phase: Phase = "open";
   /** When the phase began, or the last stream ended. */
   #since: number;
+  /** When the client was told that the connection ends. */
+  #told = NEVER;
+  #isHeld = false;
+  /** Whether the client reads too little of what it asks for. */
+  #isChoked = false;
   /** How many requests it has carried. */
   #count = 0;
   readonly #window = new ReceiveWindow();
@@ -146,26 +155,52 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   }
 
   hold(isHeld: boolean): void {
-    if (isHeld) this.#socket.pause();
+    this.#isHeld = isHeld;
+    this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#isHeld || this.#isChoked) this.#socket.pause();
     else this.#socket.resume();
   }
 
   readonly #onData = (bytes: Buffer): void => {
     // Reads on, so that a client that leaves is noticed, but forgets what it sends.
     if (this.#phase === "linger") return;
+    this.#heartbeat.hear();
+    this.#reader.push(bytes);
+    this.#read();
+  };
+
+  #read(): void {
     const reader = this.#reader;
     const { writer } = this;
-    this.#heartbeat.hear();
     writer.isGathering = true;
-    reader.push(bytes);
     let error: number = NO_ERROR;
-    while (error === NO_ERROR && this.#isReading && reader.read()) error = this.#receiver.take(reader);
-    reader.forget();
+    while (error === NO_ERROR && this.#isReading && !this.#choke() && reader.read()) {
+      error = this.#receiver.take(reader);
+    }
     writer.isGathering = false;
+    if (!this.#isChoked) reader.forget();
     if (error === NO_ERROR) error = reader.error;
     if (error !== NO_ERROR) this.#fail(error);
     else writer.output.flush();
-  };
+  }
+
+  /** Whether nothing is read for now: heads and answers to frames are not held back by windows. */
+  #choke(): boolean {
+    const { output } = this.writer;
+    const room = output.length < MOST_UNSENT ? undefined : output.untilRoom();
+    if (room === undefined) return false;
+    this.#isChoked = true;
+    this.#listen();
+    void room.then(() => {
+      this.#isChoked = false;
+      this.#read();
+      this.#listen();
+    });
+    return true;
+  }
 
   get #isReading(): boolean {
     return this.#phase !== "linger" && !this.#socket.destroyed;
@@ -181,8 +216,8 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     this.lastId = id;
     if (this.#phase === "closing") return NO_ERROR;
     this.#takenId = id;
-    if (this.#streams.size < this.#limits.streams) this.#begin(id, lines, isEnd);
-    else this.writer.reset(id, REFUSED_STREAM);
+    if (this.#streams.size < this.#limits.streams) return this.#begin(id, lines, isEnd);
+    this.writer.reset(id, REFUSED_STREAM);
     return NO_ERROR;
   }
 
@@ -194,21 +229,23 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
       : this.#decoder.isTooLarge
         ? ENHANCE_YOUR_CALM
         : stream.receiveEnd(lines);
-    if (error !== NO_ERROR) this.streamFailed(stream, error);
-    return NO_ERROR;
+    return error === NO_ERROR ? NO_ERROR : this.#receiver.failed(stream, error);
   }
 
-  #begin(id: number, raw: readonly string[], isEnd: boolean): void {
+  #begin(id: number, raw: readonly string[], isEnd: boolean): number {
     const { service } = this;
     const decoder = this.#decoder;
     const head = decoder.isMalformed ? MALFORMED : readHead(raw, service.parserLimits);
     this.#count++;
+    let error: number = NO_ERROR;
     if (decoder.isTooLarge) this.#refuse(id, "431 Request Header Fields Too Large", raw, isEnd);
     else if (head === MALFORMED || (typeof head === "object" && isEnd && head.contentLength > 0)) {
       this.writer.reset(id, PROTOCOL_ERROR);
+      error = this.#receiver.useless();
     } else if (typeof head === "string") this.#refuse(id, head, raw, isEnd);
     else this.#run(new Stream(this, id, head, !isEnd), head, raw, isEnd);
     if (service.isClosing || this.#count === service.limits.requests) this.#notice();
+    return error;
   }
 
   #run(stream: Stream, head: RequestHead, raw: readonly string[], isEnd: boolean): void {
@@ -254,12 +291,10 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   }
 
   #renewWindow(): void {
+    // Nothing may follow the end of the connection.
+    if (!this.#isReading) return;
     const more = this.#window.renew();
     if (more > 0) this.writer.send(WINDOW_UPDATE, 0, 0, uint32(more));
-  }
-
-  streamFailed(stream: Stream, code: number): void {
-    stream.reset(code);
   }
 
   streamOver(stream: Stream): void {
@@ -291,7 +326,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   #notice(): void {
     if (this.#phase !== "open") return;
     this.#phase = "noticed";
-    this.#since = this.service.clock.now;
+    this.#told = this.service.clock.now;
     this.writer.goAway(MOST, NO_ERROR);
     this.writer.send(PING, 0, 0, NOTICED);
   }
@@ -343,12 +378,13 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
       if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.#socket.destroy();
       return;
     }
-    if (this.#streams.size > 0) {
+    // A client that does not answer the ping has had the time to.
+    if (this.#phase === "noticed" && clock.hasPassed(this.#told, LINGER)) this.#close();
+    else if (this.#isChoked) this.#heartbeat.hear();
+    else if (this.#streams.size > 0) {
       this.#times.check(this.#streams.values(), this.writer.progress);
       if (!this.#heartbeat.beat(limits.bodyTimeout)) this.#socket.destroy();
-      return;
-    }
-    if (this.#hasLingered || (this.#phase !== "open" && clock.hasPassed(this.#since, LINGER))) this.#close();
+    } else if (this.#hasLingered) this.#close();
     else if (this.#phase === "open" && this.#isIdle) this.#endIdle();
   }
 

@@ -178,9 +178,9 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
   /** Nothing more comes or goes. */
   #close(): void {
     if (this.isClosed) return;
+    this.isClosed = true;
     // What has arrived stays readable, so it is collected before anybody is told.
     this.inbound?.collect();
-    this.isClosed = true;
     const isWhole = this.outbound.hasEnded;
     const unsent = this.outbound.drop();
     this.#leave();

@@ -223,6 +223,23 @@ function tests(): void {
     assert.deepEqual(all, Array(20).fill("200 null hi"));
   });
 
+  test("http2: a target to which a connection carries too much gets another one", async (t) => {
+    let refused = 0;
+    let first: unknown;
+    const target = await clearTarget(t, (incoming, response) => {
+      const { session } = incoming.stream;
+      first ??= session;
+      if (session !== first || incoming.url === "/first") return void response.end("hi");
+      refused++;
+      incoming.stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    });
+    const app = proxy(target.url, { http2: "h2c" });
+    assert.equal(await ask(app, "/first"), "200 null hi");
+    assert.equal(await ask(app, "/"), "200 null hi");
+    assert.equal(await ask(app, "/"), "200 null hi");
+    assert.deepEqual([refused, target.connections], [1, 2]);
+  });
+
   test("http2: a slow reader makes the target wait", async (t) => {
     let sent = 0;
     const target = await clearTarget(t, (_incoming, response) => {

@@ -140,6 +140,23 @@ test("draining: a client that does not answer the ping is waited for until the l
   await closing;
 });
 
+test("draining: a client that answers no ping gets no further, though it has always asked for more", async (t) => {
+  const { frames } = await startHttp2(
+    t,
+    async (environ, startResponse) => {
+      await aWhile();
+      return hello(environ, startResponse);
+    },
+    { maxRequestsPerConnection: 1, keepAliveTimeout: 100 },
+  );
+  const client = await frames();
+  for (let id = 1; client.of(GOAWAY).length < 2; id += 2) {
+    client.send(get(id));
+    await sleep(20);
+    assert.ok(id < 1000);
+  }
+});
+
 test("draining: a new connection that says nothing ends after the linger time", async (t) => {
   const { server, frames } = await startHttp2(t, hello);
   const [silent, greeting] = [await frames(false), await frames()];

@@ -276,6 +276,34 @@ test("frames: a connection that had an error is closed, and what is under way on
   await eventually(() => aborted);
 });
 
+test("frames: a connection that had an error is read for a while, so that its client hears of it", async (t) => {
+  const { frames } = await startHttp2(t, () => new Promise(() => {}));
+  const client = await frames();
+  client.socket.allowHalfOpen = true;
+  client.send(post(1), frame(DATA, 0, 1, Buffer.alloc(5)));
+  await aWhile();
+  client.send(frame(WINDOW_UPDATE, 0, 0, uint32(0)));
+  await client.until(GOAWAY);
+  for (let more = 0; more < 5; more++) {
+    client.send(frame(PING, 0, 0, Buffer.alloc(8)));
+    await aWhile();
+  }
+  assert.deepEqual([client.end, client.socket.destroyed], ["end", false]);
+});
+
+test("frames: nothing follows a reset", async (t) => {
+  const { frames } = await startHttp2(t, (environ, startResponse) =>
+    environ.REQUEST_METHOD === "GET" ? hello(environ, startResponse) : new Promise(() => {}),
+  );
+  const client = await frames();
+  client.send(post(1, ["content-length", "5"]), frame(DATA, 0, 1, Buffer.alloc(5)), frame(DATA, 0, 1, Buffer.alloc(1)));
+  await client.send(get(3)).body(3);
+  assert.deepEqual(
+    client.frames.filter(({ id }) => id === 1).map(({ type }) => type),
+    [RST_STREAM],
+  );
+});
+
 test("frames: an idle connection that had an error is closed", async (t) => {
   const { frames } = await startHttp2(t, hello, { headersTimeout: 100 });
   const client = await frames();

@@ -134,6 +134,54 @@ test("limits: a flood of resets ends the connection, and most of them never reac
   assert.ok(seen < 2500, `${seen} requests`);
 });
 
+/** What makes room for another stream, while the app of the one before goes on: it is told, but may not listen. */
+const MADE_RESETS: Record<string, (id: number) => Buffer[]> = {
+  "a byte and a reset": (id) => [post(id), frame(DATA, 0, id, Buffer.alloc(1)), frame(RST_STREAM, 0, id, uint32(8))],
+  "a window that grows by nothing": (id) => [get(id), frame(WINDOW_UPDATE, 0, id, uint32(0))],
+  "a window that grows too large": (id) => [get(id), frame(WINDOW_UPDATE, 0, id, uint32(MOST_STREAMS))],
+  "a body longer than its length": (id) => [post(id, ["content-length", "1"]), frame(DATA, 0, id, Buffer.alloc(2))],
+  "trailers that are not the end": (id) => [post(id), frame(HEADERS, 4, id, block([["x", "y"]]))],
+  "a malformed head": (id) => [frame(HEADERS, END_STREAM | 4, id, block([["X", "y"]]))],
+};
+for (const [what, stream] of Object.entries(MADE_RESETS)) {
+  test(`limits: a flood of streams with ${what} ends the connection`, async (t) => {
+    let seen = 0;
+    const app: App = () => {
+      seen++;
+      return new Promise(() => {});
+    };
+    const { frames } = await startHttp2(t, app);
+    const client = await frames();
+    await flood(client, (round) => {
+      client.send(Buffer.concat(Array.from({ length: 10 }, (_, index) => stream(1 + 2 * (10 * round + index))).flat()));
+    });
+    assert.equal(await client.ended(), 11);
+    assert.ok(seen < 2500, `${seen} requests`);
+  });
+}
+
+test("limits: a client that reads no heads is not read either, and gets all of them in the end", async (t) => {
+  let seen = 0;
+  const app: App = (_environ, startResponse) => {
+    seen++;
+    startResponse("200 OK", [["X", "y".repeat(16_000)]]);
+    return "hello";
+  };
+  const { frames } = await startHttp2(t, app);
+  const client = await frames();
+  client.socket.pause();
+  const count = 1000;
+  for (let index = 0; index < count; index++) {
+    const lines = block([...pseudo("HEAD"), ["x", "z".repeat(1000)]]);
+    client.send(frame(HEADERS, END_STREAM | 4, 2 * index + 1, lines));
+    if (index % 50 === 0) await new Promise(setImmediate);
+  }
+  await aWhile();
+  assert.ok(seen < 800, `${seen} requests`);
+  client.socket.resume();
+  await eventually(() => client.of(HEADERS).length === count);
+});
+
 test("limits: a flood of PING whose answers are not read ends the connection", async (t) => {
   const { frames, server } = await startHttp2(t, hello);
   const client = await frames();

@@ -385,6 +385,19 @@ test("tunnels: each side may end by itself", async (t) => {
   assert.deepEqual([client.received, client.reset], ["the end", 0]);
 });
 
+test("tunnels: what has come is read, though both sides have ended", async (t) => {
+  let text = "";
+  const { client } = await tunnel(t, async (environ) => {
+    const connection = environ["tsgi.exchange"].upgrade?.() as Duplex;
+    connection.end(SWITCHED);
+    await eventually(() => client.reset !== undefined);
+    for await (const bytes of connection) text += bytes;
+  });
+  client.stream.end("not lost");
+  await client.closed();
+  await eventually(() => text === "not lost");
+});
+
 test("tunnels: an app that writes waits for its client, and one that does not read stops it", async (t) => {
   let connection: (Duplex & { bytesRead: number; bytesWritten: number }) | undefined;
   const { client } = await tunnel(
