@@ -216,10 +216,15 @@ test("errorPages: what fails because the client has left is not answered", async
     environ["tsgi.exchange"].signal?.throwIfAborted();
     assert.fail("not aborted");
   };
-  const asked: App = () => assert.fail("asked");
+  let asked = 0;
+  const counting: App = (environ, startResponse) => {
+    asked++;
+    return page(environ, startResponse);
+  };
   const options = { signal: gone.signal };
-  await assert.rejects(transcript(errorPages(app, { 500: asked }), "/", options), { name: "AbortError" });
+  await assert.rejects(transcript(errorPages(app, { 500: counting }), "/", options), { name: "AbortError" });
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  assert.equal(asked, 0);
 });
 
 test("errorPages: an event stream is begun before its first event", async () => {
