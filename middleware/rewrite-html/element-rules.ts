@@ -5,7 +5,7 @@ import type { Mode } from "./tag-reader.ts";
 const setOf = (names: string): ReadonlySet<string> => new Set(names.split(/\s+/));
 
 /** Elements without content. */
-export const VOID = setOf(
+export const VOID: ReadonlySet<string> = setOf(
   "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr",
 );
 
@@ -24,9 +24,9 @@ export const MODES: ReadonlyMap<string, Mode> = new Map([
 ]);
 
 /** What an end tag does not reach beyond. */
-export const SCOPE = setOf("applet caption html marquee object table td template th");
+export const SCOPE: ReadonlySet<string> = setOf("applet caption html marquee object table td template th");
 const TABLE_SCOPE = setOf("html table template");
-export const BUTTON_SCOPE = new Set([...SCOPE, "button"]);
+export const BUTTON_SCOPE: ReadonlySet<string> = new Set([...SCOPE, "button"]);
 const LIST_SCOPE = new Set([...SCOPE, "ol", "ul"]);
 /** What begins something of its own, so that an item around it is not over (the special elements without address, div and p). */
 const ITEM_SCOPE =
@@ -35,7 +35,7 @@ const ITEM_SCOPE =
   summary table tbody td template tfoot th thead tr ul`);
 
 /** What an end tag of an element that HTML does not know, or has no rule for, does not reach beyond. */
-export const SPECIAL = new Set([...ITEM_SCOPE, "address", "div", "p"]);
+export const SPECIAL: ReadonlySet<string> = new Set([...ITEM_SCOPE, "address", "div", "p"]);
 
 /** End tags that end what is open in their elements, whatever it is: those of blocks, and of what formats text. */
 export const ENDS_THROUGH =
@@ -46,7 +46,7 @@ export const ENDS_THROUGH =
 /** No bounds. */
 export const ANYWHERE: ReadonlySet<string> = new Set();
 
-export const HEADINGS = setOf("h1 h2 h3 h4 h5 h6");
+export const HEADINGS: ReadonlySet<string> = setOf("h1 h2 h3 h4 h5 h6");
 
 /** Start tags that end an open paragraph. */
 export const ENDS_PARAGRAPH =
@@ -107,7 +107,7 @@ export const END_SCOPES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 export const LEAVES_FOREIGN =
   setOf(`b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu
   meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var`);
-export const SVG_INTEGRATION = setOf("foreignobject desc title");
-export const MATHML_INTEGRATION = setOf("mi mo mn ms mtext");
+export const SVG_INTEGRATION: ReadonlySet<string> = setOf("foreignobject desc title");
+export const MATHML_INTEGRATION: ReadonlySet<string> = setOf("mi mo mn ms mtext");
 
-export const PARAGRAPH = setOf("p");
+export const PARAGRAPH: ReadonlySet<string> = setOf("p");
