@@ -128,7 +128,9 @@ export class ErrorPages {
     if (asked === undefined && isInDevelopment(environ)) throw error;
     const status = asked ?? "500 Internal Server Error";
     const page = this.#pageFor(status);
-    if (page === undefined || isClientGone(error) || environ["tsgi.exchange"].isUpgraded === true) throw error;
+    const { isUpgraded, signal } = environ["tsgi.exchange"];
+    // What fails because the client has left, the server tells from other errors.
+    if (page === undefined || isUpgraded === true || signal?.aborted === true || isClientGone(error)) throw error;
     const shown = await this.#shown(page, { status, headers: [] }, environ, { error });
     if (shown === undefined) throw error;
     if (asked === undefined) reportError(environ, error);

@@ -208,6 +208,25 @@ test("errorPages: bodies are closed once, those that are replaced and those whos
   assert.equal(closed, 3);
 });
 
+test("errorPages: what fails because the client has left is not answered", async () => {
+  const gone = new AbortController();
+  const app: App = async (environ) => {
+    gone.abort();
+    await new Promise(setImmediate);
+    environ["tsgi.exchange"].signal?.throwIfAborted();
+    assert.fail("not aborted");
+  };
+  let asked = 0;
+  const counting: App = (environ, startResponse) => {
+    asked++;
+    return page(environ, startResponse);
+  };
+  const options = { signal: gone.signal };
+  await assert.rejects(transcript(errorPages(app, { 500: counting }), "/", options), { name: "AbortError" });
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  assert.equal(asked, 0);
+});
+
 test("errorPages: an event stream is begun before its first event", async () => {
   const app: App = async function* (_environ, startResponse) {
     startResponse("200 OK", [["Content-Type", "text/event-stream"]]);
