@@ -38,7 +38,7 @@ const ITEM_SCOPE =
 export const SPECIAL: ReadonlySet<string> = new Set([...ITEM_SCOPE, "address", "div", "p"]);
 
 /** End tags that end what is open in their elements, whatever it is: those of blocks, and of what formats text. */
-export const ENDS_THROUGH =
+export const ENDS_THROUGH: ReadonlySet<string> =
   setOf(`a address applet article aside b big blockquote button center code dd details dialog dir div dl dt em fieldset
   figcaption figure font footer form h1 h2 h3 h4 h5 h6 header hgroup i listing main marquee menu nav nobr object ol pre s search section
   select small strike strong summary tt u ul`);
@@ -49,7 +49,7 @@ export const ANYWHERE: ReadonlySet<string> = new Set();
 export const HEADINGS: ReadonlySet<string> = setOf("h1 h2 h3 h4 h5 h6");
 
 /** Start tags that end an open paragraph. */
-export const ENDS_PARAGRAPH =
+export const ENDS_PARAGRAPH: ReadonlySet<string> =
   setOf(`address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form
   h1 h2 h3 h4 h5 h6 header hgroup hr li listing main menu nav ol p plaintext pre search section summary table ul xmp dd dt`);
 
@@ -104,7 +104,7 @@ export const END_SCOPES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 ]);
 
 /** Tags of HTML that end SVG and MathML around them. */
-export const LEAVES_FOREIGN =
+export const LEAVES_FOREIGN: ReadonlySet<string> =
   setOf(`b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu
   meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var`);
 export const SVG_INTEGRATION: ReadonlySet<string> = setOf("foreignobject desc title");
