@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { type TestContext, test } from "node:test";
+import { LogFile } from "../../middleware/access-log/log-file.ts";
 import { type AccessLogEntry, type AccessLogOptions, accessLog } from "../../middleware/access-log.ts";
 import { cascade } from "../../middleware/cascade.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
@@ -327,4 +329,31 @@ test("accessLog: wrong options throw when the app is built", () => {
   assert.throws(() => accessLog(hello, { to: {} as never }), { code: "TSGI_BAD_OPTION" });
   assert.throws(() => accessLog(hello, { file: "x" } as never), { code: "TSGI_BAD_OPTION" });
   assert.throws(() => accessLog(undefined as never), { code: "TSGI_NO_APP" });
+});
+
+test("accessLog: what a pipe takes in part goes on where it ended, amid a character", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tsgi-pipe-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "pipe");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const log = new LogFile(path);
+  const text = "\u20ac \n".repeat(30_000);
+  const read: Buffer[] = [];
+  const buffer = Buffer.alloc(50_001);
+  let rest: string | Uint8Array | undefined = text;
+  let times = 0;
+  for (; rest !== undefined; times++) {
+    rest = log.write(rest);
+    const length = readSync(reader, buffer);
+    read.push(Buffer.from(buffer.subarray(0, length)));
+  }
+  log.close();
+  for (let length = 1; length > 0; ) {
+    length = readSync(reader, buffer);
+    read.push(Buffer.from(buffer.subarray(0, length)));
+  }
+  closeSync(reader);
+  assert.ok(times > 1);
+  assert.equal(Buffer.concat(read).toString(), text);
 });
