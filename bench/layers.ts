@@ -9,6 +9,7 @@ import { SignJWT } from "jose";
 import { basicAuth } from "../middleware/basic-auth.ts";
 import { bearer } from "../middleware/bearer.ts";
 import { bodyLimit } from "../middleware/body-limit.ts";
+import { cache } from "../middleware/cache.ts";
 import { cors } from "../middleware/cors.ts";
 import { csrf } from "../middleware/csrf.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
@@ -58,7 +59,27 @@ const cookies = [
   "lang=en",
 ];
 
+const adding: App = (environ, startResponse) =>
+  hello(environ, (status, headers, error) => startResponse(status, [...headers, ["X-Powered-By", "tsgi"]], error));
+const fresh: App = (_environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return "hello";
+};
+
+const ready = new TextEncoder().encode("hello".repeat(2000));
+const made: App = (_environ, startResponse) => {
+  startResponse("200 OK", [
+    ["Content-Type", "text/plain"],
+    ["Cache-Control", "public, max-age=600"],
+  ]);
+  return ready;
+};
+
 const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
+  "a header": { app: adding },
+  "cache, a hit": { app: cache(made), base: made },
+  "secureHeaders, a list of its own": { app: secureHeaders(fresh), base: fresh },
+  "cors, a list of its own": { app: cors(fresh), base: fresh },
   cors: { app: cors(hello) },
   "cors with origins": { app: cors(hello, { origins: ["https://site.example"] }) },
   csrf: { app: csrf(hello) },

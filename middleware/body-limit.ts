@@ -41,7 +41,7 @@ const refuse = text("Content Too Large\n", { status: "413 Content Too Large" });
  * - a body whose bytes pass the limit is read no further: reading rejects with `TSGI_BODY_TOO_LARGE`, and as long as nothing of
  *   the response was sent, a 413 takes its place, also where the app has swallowed the error. After that the app goes on with
  *   what it was given;
- * - of a body without a declared length that the app has not begun to read, the rest is read and thrown away before a complete
+ * - of a body without a declared length that the app has not read to its end, the rest is read and thrown away before a complete
  *   2xx is sent, so that an app which ignores bodies does not say yes to one of any size. Where the client waits for
  *   `100 Continue`, it has not sent one.
  *
@@ -82,8 +82,9 @@ function isWithoutBody({ CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, SERVER_PROTOCOL
 }
 
 function failed(error: unknown, input: LimitedInput, environ: Environ, startResponse: StartResponse): ReturnType<App> {
-  if (!input.isExceeded) throw error;
-  return refuse(environ, startResponse);
+  if (input.isExceeded) return refuse(environ, startResponse);
+  input.release();
+  throw error;
 }
 
 function settled(
@@ -93,9 +94,11 @@ function settled(
   startResponse: StartResponse,
 ): ReturnType<App> {
   if (input.isExceeded) return andThen(dropBody(response.body, environ), () => refuse(environ, startResponse));
-  if (knownChunks(response.body) === undefined) return guarded(response, input, environ, startResponse);
   const isToRead = declaredLength(environ) < 0 && response.status.startsWith("2") && environ.HTTP_EXPECT === undefined;
-  if (!isToRead || input.isRead) return respond(response, startResponse);
+  const isStream = knownChunks(response.body) === undefined;
+  if (!isToRead || isStream) input.release();
+  if (isStream) return guarded(response, input, environ, startResponse);
+  if (!isToRead) return respond(response, startResponse);
   return input
     .discard()
     .then(() => (input.isExceeded ? refuse(environ, startResponse) : respond(response, startResponse)));

@@ -15,7 +15,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
-import { TOKEN } from "../src/http/field-rules.ts";
+import { type Derivation, deriveHeaders, TOKEN } from "../src/http/field-rules.ts";
 import { addVary } from "../src/http/headers.ts";
 import { originOption } from "../src/http/origin.ts";
 import {
@@ -76,7 +76,7 @@ const KINDS: Kinds<CorsOptions> = {
  * It lets pages read, and refuses nothing: requests that need no preflight reach the app whatever their origin. That is what `csrf`
  * is for.
  *
- * Throws `TSGI_BAD_OPTION`, also for `credentials` without `origins`: any site could act as the user then.
+ * Throws `TSGI_BAD_OPTION`, also for `credentials` without `origins`, or with `"null"` among them: any site could act as the user.
  */
 export function cors(app: App, options: CorsOptions = {}): App {
   checkApp(app, "cors");
@@ -105,6 +105,8 @@ class Rules {
   readonly #allows: ((origin: string, environ: Environ) => boolean) | undefined;
   /** What a readable response has beside its origin. */
   readonly #shared: HeaderList;
+  /** What is made of a list for an origin that is known beforehand. */
+  readonly #readableBy: ReadonlyMap<string, Derivation>;
   readonly #preflight: HeaderList;
   /** Whether the headers that a preflight asks for are allowed as they are: an asterisk is not one with credentials. */
   readonly #repeatsHeaders: boolean;
@@ -118,7 +120,14 @@ class Rules {
         hint: 'Say whose pages may send them: { credentials: true, origins: ["https://app.example.com"] }.',
       });
     }
+    if (credentials && Array.isArray(origins) && origins.includes("null")) {
+      throw new TsgiError("TSGI_BAD_OPTION", "cors has credentials for pages without an origin", {
+        hint: "Leave null out: a sandboxed frame of any site is such a page.",
+      });
+    }
     this.#allows = typeof origins === "function" ? origins : origins && inList(origins);
+    const known = origins === undefined ? ["*"] : typeof origins === "function" ? [] : origins.map(originOf);
+    this.#readableBy = new Map(known.map((origin) => [origin, (headers) => this.#readable(headers, origin)]));
     const exposed = exposeHeaders ?? (credentials ? [] : ["*"]);
     const withCredentials: HeaderList = credentials ? [["Access-Control-Allow-Credentials", "true"]] : [];
     this.#shared = [
@@ -159,21 +168,35 @@ class Rules {
   }
 
   readable(headers: HeaderList, origin: string | undefined): HeaderList {
+    if (origin === undefined) return deriveHeaders(headers, this.#unreadable);
+    const derive = this.#readableBy.get(origin);
+    return derive === undefined ? this.#readable(headers, origin) : deriveHeaders(headers, derive);
+  }
+
+  readonly #unreadable = (headers: HeaderList): HeaderList => this.#varied(headers);
+
+  #readable(headers: HeaderList, origin: string): HeaderList {
+    return [...this.#varied(headers), [ALLOW_ORIGIN, origin], ...this.#shared];
+  }
+
+  /** The list without what the app says of it, and what it depends on. */
+  #varied(headers: HeaderList): HeaderList {
     const own = headers.some(isOfCors) ? headers.filter((line) => !isOfCors(line)) : headers;
-    const varied = this.#allows === undefined ? own : addVary(own, "Origin");
-    return origin === undefined ? varied : [...varied, [ALLOW_ORIGIN, origin], ...this.#shared];
+    return this.#allows === undefined ? own : addVary(own, "Origin");
   }
 }
 
 function inList(origins: readonly string[]): (origin: string) => boolean {
-  const allowed = new Set(
-    origins.map((origin) => (origin === "null" ? origin : originOption("origins of cors", origin))),
-  );
+  const allowed = new Set(origins.map(originOf));
   return (origin) => allowed.has(origin);
 }
 
-function isOfCors([name]: readonly [name: string, value: string]): boolean {
-  return name.length > 15 && /^access-control-/i.test(name);
+function originOf(origin: string): string {
+  return origin === "null" ? origin : originOption("origins of cors", origin);
+}
+
+function isOfCors(line: readonly [name: string, value: string]): boolean {
+  return line[0].length > 15 && /^access-control-/i.test(line[0]);
 }
 
 /** A list as browsers send it, and nothing else. */

@@ -8,7 +8,8 @@
 
 import { checkApp, redirect, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
-import type { App, Environ } from "../src/gateway.ts";
+import type { App, Environ, HeaderList } from "../src/gateway.ts";
+import { deriveHeaders } from "../src/http/field-rules.ts";
 import { hasHeader } from "../src/http/headers.ts";
 import { isHostField, urlPath } from "../src/http/url.ts";
 import { BOOLEAN, checkOptions, count, type Kinds, listOf, STRING } from "../src/options.ts";
@@ -76,11 +77,12 @@ export function httpsRedirect(app: App, options: HttpsRedirectOptions = {}): App
   };
   const sendOn = hosts === undefined ? toHttps : trustedHosts(toHttps, { hosts });
 
+  const remembered = (headers: HeaderList): HeaderList =>
+    hasHeader(headers, transport[0]) ? headers : [...headers, transport];
+
   const outer: App = function httpsRedirect(environ, startResponse) {
     if (environ["tsgi.url_scheme"] !== "https") return sendOn(environ, startResponse);
-    return app(environ, (status, headers, error) =>
-      startResponse(status, hasHeader(headers, transport[0]) ? headers : [...headers, transport], error),
-    );
+    return app(environ, (status, headers, error) => startResponse(status, deriveHeaders(headers, remembered), error));
   };
   return wrapping(outer, app);
 }

@@ -14,7 +14,9 @@ export {
   type Balance,
   type Balancer,
   type BalancerCandidate,
+  type BalancerEvent,
   type BalancerOptions,
+  type BalancerPercentiles,
   type BalancerSource,
   type BalancerState,
   type BalancerStatus,
@@ -26,9 +28,11 @@ export {
   type DnsResolver,
   type DnsService,
   type DnsTargetsOptions,
+  type DrainOptions,
   dnsTargets,
   type EjectionOptions,
   type ProbeOptions,
+  type ProbeRecord,
   type StickyOptions,
 } from "./balancer.ts";
 export { type BasicAuthOptions, basicAuth } from "./basic-auth.ts";
@@ -49,14 +53,17 @@ export { cascade } from "./cascade.ts";
 export { type CompressOptions, type ContentCoding, compress, isCompressible } from "./compress.ts";
 export { type ConcurrencyLimitOptions, concurrencyLimit } from "./concurrency-limit.ts";
 export { type ConditionalOptions, type CurrentVersion, conditional } from "./conditional.ts";
+export { type ContentLengthOptions, contentLength } from "./content-length.ts";
 export { type CorsOptions, cors } from "./cors.ts";
 export { type CsrfOptions, csrf } from "./csrf.ts";
 export { type DecompressOptions, decompress } from "./decompress.ts";
 export { mountTree } from "./dispatcher/mount-tree.ts";
 export { type Dispatcher, type DispatcherOptions, dispatcher, type Mounts } from "./dispatcher.ts";
+export { type ErrorPagesOptions, errorPages, type Pages } from "./error-pages.ts";
 export { except } from "./except.ts";
 export { type FailoverOptions, failover } from "./failover.ts";
 export { type FaviconOptions, favicon } from "./favicon.ts";
+export { head } from "./head.ts";
 export { type Hosts, hosts } from "./hosts.ts";
 export { type HttpsRedirectOptions, httpsRedirect } from "./https-redirect.ts";
 export { type InjectOptions, inject, type Markup } from "./inject.ts";
@@ -75,7 +82,7 @@ export {
 } from "./metrics.ts";
 export { type MirrorOptions, mirror } from "./mirror.ts";
 export { type Problem, type ProblemDetailsOptions, problemDetails } from "./problem-details.ts";
-export { type ProxyOptions, proxy } from "./proxy.ts";
+export { type ProxyApp, type ProxyOptions, proxy } from "./proxy.ts";
 export { type ProxyFixOptions, type ProxyHeader, proxyFix } from "./proxy-fix.ts";
 export { type RangeOptions, range } from "./range.ts";
 export { type RateLimiter, type RateLimiterResult, type RateLimitOptions, rateLimit } from "./rate-limit.ts";

@@ -15,7 +15,8 @@ import { BOOLEAN, checkOptions, either, FUNCTION, type Kinds, STRING } from "../
 import { randomId } from "../src/random-id.ts";
 import { Injection } from "./inject/injection.ts";
 import { isBlocked, type NoncedMarkup, nonceIn, putTogether, takeApart, withNonce } from "./inject/policy.ts";
-import { namedCharset } from "./transform/text.ts";
+import { namedCharset } from "./transform/charset.ts";
+import { inPieces } from "./transform/pieces.ts";
 import { type Change, hasType, isTransformable, transform } from "./transform.ts";
 
 /** Markup, or what makes it for a request: `(environ) => markup`. It is put in as it is: escape what comes from others. */
@@ -90,7 +91,7 @@ export function inject(app: App, options: InjectOptions): App {
       }
       const markup = new Map(made.map((each) => [each.name, putTogether(each.markup, nonce)]));
       if (!fits(response, [...markup.values()])) return response;
-      return { ...response, headers, body: mapBody(response.body, new Injection(markup, atEnd)) };
+      return { ...response, headers, body: mapBody(inPieces(response.body), new Injection(markup, atEnd)) };
     },
     { takes },
   );

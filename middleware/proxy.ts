@@ -27,6 +27,15 @@ export type { Trust } from "./proxy/forwarded.ts";
 /** Options of `proxy`. */
 export interface ProxyOptions extends UpstreamOptions {}
 
+/** An app that is a server elsewhere. */
+export interface ProxyApp extends App {
+  /**
+   * Closes the connections that are kept: from now on requests are a 503. Resolves when all that is under way is over. Without it
+   * they close by themselves, after `keepAliveTimeout`, and no process goes on for them.
+   */
+  close(): Promise<void>;
+}
+
 /**
  * proxy makes an app of a server elsewhere, to be mounted, guarded and transformed as any other. A target is `http://host:port`,
  * `https://host` or `unix:/path/of.sock`, each with a path that all requests begin with (`unix:/path/of.sock:/base`).
@@ -49,7 +58,7 @@ export interface ProxyOptions extends UpstreamOptions {}
  * Throws `TSGI_BAD_TARGET`, `TSGI_BAD_OPTION`, `TSGI_NO_PACKAGE` where `undici` is not installed, and `TSGI_HTTP2_NEEDS_UNDICI_8`
  * where it is too old for `http2`.
  */
-export function proxy(target: string, options: ProxyOptions = {}): App {
+export function proxy(target: string, options: ProxyOptions = {}): ProxyApp {
   const parsed = targetOf(target, "proxy");
   checkOptions("proxy", options, UPSTREAM_OPTIONS);
   const { forwarding, returning, pool: poolOptions, limits } = settingsOf(options);
@@ -60,14 +69,15 @@ export function proxy(target: string, options: ProxyOptions = {}): App {
   function send(environ: Environ, startResponse: StartResponse, request: UpstreamRequest | App): Body | Promise<Body> {
     if (typeof request === "function") return request(environ, startResponse);
     const strategy = new OneTarget(pool, request, limits);
-    return new Run(environ, startResponse, request, returning, maker.returnVia, strategy).body;
+    return new Run(environ, startResponse, request, returning, maker.pseudonym, strategy).body;
   }
 
-  return function proxy(environ, startResponse) {
+  const app: App = function proxy(environ, startResponse) {
     const request = maker.requestOf(environ, hasBase);
     if (isPromise(request)) return request.then((made) => send(environ, startResponse, made));
     return send(environ, startResponse, request);
   };
+  return Object.assign(app, { close: () => pool.close() });
 }
 
 /** The strategy where there is nowhere else to go. */

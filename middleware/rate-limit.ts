@@ -57,7 +57,7 @@ const KINDS: Kinds<RateLimitOptions> = {
  *
  * The memory of the process counts, for 50 000 clients at least and 100 000 at most: of more, those that were not there for longest
  * start anew. Each process counts for itself unless it has a `limiter` of the package `rate-limiter-flexible` (11). Where that fails, or
- * takes longer than half a second, the memory counts until it is back, and the first failure is reported. A client of Redis with
+ * takes longer than 0.4 seconds, the memory counts until it is back, and the first failure is reported. A client of Redis with
  * `disableOfflineQueue: true` fails at once. It does not protect from many clients at once: that is what `shed` and `concurrencyLimit`
  * are for.
  *

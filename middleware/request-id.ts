@@ -9,9 +9,9 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import { enter } from "../src/exchange/innermost.ts";
-import type { App, Environ } from "../src/gateway.ts";
-import { isHopByHop, TOKEN } from "../src/http/field-rules.ts";
-import { hasHeader, setHeader } from "../src/http/headers.ts";
+import type { App, Environ, HeaderList } from "../src/gateway.ts";
+import { deriveHeaders, isHopByHop, TOKEN } from "../src/http/field-rules.ts";
+import { hasHeader, removeHeaders } from "../src/http/headers.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION, type Kind } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -52,6 +52,8 @@ export function requestId(app: App, options: RequestIdOptions = {}): App {
   const generate = options.generate === undefined ? () => randomId(16) : checked(options.generate);
   const trusts = typeof trust === "function" ? trust : () => trust;
   const key = `HTTP_${header.toUpperCase().replaceAll("-", "_")}` as const;
+  const others = (headers: HeaderList): HeaderList =>
+    hasHeader(headers, header) ? removeHeaders(headers, header) : headers;
 
   const outer: App = function requestId(environ, startResponse) {
     const state = environ["tsgi.state"];
@@ -62,11 +64,7 @@ export function requestId(app: App, options: RequestIdOptions = {}): App {
     state["request.id"] = id;
     const inner = sent === undefined || isTaken ? environ : enter({ ...environ, [key]: id });
     return app(inner, (status, headers, error) =>
-      startResponse(
-        status,
-        hasHeader(headers, header) ? setHeader(headers, header, id) : [...headers, [header, id]],
-        error,
-      ),
+      startResponse(status, [...deriveHeaders(headers, others), [header, id]], error),
     );
   };
   return wrapping(outer, app);

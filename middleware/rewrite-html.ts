@@ -21,7 +21,8 @@ import type { App, AppResponse, Environ } from "../src/gateway.ts";
 import { checkHandlers } from "./rewrite-html/handlers.ts";
 import { loadParse5 } from "./rewrite-html/package.ts";
 import { type HtmlHandler, Rewriting } from "./rewrite-html/rewriting.ts";
-import { inPieces, isAsciiBased, namedCharset } from "./transform/text.ts";
+import { isAsciiBased, namedCharset } from "./transform/charset.ts";
+import { inPieces } from "./transform/pieces.ts";
 import { type Change, hasType, isTransformable, transform } from "./transform.ts";
 
 export type { ContentOptions, HtmlElement } from "./rewrite-html/element.ts";
@@ -39,7 +40,8 @@ export type { HtmlHandler } from "./rewrite-html/rewriting.ts";
  *
  * Changed are bodies of type `text/html`, except those in UTF-16, in ISO-2022-JP and in a charset that nobody knows. See
  * `isTransformable` for what else is left alone; `transform` says what becomes of headers. A handler that throws is an error of the
- * app. From a tag or a comment of more than 1 MiB on, a page is passed on as it is, and that is reported.
+ * app. From a tag or a comment of more than 1 MiB on, a page is passed on as it is, and that is reported; within an element that is
+ * removed it is an error of the app.
  *
  * It needs `npm install parse5@8 css-what@8`. Throws `TSGI_NO_PACKAGE`, `TSGI_BAD_SELECTOR`, and `TSGI_BAD_OPTION` for handlers
  * that are not functions; a handler that returns a promise, or puts in what is not text, fails with `TSGI_BAD_CHANGE`.

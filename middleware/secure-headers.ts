@@ -14,7 +14,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, HeaderList } from "../src/gateway.ts";
-import { checkHeaders } from "../src/http/field-rules.ts";
+import { deriveHeaders, prepareLines } from "../src/http/field-rules.ts";
 import { BOOLEAN, checkOptions, type Kind, type Kinds } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -142,7 +142,7 @@ class HeaderSet {
     const parts = policyParts(options, isSecure);
     if (parts !== undefined && parts.length > 1) this.#policy = { name, parts };
     else if (parts !== undefined) lines.unshift([name, parts[0] as string]);
-    this.#fixed = lines;
+    this.#fixed = prepareLines(lines);
     this.#names = new Set(
       [...lines.map(([each]) => each), ...(this.#policy === undefined ? [] : [name]), "X-Powered-By"].map((each) =>
         each.toLowerCase(),
@@ -151,11 +151,23 @@ class HeaderSet {
   }
 
   addTo(headers: HeaderList, nonce: string): HeaderList {
-    const added = this.#policy === undefined ? this.#fixed : this.#withNonce(this.#policy, nonce);
-    if (!headers.some(([name]) => this.#names.has(name.toLowerCase()))) return [...headers, ...added];
+    return this.#policy === undefined
+      ? deriveHeaders(headers, this.#addFixed)
+      : this.#join(headers, this.#withNonce(this.#policy, nonce));
+  }
+
+  readonly #addFixed = (headers: HeaderList): HeaderList => this.#join(headers, this.#fixed);
+
+  #join(headers: HeaderList, added: HeaderList): HeaderList {
+    if (!this.#isConcernedBy(headers)) return [...headers, ...added];
     const own = headers.filter(([name]) => name.toLowerCase() !== "x-powered-by");
     const has = new Set(own.map(([name]) => name.toLowerCase()));
     return [...own, ...added.filter(([name]) => !has.has(name.toLowerCase()))];
+  }
+
+  #isConcernedBy(headers: HeaderList): boolean {
+    for (const line of headers) if (this.#names.has(line[0].toLowerCase())) return true;
+    return false;
   }
 
   #withNonce({ name, parts }: { name: string; parts: readonly string[] }, nonce: string): HeaderList {
@@ -169,7 +181,7 @@ function fixedHeaders(changes: Readonly<Record<string, string | false>>, isSecur
   const changed = Object.entries(changes).filter((line): line is [string, string] => line[1] !== false);
   const lines = [...kept, ...changed].filter(([name]) => isSecure || name.toLowerCase() !== HSTS);
   try {
-    checkHeaders(lines);
+    prepareLines(lines);
   } catch (cause) {
     throw new TsgiError("TSGI_BAD_OPTION", "headers of secureHeaders has one that cannot be sent", {
       hint: "Give names and values as in a response.",

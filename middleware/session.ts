@@ -3,9 +3,9 @@
  *
  * ```ts
  * const page: App = async (environ, startResponse) => {
- *   const session = await sessionOf<{ visits: number }>(environ);
- *   const visits = (session.get("visits") ?? 0) + 1;
- *   session.set("visits", visits);
+ *   const visitor = await sessionOf<{ visits: number }>(environ);
+ *   const visits = (visitor.get("visits") ?? 0) + 1;
+ *   visitor.set("visits", visits);
  *   return text(`visit ${visits}\n`)(environ, startResponse);
  * };
  *
@@ -145,7 +145,7 @@ export function session(app: App, options: SessionOptions): App {
 }
 
 /**
- * sessionOf gives the session of a request, or a promise of it: `const session = await sessionOf<{ user: string }>(environ)`. Of several
+ * sessionOf gives the session of a request, or a promise of it: `const visitor = await sessionOf<{ user: string }>(environ)`. Of several
  * `session` around an app the innermost counts.
  *
  * Throws `TSGI_NO_SESSION` outside of `session`. Throws or rejects with `TSGI_STORE_FAILED`.

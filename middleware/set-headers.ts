@@ -10,7 +10,7 @@ import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import { isSwitching } from "../src/exchange/failures.ts";
 import type { App, Environ, HeaderList, StatusLine } from "../src/gateway.ts";
-import { checkHeaders } from "../src/http/field-rules.ts";
+import { checkHeaders, deriveHeaders } from "../src/http/field-rules.ts";
 import { removeHeaders } from "../src/http/headers.ts";
 import { wrapping } from "../src/wrapping.ts";
 
@@ -36,8 +36,10 @@ export function setHeaders(app: App, settings: Readonly<Record<string, HeaderSet
   const fixed = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
   const isFixed = entries.every(([, value]) => typeof value !== "function");
 
+  const setFixed = (headers: HeaderList): HeaderList => [...removeHeaders(headers, ...names), ...fixed];
+
   function changed(environ: Environ, status: StatusLine, headers: HeaderList): HeaderList {
-    if (isFixed) return [...removeHeaders(headers, ...names), ...fixed];
+    if (isFixed) return deriveHeaders(headers, setFixed);
     let list = headers;
     for (const [name, setting] of entries) {
       const value = typeof setting === "function" ? setting(environ, status, headers) : setting;

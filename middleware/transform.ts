@@ -23,15 +23,15 @@ import type { Change } from "./transform/change.ts";
 import { headersOfNewBody, NO_BODY, withKnownTag } from "./transform/new-body.ts";
 import { hidesType, isSelected, mayAskAgain, wholeRequest } from "./transform/selection.ts";
 
+export { type Change, hasType, isTransformable, mapChunks } from "./transform/change.ts";
+export { mapText, type ReplaceTextOptions, replaceText, type TextOptions } from "./transform/map-text.ts";
 export {
-  type Change,
   type DocumentOptions,
-  hasType,
-  isTransformable,
-  mapChunks,
   mapDocument,
-  mapText,
-} from "./transform/change.ts";
+  mapJson,
+  replaceBody,
+  type WholeBodyOptions,
+} from "./transform/whole-body.ts";
 
 /**
  * transform calls `change` with each response that the app has started, and sends what it returns. Where that has another
@@ -44,7 +44,7 @@ export {
  * that changed, as a 200; what the change leaves alone keeps its ranges and encodings.
  *
  * A change that throws is the app's error: 500. Responses to HEAD, 101, 204 and 304 go through the change as well, for their
- * headers, and never have a body. A change of bytes asks `isTransformable` first; `mapText`, `mapDocument` and `mapChunks` do.
+ * headers, and never have a body. A change of bytes asks `isTransformable` first; those that `transform` comes with do.
  * When only the headers change, intercepting `startResponse` is cheaper. Throws `TSGI_BAD_CHANGE` for a change that is not a
  * function, and for one that returns something else than a response.
  */

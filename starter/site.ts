@@ -20,9 +20,9 @@ const pages = staticFiles(notFound, { "/": new URL("./public", import.meta.url) 
 export const app = stack()
   .use(requestId) // an id for each request, in the log and in the response
   .use(secureHeaders) // what browsers may do with the pages
+  .use(problemDetails) // errors as JSON for those who ask for JSON
   .use(csrf) // no requests that other sites have a browser send
   .use(compress)
   .use(conditional) // 304 for what a client has already
   .use(bodyLimit, { limit: 100 * 1024 })
-  .use(problemDetails) // errors as JSON for those who ask for JSON
   .run(dispatcher(pages, { "/api/notes": notes() }));

@@ -16,11 +16,12 @@ export function frontPage(source: string): App {
 
 function content(composition: string): string {
   return `<h1>One signature, all the way down</h1>
-<p class="lead">This site is a transformer around a file server around a dispatcher around three apps.
+<p class="lead">This site is a few layers around a file server around a dispatcher around four apps, one of them of Express.
 Each of them is the same callable: <code class="whole">app(environ, startResponse) → body</code>.</p>
 
 <section class="stack" aria-labelledby="path">
 <h2 id="path">The way of a request</h2>
+<div class="layer"><h3>compress, conditional</h3><p>send less: Brotli or gzip, and 304 for what you have already</p>
 <div class="layer"><h3>transform</h3><p>stamps every HTML page with the mount that answered</p>
 <div class="layer"><h3>staticFiles</h3><p>answers <a href="/static/logo.svg"><code>/static</code></a> from a folder, passes the rest on</p>
 <div class="layer"><h3>dispatcher</h3><p>chooses by the longest prefix</p>
@@ -28,7 +29,8 @@ Each of them is the same callable: <code class="whole">app(environ, startRespons
 <a class="mount" href="/" data-for="/"><code>/</code><span>this page</span></a>
 <a class="mount" href="/guestbook" data-for="/guestbook"><code>/guestbook</code><span>a form and its entries</span></a>
 <a class="mount" href="/clock" data-for="/clock"><code>/clock</code><span>a stream that never ends</span></a>
-</div></div></div></div>
+<a class="mount" href="/teas" data-for="/teas"><code>/teas</code><span>Express, cached and framed</span></a>
+</div></div></div></div></div>
 </section>
 
 <section aria-labelledby="source">

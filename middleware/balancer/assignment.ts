@@ -1,5 +1,6 @@
 /** One attempt of a balancer: a request waits for a target, and is sent there. */
 
+import type { Socket } from "node:net";
 import { TsgiError } from "../../src/errors.ts";
 import { startAttempt } from "../proxy/attempt.ts";
 import {
@@ -17,9 +18,6 @@ import type { Balancing } from "./balancing.ts";
 import type { Choice } from "./choices.ts";
 import type { Peer } from "./peer.ts";
 import type { Waiter } from "./waiting-room.ts";
-
-/** Methods of requests that may be tried with a target that has failed. */
-const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** What is settled before an attempt. */
 export interface AssignmentOptions {
@@ -46,6 +44,9 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
   #isAborted = false;
   #hasFailed = false;
   #hasAnswered = false;
+  /** Why it was cut, although somebody waits for it. */
+  #cut: Error | undefined;
+  #socket: Socket | undefined;
 
   constructor(
     balancing: Balancing,
@@ -96,7 +97,7 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
   }
 
   #choose(): Peer | undefined {
-    const isRepeatable = this.#isWhole && SAFE.has(this.#request.method);
+    const isRepeatable = this.#isWhole && this.#balancing.retryMethods.has(this.#request.method);
     return this.#balancing.first(this.#choice, isRepeatable, this.#options.held);
   }
 
@@ -117,6 +118,7 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
       this.#isTrial = true;
       peer.isOnTrial = true;
     }
+    peer.underWay.add(this);
     this.#attempt = startAttempt(peer.pool, this.#request, this.#balancing.limits, this, this.#options.isNew);
   }
 
@@ -137,9 +139,21 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
       queueMicrotask(() => this.#tell(failure("queue", "aborted", error, { isUnsent: true })));
   }
 
+  /** Ends it with its target, which is waited for no longer. It may be sent to another one. */
+  cut(error: Error): void {
+    this.#cut = error;
+    if (this.#socket !== undefined) this.#socket.destroy();
+    else this.#attempt?.abort(error);
+  }
+
   onOutcome(outcome: Outcome): void {
     const peer = this.#peer as Peer;
     this.#endTrial();
+    if (!outcome.isAnswer) peer.underWay.delete(this);
+    if (this.#cut !== undefined && !outcome.isAnswer && !this.#isAborted) {
+      this.#tell(failure("head", "reset", this.#cut, { isUnsent: outcome.isUnsent }));
+      return;
+    }
     const { failures } = peer;
     this.#hasAnswered = outcome.isAnswer;
     if (this.#isAborted && !outcome.isAnswer) this.#balancing.givenUp(peer, this.#began, this.#isWhole);
@@ -150,7 +164,8 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
 
   onOver(ending: Ending): void {
     const peer = this.#peer as Peer;
-    if (this.#hasFailed || this.#isAborted) {
+    peer.underWay.delete(this);
+    if (this.#hasFailed || this.#isAborted || this.#cut !== undefined) {
       // It has been judged, or it was not the target that has ended it.
     } else if (ending === "whole") this.#balancing.succeeded(peer, this.#began);
     // A body that the client did not send to its end cuts the response as well.
@@ -165,6 +180,7 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
   onSwitch(switched: Switched): void {
     const peer = this.#peer as Peer;
     this.#endTrial();
+    this.#socket = switched.socket;
     peer.answers++;
     this.#hasAnswered = true;
     this.#balancing.succeeded(peer, this.#began);

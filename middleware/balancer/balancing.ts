@@ -34,6 +34,7 @@ export interface BalancingSettings {
   readonly limits: AttemptLimits;
   readonly balance: Balance;
   readonly retries: number;
+  readonly retryMethods: readonly string[];
   readonly retryOn: readonly (number | "timeout")[];
   /** After how long a second target is asked, `true` for a time that is found out. */
   readonly hedge: boolean | number;
@@ -61,6 +62,8 @@ export class Balancing {
   readonly budget: RetryBudget;
   readonly limits: AttemptLimits;
   readonly retries: number;
+  /** Requests that may be sent twice, by their method. */
+  readonly retryMethods: ReadonlySet<string>;
   readonly retriesTimeouts: boolean;
   readonly retryStatuses: ReadonlySet<number>;
   /** How many requests were sent to a second target because the first one took long. */
@@ -71,18 +74,22 @@ export class Balancing {
   isAwaitingTargets = false;
   readonly #balance: Balance;
   readonly #hedge: boolean | number;
+  readonly #onEvent: PeerSettings["onEvent"];
   #hedgeDelay: number | undefined;
   #hedgeDelayUntil = Number.NEGATIVE_INFINITY;
 
   constructor(settings: BalancingSettings) {
-    const { peers, limits, balance, retries, retryOn, hedge, retryBudget, queue, queueTimeout } = settings;
+    const { peers, limits, balance, retries, retryMethods, retryOn, hedge, retryBudget, queue, queueTimeout } =
+      settings;
     this.room = new WaitingRoom(queue, queueTimeout);
     this.budget = new RetryBudget(retryBudget);
     this.limits = limits;
     this.retries = retries;
+    this.retryMethods = new Set(retryMethods);
     this.retriesTimeouts = retryOn.includes("timeout");
     this.retryStatuses = new Set(retryOn.filter((each) => typeof each === "number"));
     this.#hedge = hedge;
+    this.#onEvent = peers.onEvent;
     this.#balance = balance;
     this.peers = new Peers(peers, () => this.#callWaiters());
   }
@@ -175,11 +182,16 @@ export class Balancing {
     const now = this.now();
     peer.failures++;
     peer.latency.penalize(now);
-    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) this.peers.changed();
+    if (peer.ejection.failed(now, () => this.peers.mayLeave(peer, now))) {
+      this.peers.changed();
+      this.#onEvent("ejected", peer);
+    }
   }
 
   succeeded(peer: Peer, began: number): void {
-    if (peer.ejection.succeeded(began)) this.peers.rejoin(peer, this.now());
+    if (!peer.ejection.succeeded(began)) return;
+    this.peers.rejoin(peer, this.now());
+    this.#onEvent("readmitted", peer);
   }
 }
 

@@ -49,17 +49,37 @@ export function roundRobin(peers: readonly Peer[], now: number): Peer {
 export function byKey(key: string): Choice {
   const hashed = hash(key);
   return (peers) => {
-    let best = peers[0] as Peer;
-    let highest = Number.NEGATIVE_INFINITY;
-    for (const peer of peers) {
-      const score = peer.weight / -Math.log((mix(hashed ^ peer.seed) + 0.5) / 2 ** 32);
-      if (score > highest) {
-        highest = score;
-        best = peer;
-      }
-    }
-    return best;
+    const [{ weight }] = peers as [Peer];
+    return peers.every((peer) => peer.weight === weight) ? highest(peers, hashed) : heaviest(peers, hashed);
   };
+}
+
+/** The one whose mix with the key is the highest. */
+function highest(peers: readonly Peer[], hashed: number): Peer {
+  let best = peers[0] as Peer;
+  let most = -1;
+  for (const peer of peers) {
+    const score = mix(hashed ^ peer.seed);
+    if (score > most) {
+      most = score;
+      best = peer;
+    }
+  }
+  return best;
+}
+
+/** The same, with each winning by its weight. */
+function heaviest(peers: readonly Peer[], hashed: number): Peer {
+  let best = peers[0] as Peer;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const peer of peers) {
+    const score = peer.weight / -Math.log((mix(hashed ^ peer.seed) + 0.5) / 2 ** 32);
+    if (score > most) {
+      most = score;
+      best = peer;
+    }
+  }
+  return best;
 }
 
 /** The end of MurmurHash3: each bit of the result depends on each of the value. */

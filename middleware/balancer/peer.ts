@@ -5,7 +5,7 @@ import { type Target, targetOf } from "../proxy/target.ts";
 import { Ejection, type EjectionSettings } from "./ejection.ts";
 import { Latency } from "./latency.ts";
 import { Percentiles } from "./percentiles.ts";
-import type { Probe, ProbeOptions } from "./probe.ts";
+import type { Probe, ProbeOptions, ProbeRecord } from "./probe.ts";
 
 /** A target with what it is worth. */
 export interface BalancerTarget {
@@ -29,10 +29,20 @@ export interface PeerSettings {
   readonly probe: ProbeOptions | undefined;
   /** What the cookies of clients may be that are held to a target; empty where none are. */
   readonly tokens: (key: string) => readonly string[];
+  /** Called when what is known of a target changes, or the list does. */
+  readonly onEvent: (type: PeerEvent, peer: Peer) => void;
 }
+
+/** What becomes of a target. */
+export type PeerEvent = "added" | "removed" | "ejected" | "readmitted" | "down" | "up";
 
 /** The least that a slow start begins with. */
 const FIRST_SHARE = 0.1;
+
+/** A request that can be ended. */
+export interface Cuttable {
+  cut(error: Error): void;
+}
 
 /** The target of an entry, apart from others: the same URL may be at several addresses. */
 export function keyOf({ url, address }: BalancerTarget): string {
@@ -45,8 +55,7 @@ export interface PastOfPeer {
   readonly latency: Latency;
   readonly answers: number;
   readonly failures: number;
-  /** What its probes said last. */
-  readonly isUp: boolean;
+  readonly probe: ProbeRecord | undefined;
 }
 
 export class Peer {
@@ -72,6 +81,8 @@ export class Peer {
   isOnTrial = false;
   answers: number;
   failures: number;
+  /** Its requests, to be cut when it is waited for no longer. */
+  readonly underWay: Set<Cuttable> = new Set();
   readonly #slowStart: number;
   #joinedAt = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void)[] = [];
@@ -121,19 +132,28 @@ export class Peer {
     this.latency.set(latency, now);
   }
 
-  /** No more requests are sent there. Resolves when those under way are over. */
-  drain(): Promise<void> {
+  /** No more requests are sent there. Resolves when those under way are over; after so many milliseconds they are cut. */
+  drain(deadline?: number): Promise<void> {
+    if (deadline !== undefined && this.pool.busy > 0) this.#cutAfter(deadline);
     this.isDraining = true;
     this.probe?.stop();
-    this.pool.close();
+    void this.pool.close();
     if (this.pool.busy === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #cutAfter(deadline: number): void {
+    const cut = (): void => {
+      for (const request of [...this.underWay]) request.cut(new Error("the target was drained"));
+    };
+    const timer = setTimeout(cut, deadline);
+    this.#onEmpty.push(() => clearTimeout(timer));
   }
 
   /** What is to be known of it when it comes back. */
   get past(): PastOfPeer {
     const { ejection, latency, answers, failures } = this;
-    return { ejection, latency, answers, failures, isUp: this.probe?.isUp !== false };
+    return { ejection, latency, answers, failures, probe: this.probe?.record };
   }
 
   /** A request is over. */

@@ -87,19 +87,19 @@ export class Peers {
       const { probe, pool } = this.#settings;
       const past = this.#past.get(peer.key);
       if (probe !== undefined) {
-        peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer));
-        peer.probe.isUp = past?.isUp ?? true;
+        peer.probe = new Probe(peer.target, probe, pool, () => this.#probed(peer), past?.probe);
       }
       // All of the first ones are new.
       if (before.length > 0) peer.join(now, past === undefined ? median : peer.latency.at(now));
     }
+    for (const peer of this.#all) if (!before.includes(peer)) this.#settings.onEvent("added", peer);
     for (const peer of before) if (!this.#all.includes(peer)) this.#remove(peer);
     this.#listChanged();
     this.#onRoom();
   }
 
   /** Sends nothing more to a target. Resolves when what is under way there is over. */
-  drain(url: string): Promise<void> {
+  drain(url: string, deadline?: number): Promise<void> {
     const isMeant = ({ target }: Peer): boolean => target.url === url;
     const peers = this.#all.filter(isMeant);
     const leaving = [...this.#leaving].filter(isMeant);
@@ -108,7 +108,10 @@ export class Peers {
     this.#all = this.#all.filter((peer) => !isMeant(peer));
     this.#drained = new Set([...this.#drained, url]);
     this.#listChanged();
-    const drained = [...peers.map((peer) => this.#remove(peer)), ...leaving.map((peer) => peer.drain())];
+    const drained = [
+      ...peers.map((peer) => this.#remove(peer, deadline)),
+      ...leaving.map((peer) => peer.drain(deadline)),
+    ];
     return Promise.all(drained).then(() => {});
   }
 
@@ -117,14 +120,16 @@ export class Peers {
     this.changed();
   }
 
-  #remove(peer: Peer): Promise<void> {
+  #remove(peer: Peer, deadline?: number): Promise<void> {
+    this.#settings.onEvent("removed", peer);
     this.#past.set(peer.key, peer.past);
     if (peer.pool.busy > 0) this.#leaving.add(peer);
-    return peer.drain();
+    return peer.drain(deadline);
   }
 
   #probed(peer: Peer): void {
     const now = performance.now();
+    this.#settings.onEvent(peer.probe?.isUp ? "up" : "down", peer);
     if (peer.probe?.isUp && peer.ejection.standing(now) === "in") this.rejoin(peer, now);
     else this.changed();
   }
@@ -199,11 +204,14 @@ export class Peers {
     return values.sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
   }
 
-  close(): Promise<unknown> {
+  close(deadline?: number): Promise<unknown> {
     const all = this.#all;
     this.#all = [];
     this.#listChanged();
-    return Promise.all([...all.map((peer) => this.#remove(peer)), ...[...this.#leaving].map((peer) => peer.drain())]);
+    return Promise.all([
+      ...all.map((peer) => this.#remove(peer, deadline)),
+      ...[...this.#leaving].map((peer) => peer.drain(deadline)),
+    ]);
   }
 }
 

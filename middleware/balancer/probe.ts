@@ -10,10 +10,14 @@ import type { Attempt } from "../proxy/upstream-request.ts";
 
 /** How targets are asked whether they are well. Durations are milliseconds. */
 export interface ProbeOptions {
-  /** The path to GET, below the target's own: `"/health"`. Any status from 200 to 399 is well. */
+  /** The path to GET, below the target's own: `"/health"`. */
   path: string;
+  /** Which statuses are well. Default: those from 200 to 399. */
+  statuses?: readonly number[] | undefined;
   /** How long to wait between two probes, give or take a fifth. Default 5000. */
   interval?: number | undefined;
+  /** How long to wait while a target is down. Default: as long. */
+  unhealthyInterval?: number | undefined;
   /** How long the head of the response may take. Default 2000. */
   timeout?: number | undefined;
   /** How many probes in a row have to succeed before a target that is down is up. Default 2. */
@@ -22,11 +26,32 @@ export interface ProbeOptions {
   fall?: number | undefined;
 }
 
-type ProbeSettings = { readonly [Name in keyof Required<ProbeOptions>]: NonNullable<ProbeOptions[Name]> };
+/** What the probes of a target have found out. */
+export interface ProbeRecord {
+  readonly isUp: boolean;
+  /** How many there were, and how many of them have failed. */
+  readonly count: number;
+  readonly failures: number;
+  /** What the last one has found: a status, or why there was none. Undefined before the first. */
+  readonly last: string | undefined;
+}
+
+/** Of a target that was not asked yet. */
+const UNKNOWN: ProbeRecord = { isUp: true, count: 0, failures: 0, last: undefined };
+
+interface ProbeSettings {
+  readonly path: string;
+  readonly statuses: ReadonlySet<number> | undefined;
+  readonly interval: number;
+  readonly unhealthyInterval: number;
+  readonly timeout: number;
+  readonly rise: number;
+  readonly fall: number;
+}
 
 /** Probe judges one target; it is up before the first. */
 export class Probe {
-  isUp = true;
+  #record: ProbeRecord;
   readonly #pool: Pool;
   readonly #options: ProbeSettings;
   readonly #onChange: () => void;
@@ -36,13 +61,30 @@ export class Probe {
   /** How many in a row say otherwise. */
   #against = 0;
 
-  constructor(target: Target, options: ProbeOptions, pool: PoolOptions, onChange: () => void) {
-    const { path, interval = 5000, timeout = 2000, rise = 2, fall = 3 } = options;
-    this.#options = { path, interval, timeout, rise, fall };
+  /** `record` is what was found out before, of a target that has come back. */
+  constructor(
+    target: Target,
+    options: ProbeOptions,
+    pool: PoolOptions,
+    onChange: () => void,
+    record: ProbeRecord = UNKNOWN,
+  ) {
+    const { path, interval = 5000, unhealthyInterval = interval, timeout = 2000, rise = 2, fall = 3 } = options;
+    const statuses = options.statuses === undefined ? undefined : new Set(options.statuses);
+    this.#options = { path, statuses, interval, unhealthyInterval, timeout, rise, fall };
+    this.#record = record;
     this.#pool = new Pool(target, { ...pool, connections: 1, queue: 0, keepAliveTimeout: 0 }, "balancer");
     this.#onChange = onChange;
     // It does not keep the process running.
     this.#timer = setTimeout(() => this.#ask(), 0).unref();
+  }
+
+  get isUp(): boolean {
+    return this.#record.isUp;
+  }
+
+  get record(): ProbeRecord {
+    return this.#record;
   }
 
   #ask(): void {
@@ -66,20 +108,39 @@ export class Probe {
       );
     }
     if (this.#isStopped) return;
-    const { interval, rise, fall } = this.#options;
-    this.#timer = setTimeout(() => this.#ask(), interval * (0.8 + 0.4 * Math.random())).unref();
-    const isWell = outcome.isAnswer && outcome.status < 400;
-    this.#against = isWell === this.isUp ? 0 : this.#against + 1;
-    if (this.#against < (this.isUp ? fall : rise)) return;
+    const { rise, fall } = this.#options;
+    const { isUp, count, failures } = this.#record;
+    const isWell = this.#isWell(outcome);
+    this.#against = isWell === isUp ? 0 : this.#against + 1;
+    const isTurned = this.#against >= (isUp ? fall : rise);
+    this.#record = {
+      isUp: isTurned ? isWell : isUp,
+      count: count + 1,
+      failures: isWell ? failures : failures + 1,
+      last: outcome.isAnswer ? String(outcome.status) : outcome.reason,
+    };
+    this.#askLater();
+    if (!isTurned) return;
     this.#against = 0;
-    this.isUp = isWell;
     this.#onChange();
+  }
+
+  #isWell(outcome: Outcome): boolean {
+    if (!outcome.isAnswer) return false;
+    return this.#options.statuses?.has(outcome.status) ?? outcome.status < 400;
+  }
+
+  #askLater(): void {
+    const { interval, unhealthyInterval } = this.#options;
+    const time = this.isUp ? interval : unhealthyInterval;
+    // Not all balancers ask at the same moment.
+    this.#timer = setTimeout(() => this.#ask(), time * (0.8 + 0.4 * Math.random())).unref();
   }
 
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#attempt?.abort(new Error("nobody asks any more"));
-    this.#pool.close();
+    void this.#pool.close();
   }
 }

@@ -10,7 +10,7 @@ import { Contest } from "./contest.ts";
 import { discard } from "./discard.ts";
 import type { Peer } from "./peer.ts";
 
-/** Methods of requests that may be sent to two targets at once, and again after an answer. */
+/** Methods of requests that may be sent to two targets at once. */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** The first target that is chosen, and others where that fails, as long as a request may be sent again. */
@@ -45,10 +45,10 @@ export class Spread implements Strategy {
     return this.#request.body?.isReplayable ?? true;
   }
 
-  /** Whether it may be sent again although it was answered, or at the same time. */
-  get #isSafe(): boolean {
+  /** Whether it may be sent again although it was answered, or at the same time: with one of these methods. */
+  #isOneOf(methods: ReadonlySet<string>): boolean {
     const { method, upgrade, body } = this.#request;
-    return SAFE.has(method) && upgrade === undefined && (body === undefined || body.bytes !== undefined);
+    return methods.has(method) && upgrade === undefined && (body === undefined || body.bytes !== undefined);
   }
 
   attempt(last: Failure | undefined, listener: AttemptListener): Started | undefined {
@@ -59,7 +59,9 @@ export class Spread implements Strategy {
       return this.#start(listener, next, false, true);
     }
     const { phase, reason, isUnsent } = last;
-    if (phase === "queue" || !mayRepeat(last, this.#request.method, this.#isReplayable)) return undefined;
+    const { method } = this.#request;
+    if (phase === "queue" || !mayRepeat(last, method, this.#isReplayable, this.#balancing.retryMethods))
+      return undefined;
     // One that takes long anywhere would take as long again.
     if (reason === "timeout" && !isUnsent && !this.#balancing.retriesTimeouts) return undefined;
     const current = this.#current as Assignment | Contest;
@@ -73,7 +75,7 @@ export class Spread implements Strategy {
   }
 
   #begin(listener: AttemptListener): Started {
-    const delay = this.#isSafe ? this.#balancing.hedgeDelay() : undefined;
+    const delay = this.#isOneOf(SAFE) ? this.#balancing.hedgeDelay() : undefined;
     if (delay === undefined) return this.#start(listener, undefined, false, false);
     const watched = this.#watched(listener);
     this.#current = new Contest(
@@ -124,7 +126,8 @@ export class Spread implements Strategy {
 
   /** Looks at answers on their way to the client, where some of them are refused. */
   #watched(listener: AttemptListener): AttemptListener {
-    if (this.#balancing.retryStatuses.size === 0 || !this.#isSafe) return listener;
+    const { retryStatuses, retryMethods } = this.#balancing;
+    if (retryStatuses.size === 0 || !this.#isOneOf(retryMethods)) return listener;
     let isRefused = false;
     return {
       onOutcome: (outcome) => {

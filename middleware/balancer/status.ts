@@ -2,6 +2,8 @@
 
 import type { Balancing } from "./balancing.ts";
 import type { Peer } from "./peer.ts";
+import { percentilesOf } from "./percentiles.ts";
+import type { ProbeRecord } from "./probe.ts";
 
 /**
  * Whether a target gets requests: `in`, it does; `out`, it is ejected; `trial`, the next request tries it; `down`, its probes
@@ -26,6 +28,17 @@ export interface BalancerTargetStatus {
   readonly answers: number;
   readonly failures: number;
   readonly ejections: number;
+  /** What so many percent of the heads of the last minute took at most, in milliseconds. Undefined where there were none. */
+  readonly percentiles: BalancerPercentiles | undefined;
+  /** What its probes have found out. Undefined where it is not asked. */
+  readonly probe: ProbeRecord | undefined;
+}
+
+/** How long heads of responses took, in milliseconds: each value to within a tenth. */
+export interface BalancerPercentiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
 }
 
 /** What a balancer is doing. */
@@ -54,7 +67,7 @@ export function statusOf({ peers, room, budget, hedges, now, sourceError }: Bala
 }
 
 function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
-  const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection, probe } = peer;
+  const { target, weight, isBackup, isDraining, pool, latency, answers, failures, ejection, probe, percentiles } = peer;
   return {
     url: target.url,
     address: target.address === target.hostname ? undefined : target.address,
@@ -66,7 +79,14 @@ function statusOfPeer(peer: Peer, now: number): BalancerTargetStatus {
     answers,
     failures,
     ejections: ejection.count,
+    percentiles: named(percentilesOf([percentiles], [50, 95, 99], now)),
+    probe: probe?.record,
   };
+}
+
+function named(values: readonly number[] | undefined): BalancerPercentiles | undefined {
+  const [p50 = 0, p95 = 0, p99 = 0] = values ?? [];
+  return values === undefined ? undefined : { p50, p95, p99 };
 }
 
 function messageOf(error: unknown): string {

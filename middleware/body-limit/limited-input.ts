@@ -15,7 +15,10 @@ export class LimitedInput implements AsyncIterableIterator<Uint8Array> {
   readonly #input: AsyncIterable<Uint8Array>;
   #source: AsyncIterator<Uint8Array> | undefined;
   #length = 0;
-  #isStopped = false;
+  /** Whether the app wants nothing more. */
+  #isLeft = false;
+  #isReleased = false;
+  #isOver = false;
   /** Whether more came than may. */
   isExceeded = false;
 
@@ -24,26 +27,28 @@ export class LimitedInput implements AsyncIterableIterator<Uint8Array> {
     this.limit = limit;
   }
 
-  /** Whether somebody has begun to read it. */
-  get isRead(): boolean {
-    return this.#source !== undefined || this.#isStopped;
-  }
-
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   next(): Promise<Step> {
-    return mayBeDropped(this.#read());
+    return mayBeDropped(this.#nextOfApp());
+  }
+
+  async #nextOfApp(): Promise<Step> {
+    if (this.#isLeft && !this.isExceeded) return DONE;
+    const step = await this.#read();
+    return this.#isLeft ? DONE : step;
   }
 
   async #read(): Promise<Step> {
     if (this.isExceeded) throw tooLarge(this.limit);
-    if (this.#isStopped) return DONE;
+    if (this.#isOver) return DONE;
     this.#source ??= this.#input[Symbol.asyncIterator]();
     const step = await this.#source.next();
     if (this.isExceeded) throw tooLarge(this.limit);
-    if (step.done || this.#isStopped) return DONE;
+    if (step.done) this.#isOver = true;
+    if (this.#isOver || step.done) return DONE;
     this.#length += step.value.byteLength;
     if (this.#length <= this.limit) return { done: false, value: step.value };
     this.isExceeded = true;
@@ -51,21 +56,29 @@ export class LimitedInput implements AsyncIterableIterator<Uint8Array> {
     throw tooLarge(this.limit);
   }
 
-  /** Reads what is left, and throws it away; resolves also where that fails. */
+  /** Reads what the app has not read, and throws it away; resolves also where that fails. */
   async discard(): Promise<void> {
     try {
-      for (let step = await this.next(); !step.done; ) step = await this.next();
+      while (!(await this.#read()).done);
     } catch {}
   }
 
+  /** How long the body is may still be asked for. */
   return(): Promise<Step> {
-    this.#stop();
+    this.#isLeft = true;
+    if (this.#isReleased) this.#stop();
     return Promise.resolve(DONE);
   }
 
+  /** Nobody asks any more: what the app leaves is left. */
+  release(): void {
+    this.#isReleased = true;
+    if (this.#isLeft) this.#stop();
+  }
+
   #stop(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+    if (this.#isOver) return;
+    this.#isOver = true;
     callOut(
       () => this.#source?.return?.(),
       () => {},

@@ -5,6 +5,7 @@ import { BoundedMap } from "../../src/bounded-map.ts";
 import type { AppResponse, Environ } from "../../src/gateway.ts";
 import { getHeader, hasHeader } from "../../src/http/headers.ts";
 import { isTransformable } from "../transform/change.ts";
+import { isEventStream as isStreamOfEvents } from "../transform/event-stream.ts";
 
 /** The head of a response. */
 export type ResponseHead = Pick<AppResponse, "status" | "headers">;
@@ -32,9 +33,9 @@ export function isCompressible(type: string | undefined): boolean {
   return answer;
 }
 
-/** Whether the response is an event stream (HTML standard, "Server-sent events"). */
+/** Whether the response is an event stream. */
 export function isEventStream({ headers }: ResponseHead): boolean {
-  return /^\s*text\/event-stream\s*(?:;|$)/i.test(getHeader(headers, "Content-Type") ?? "");
+  return isStreamOfEvents(headers);
 }
 
 /** Statuses without a body, or with a part of one: no content, reset, a part, not modified. */

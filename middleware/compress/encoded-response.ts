@@ -10,7 +10,7 @@ import type { AppResponse, Environ, HeaderList } from "../../src/gateway.ts";
 import { addVary, getHeader, removeHeaders } from "../../src/http/headers.ts";
 import { andThen, callOut } from "../../src/promise.ts";
 import { headersOfNewBody, NO_BODY } from "../transform/new-body.ts";
-import { PieceReader } from "../transform/text.ts";
+import { PieceReader } from "../transform/pieces.ts";
 import { Ahead } from "./ahead.ts";
 import { EncodedBody } from "./encoded-body.ts";
 import type { Encoder } from "./encoders.ts";

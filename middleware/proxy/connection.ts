@@ -88,7 +88,7 @@ export class Connection {
         this.socket = socket.on("error", () => {
           this.hasFailed = true;
         });
-        if (!connecting.isHttp10 && http2 === false) watchVersion(this.socket, connecting);
+        if (http2 === false) watchVersion(this.socket, connecting);
       },
     });
     this.client.on("disconnect", () => owner.disconnected(this));
@@ -114,6 +114,11 @@ export class Connection {
     return this.cancelled >= MOST_CANCELLED;
   }
 
+  /** Has it carry no more requests than those that are under way. */
+  wear(): void {
+    this.cancelled = MOST_CANCELLED;
+  }
+
   destroy(error: Error): void {
     this.client.destroy(error, () => {});
     // What is still connecting is undici's only when it is done.
@@ -128,7 +133,8 @@ function watchVersion(socket: Socket, connecting: Connecting): void {
     const bytes = read.call(socket, size) as Buffer | null;
     if (bytes !== null) {
       socket.read = read;
-      if (bytes.toString("latin1", 0, 8) === "HTTP/1.0") connecting.isHttp10 = true;
+      // A target that was HTTP/1.0 may have been replaced since.
+      connecting.isHttp10 = bytes.toString("latin1", 0, 8) === "HTTP/1.0";
     }
     return bytes;
   };

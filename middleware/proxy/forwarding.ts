@@ -37,11 +37,6 @@ export class Forwarding {
     this.pseudonym = options.via === true ? `tsgi-${crypto.randomUUID().slice(0, 8)}` : options.via || "";
   }
 
-  /** The line of `Via` that a response gets; empty for none. */
-  get returnVia(): string {
-    return this.pseudonym === "" ? "" : `1.1 ${this.pseudonym}`;
-  }
-
   /** The request for a target, or an app that answers instead. `hasBase` tells whether targets have a path of their own. */
   requestOf(environ: Environ, hasBase: boolean): UpstreamRequest | App | Promise<UpstreamRequest | App> {
     const { REQUEST_METHOD: method, QUERY_STRING: query } = environ;

@@ -158,10 +158,13 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
     });
     incoming.on("error", (error) => this.#failed(error, reasonOf(error)));
     incoming.on("close", () => this.#failed(new Error("the connection was closed"), "reset"));
-    if (incoming.httpVersion === "1.0") this.#pool.connecting.isHttp10 = true;
+    this.#pool.connecting.isHttp10 = incoming.httpVersion === "1.0";
     const { statusCode = 0, statusMessage = "", rawHeaders } = incoming;
     const isAll = this.#request.method === "HEAD" || isNullBody(statusCode);
-    this.#reception.begin({ status: statusCode, reason: statusMessage, lines: rawHeaders }, isAll);
+    this.#reception.begin(
+      { status: statusCode, reason: statusMessage, lines: rawHeaders, version: incoming.httpVersion },
+      isAll,
+    );
   }
 
   abort(error: Error): void {

@@ -49,6 +49,8 @@ export interface Answer {
   readonly reason: string;
   /** The header lines as they came, names and values in turn. */
   readonly lines: readonly string[];
+  /** The version of HTTP that it came in: `"1.1"`. */
+  readonly version: string;
   /** Bytes: a list where they are all there, else a stream that is closed once. */
   readonly body: Body;
   /** Whether nothing of the body has come yet, so that its head should not wait for it. */
@@ -113,9 +115,14 @@ const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRAC
  * Whether a request may be sent again after a failure, to another target or on another connection: where the target cannot have
  * seen it, or where seeing it twice does no harm. A body that has been read in part is gone.
  */
-export function mayRepeat(failed: Failure, method: string, isReplayable: boolean): boolean {
+export function mayRepeat(
+  failed: Failure,
+  method: string,
+  isReplayable: boolean,
+  repeatable: ReadonlySet<string> = REPEATABLE,
+): boolean {
   if (!isReplayable || NOT_REPEATED.has(failed.reason)) return false;
-  return failed.isUnsent || REPEATABLE.has(method);
+  return failed.isUnsent || repeatable.has(method);
 }
 
 const NOT_REPEATED: ReadonlySet<Reason> = new Set(["aborted", "invalid", "upload"]);

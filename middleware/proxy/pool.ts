@@ -59,6 +59,8 @@ export class Pool implements ConnectionOwner {
   speaksHttp2: boolean;
   readonly #queue: Place[] = [];
   #busy = 0;
+  /** Who waits for its being over, once it is closed. */
+  readonly #onEmpty: (() => void)[] = [];
   #isClosed = false;
 
   /** `owner` is what error messages call the app. Throws `TSGI_NO_PACKAGE`, `TSGI_HTTP2_NEEDS_UNDICI_8`. */
@@ -85,7 +87,7 @@ export class Pool implements ConnectionOwner {
 
   /** How many connections wait for a request. */
   get idle(): number {
-    return this.#idle.length;
+    return this.#idle.length + this.#shared.filter(({ streams }) => streams === 0).length;
   }
 
   /** Admits a request at once, or when its turn comes, or refuses it. */
@@ -120,6 +122,7 @@ export class Pool implements ConnectionOwner {
     const next = this.#queue.shift();
     if (next === undefined) {
       this.#busy--;
+      if (this.#busy === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
       this.onRoom?.();
       return;
     }
@@ -157,16 +160,14 @@ export class Pool implements ConnectionOwner {
   /** Takes a connection back after a request; one that is not reusable for a reason. */
   giveBack(connection: Connection, isReusable: boolean, reason: Error = CLOSED): void {
     connection.streams--;
+    const isKept =
+      !this.#isClosed && this.options.keepAliveTimeout > 0 && connection.isOpen && !this.#isOld(connection);
     if (connection.isShared) {
       if (!isReusable) connection.cancelled++;
-      if (this.#isClosed || connection.isWorn || this.#isOld(connection) || this.options.keepAliveTimeout === 0) {
-        this.#forget(connection);
-      }
+      if (!isKept || connection.isWorn) this.#forget(connection);
       if (connection.streams === 0 && !this.#shared.includes(connection)) connection.destroy(CLOSED);
-    } else if (!isReusable) connection.destroy(reason);
-    else if (this.#isClosed || this.#isOld(connection) || this.options.keepAliveTimeout === 0 || !connection.isOpen)
-      connection.destroy(CLOSED);
-    else this.#idle.push(connection);
+    } else if (isReusable && isKept) this.#idle.push(connection);
+    else connection.destroy(isReusable ? CLOSED : reason);
   }
 
   #isOld(connection: Connection): boolean {
@@ -192,8 +193,8 @@ export class Pool implements ConnectionOwner {
     if (index >= 0 || (connection.isShared && connection.streams === 0)) connection.destroy(CLOSED);
   }
 
-  /** Closes what waits for a request, and admits no more. What is under way goes on. */
-  close(): void {
+  /** Closes what waits for a request, and admits no more. What is under way goes on; resolves when it is over. */
+  close(): Promise<void> {
     this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy(CLOSED);
     for (const connection of this.#shared.splice(0)) if (connection.streams === 0) connection.destroy(CLOSED);
@@ -201,6 +202,7 @@ export class Pool implements ConnectionOwner {
       clearTimeout(timer);
       applicant.refused(failure("queue", "full", overloaded("is closed"), { isUnsent: true }));
     }
+    return this.#busy === 0 ? Promise.resolve() : new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 }
 

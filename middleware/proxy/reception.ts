@@ -39,6 +39,7 @@ interface Head {
   readonly status: number;
   readonly reason: string;
   readonly lines: readonly string[];
+  readonly version: string;
 }
 
 /** Reception turns what a transport gets into one outcome, a body and an end. */
@@ -197,9 +198,18 @@ export class Reception implements BodySource, Trailing {
       return;
     }
     const body = this.#body as ResponseBody;
-    const { status, reason, lines } = this.#head as Head;
+    const { status, reason, lines, version } = this.#head as Head;
     const { whole, asBody, isQuiet } = body;
-    this.#listener.onOutcome({ isAnswer: true, status, reason, lines, body: whole ?? asBody, isQuiet, trailing: this });
+    this.#listener.onOutcome({
+      isAnswer: true,
+      status,
+      reason,
+      lines,
+      version,
+      body: whole ?? asBody,
+      isQuiet,
+      trailing: this,
+    });
     if (this.#isOver) this.#listener.onOver(this.#ending);
   }
 }

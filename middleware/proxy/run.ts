@@ -56,7 +56,8 @@ export class Run implements AttemptListener {
   readonly #startResponse: StartResponse;
   readonly #request: UpstreamRequest;
   readonly #options: ReturnOptions;
-  readonly #via: string;
+  /** By which name `Via` tells of the proxy; empty for none. */
+  readonly #pseudonym: string;
   readonly #strategy: Strategy;
   #resolve!: (body: Body | Promise<Body>) => void;
   #reject!: (error: unknown) => void;
@@ -71,14 +72,14 @@ export class Run implements AttemptListener {
     startResponse: StartResponse,
     request: UpstreamRequest,
     options: ReturnOptions,
-    via: string,
+    pseudonym: string,
     strategy: Strategy,
   ) {
     this.#environ = environ;
     this.#startResponse = startResponse;
     this.#request = request;
     this.#options = options;
-    this.#via = via;
+    this.#pseudonym = pseudonym;
     this.#strategy = strategy;
     this.body = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -132,7 +133,7 @@ export class Run implements AttemptListener {
     if (this.#environ.SERVER_PROTOCOL === "HTTP/1.0") return;
     // A malformed one is left out.
     callOut(
-      () => inform("103 Early Hints", returnedHeaders(lines, { ...this.#return(), via: "" })),
+      () => inform("103 Early Hints", returnedHeaders(lines, { ...this.#return("1.1"), via: "" })),
       () => {},
     );
   }
@@ -145,7 +146,7 @@ export class Run implements AttemptListener {
       const { onUpgrade } = this.#environ["tsgi.exchange"];
       if (onUpgrade === undefined) throw clientGone();
       onUpgrade((connection, headers) => tunnel.open(connection, headers));
-      this.#startResponse("101 Switching Protocols", returnedHeaders(switched.lines, this.#return()));
+      this.#startResponse("101 Switching Protocols", returnedHeaders(switched.lines, this.#return("1.1")));
       this.#resolve(tunnel.asBody);
     } catch (error) {
       tunnel.close();
@@ -154,10 +155,10 @@ export class Run implements AttemptListener {
   }
 
   #answer(answer: Answer): void {
-    const { status, reason, lines, body, isQuiet } = answer;
+    const { status, reason, lines, version, body, isQuiet } = answer;
     const phrase = REASON.test(reason) ? reason : reasonOf(status);
     try {
-      this.#startResponse(`${status} ${phrase}` as StatusLine, returnedHeaders(lines, this.#return()));
+      this.#startResponse(`${status} ${phrase}` as StatusLine, returnedHeaders(lines, this.#return(version)));
     } catch (error) {
       callOut(
         () => closeBody(body),
@@ -177,11 +178,13 @@ export class Run implements AttemptListener {
     else this.#reject(error);
   }
 
-  #return(): Return {
+  /** `version` is that of HTTP on the connection to the target (RFC 9110 §7.6.3). */
+  #return(version: string): Return {
     const { target } = this.#current as Started;
     const { mapPaths, cookieDomain } = this.#options;
     const host = this.#request.host ?? target.authority;
-    return { target, host, environ: this.#environ, mapsPaths: mapPaths, cookieDomain, via: this.#via };
+    const via = this.#pseudonym === "" ? "" : `${version} ${this.#pseudonym}`;
+    return { target, host, environ: this.#environ, mapsPaths: mapPaths, cookieDomain, via };
   }
 
   #aborted(): void {

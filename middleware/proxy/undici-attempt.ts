@@ -111,7 +111,8 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
       return;
     }
     this.#endsWithHead = this.#request.method === "HEAD" || isNullBody(status);
-    this.#reception.begin({ status, reason, lines }, this.#endsWithHead);
+    const version = this.#connection?.isShared ? "2.0" : this.#pool.connecting.isHttp10 ? "1.0" : "1.1";
+    this.#reception.begin({ status, reason, lines, version }, this.#endsWithHead);
   }
 
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
@@ -151,7 +152,10 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
 
   #failed(error: unknown, reason: Reason): void {
     const isUnsent = this.#controller === undefined;
-    const isStale = reason === "reset" && this.#wasUsed && this.#hasReceivedNothing();
+    const isFull = isRefusal(error) && !this.#reception.hasHead;
+    // The target wants less on this connection; another one has room.
+    if (isFull) this.#connection?.wear();
+    const isStale = isFull || (reason === "reset" && this.#wasUsed && this.#hasReceivedNothing());
     if (reason === "continue") this.#pool.sendsContinue = true;
     this.#reception.fail(failure(this.#reception.hasHead ? "body" : "head", reason, error, { isUnsent, isStale }));
     this.#release(false, ABORTED);
@@ -189,6 +193,11 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     this.#pool.giveBack(connection, isReusable, error);
     this.#pool.leave();
   }
+}
+
+/** Whether a stream of HTTP/2 was refused because its connection carries too much (RFC 9113 §7). */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /\bNGHTTP2_(?:ENHANCE_YOUR_CALM|REFUSED_STREAM)\b/.test(error.message);
 }
 
 const MALFORMED: ReadonlySet<string> = new Set([

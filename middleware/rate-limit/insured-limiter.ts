@@ -7,7 +7,7 @@ import { isResult, type RateLimiter, type RateLimiterResult, type Verdict } from
 import type { MemoryCounter } from "./memory-counter.ts";
 
 /** How long a limiter may take, in milliseconds. */
-const PATIENCE = 500;
+const PATIENCE = 400;
 
 export class InsuredLimiter {
   readonly #limiter: RateLimiter;
@@ -39,7 +39,11 @@ export class InsuredLimiter {
   async #inTime(key: string): Promise<RateLimiterResult> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error("the limiter of rateLimit does not answer")), PATIENCE);
+      // Where the process was busy, the answer may be there, and has only not been read.
+      const fail = (): void => reject(new Error("the limiter of rateLimit does not answer"));
+      timer = setTimeout(() => {
+        timer = setTimeout(fail);
+      }, PATIENCE);
     });
     try {
       return await Promise.race([mayBeDropped(this.#limiter.consume(key)), late]);

@@ -3,116 +3,27 @@
  * for foreign content, without those that move elements elsewhere in the tree.
  */
 
+import {
+  ANYWHERE,
+  BUTTON_SCOPE,
+  END_SCOPES,
+  ENDS,
+  ENDS_IN_RUBY,
+  ENDS_INNERMOST,
+  ENDS_PARAGRAPH,
+  ENDS_THROUGH,
+  HEADINGS,
+  LEAVES_FOREIGN,
+  MATHML_INTEGRATION,
+  MODES,
+  PARAGRAPH,
+  SCOPE,
+  SPECIAL,
+  SVG_INTEGRATION,
+  VOID,
+} from "./element-rules.ts";
 import type { Tag } from "./tag.ts";
 import type { Mode } from "./tag-reader.ts";
-
-const setOf = (names: string): ReadonlySet<string> => new Set(names.split(/\s+/));
-
-/** Elements without content. */
-const VOID = setOf(
-  "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr",
-);
-
-const MODES: ReadonlyMap<string, Mode> = new Map([
-  ["textarea", "RCDATA"],
-  ["title", "RCDATA"],
-  ["script", "SCRIPT_DATA"],
-  ["style", "RAWTEXT"],
-  ["iframe", "RAWTEXT"],
-  ["xmp", "RAWTEXT"],
-  ["noembed", "RAWTEXT"],
-  ["noframes", "RAWTEXT"],
-  // As browsers with scripts have it.
-  ["noscript", "RAWTEXT"],
-  ["plaintext", "PLAINTEXT"],
-]);
-
-/** What an end tag does not reach beyond. */
-const SCOPE = setOf("applet caption html marquee object table td template th");
-const TABLE_SCOPE = setOf("html table template");
-const BUTTON_SCOPE = new Set([...SCOPE, "button"]);
-const LIST_SCOPE = new Set([...SCOPE, "ol", "ul"]);
-/** What begins something of its own, so that an item around it is not over (the special elements without address, div and p). */
-const ITEM_SCOPE =
-  setOf(`applet article aside blockquote body button caption center colgroup dd details dir dl dt fieldset figcaption figure
-  footer form frameset h1 h2 h3 h4 h5 h6 header hgroup html iframe li listing main marquee menu nav object ol pre search section select
-  summary table tbody td template tfoot th thead tr ul`);
-
-/** What an end tag of an element that HTML does not know, or has no rule for, does not reach beyond. */
-const SPECIAL = new Set([...ITEM_SCOPE, "address", "div", "p"]);
-
-/** End tags that end what is open in their elements, whatever it is: those of blocks, and of what formats text. */
-const ENDS_THROUGH =
-  setOf(`a address applet article aside b big blockquote button center code dd details dialog dir div dl dt em fieldset
-  figcaption figure font footer form h1 h2 h3 h4 h5 h6 header hgroup i listing main marquee menu nav nobr object ol pre s search section
-  select small strike strong summary tt u ul`);
-
-/** No bounds. */
-const ANYWHERE: ReadonlySet<string> = new Set();
-
-const HEADINGS = setOf("h1 h2 h3 h4 h5 h6");
-
-/** Start tags that end an open paragraph. */
-const ENDS_PARAGRAPH =
-  setOf(`address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form
-  h1 h2 h3 h4 h5 h6 header hgroup hr li listing main menu nav ol p plaintext pre search section summary table ul xmp dd dt`);
-
-interface Ends {
-  readonly ended: ReadonlySet<string>;
-  readonly within: ReadonlySet<string>;
-}
-
-/** What else a start tag ends. */
-const ENDS: ReadonlyMap<string, Ends> = new Map<string, Ends>([
-  ["li", { ended: setOf("li"), within: ITEM_SCOPE }],
-  ...["dd", "dt"].map((name): [string, Ends] => [name, { ended: setOf("dd dt"), within: ITEM_SCOPE }]),
-  ...["td", "th"].map((name): [string, Ends] => [
-    name,
-    { ended: setOf("td th caption colgroup"), within: setOf("html table template tr") },
-  ]),
-  ["tr", { ended: setOf("tr td th caption colgroup"), within: setOf("html table template tbody thead tfoot") }],
-  ...["tbody", "thead", "tfoot", "caption", "colgroup"].map((name): [string, Ends] => [
-    name,
-    { ended: setOf("tbody thead tfoot tr td th caption colgroup"), within: TABLE_SCOPE },
-  ]),
-  ["body", { ended: setOf("head"), within: setOf("template") }],
-  ["a", { ended: setOf("a"), within: SCOPE }],
-  ["button", { ended: setOf("button"), within: SCOPE }],
-]);
-
-/** Innermost elements that a start tag ends. */
-const ENDS_INNERMOST: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ["option", setOf("option")],
-  ["optgroup", setOf("option optgroup")],
-  ...[...HEADINGS].map((name): [string, ReadonlySet<string>] => [name, HEADINGS]),
-]);
-
-/** Annotations of text, and the innermost elements that each ends within `ruby`. */
-const ENDS_IN_RUBY: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  ["rb", "rp", "rt", "rtc"].map((name) => [
-    name,
-    setOf(`dd dt li optgroup option p rb rp rt${name === "rp" || name === "rt" ? "" : " rtc"}`),
-  ]),
-);
-
-/** Where an end tag looks for its start tag. */
-const END_SCOPES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ["p", BUTTON_SCOPE],
-  ["li", LIST_SCOPE],
-  ...["table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "colgroup"].map(
-    (name): [string, ReadonlySet<string>] => [name, TABLE_SCOPE],
-  ),
-  ["template", ANYWHERE],
-  ["body", ANYWHERE],
-  ["html", ANYWHERE],
-]);
-
-/** Tags of HTML that end SVG and MathML around them. */
-const LEAVES_FOREIGN =
-  setOf(`b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu
-  meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var`);
-const SVG_INTEGRATION = setOf("foreignobject desc title");
-const MATHML_INTEGRATION = setOf("mi mo mn ms mtext");
 
 /** Browsers do not nest deeper than 512. */
 const DEEPEST = 512;
@@ -255,8 +166,6 @@ export class OpenElements<Note> {
     this.#onClose(note, isByTag);
   }
 }
-
-const PARAGRAPH = setOf("p");
 
 function isForeign({ namespace, isIntegration }: Open<unknown>): boolean {
   return namespace !== "html" && !isIntegration;

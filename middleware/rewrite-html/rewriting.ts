@@ -73,15 +73,14 @@ export class Rewriting implements BodyMap, TagHandler {
 
   #reportLong(): void {
     this.#isReported = true;
-    this.#onError(
-      new TsgiError(
-        "TSGI_BAD_CHANGE",
-        "a page has a tag or a comment of more than 1 MiB: what follows is not rewritten",
-        {
-          hint: "Keep large data out of attributes.",
-        },
-      ),
+    const error = new TsgiError(
+      "TSGI_BAD_CHANGE",
+      "a page has a tag or a comment of more than 1 MiB: what follows is not rewritten",
+      { hint: "Keep large data out of attributes." },
     );
+    // Where the end of what is left out cannot be found, the rest of the page would be left out too.
+    if (this.#hidden > 0) throw error;
+    this.#onError(error);
   }
 
   end(): Chunk | undefined {

@@ -5,8 +5,11 @@ import { writeError } from "../../src/exchange/report.ts";
 import type { Environ } from "../../src/gateway.ts";
 import { isPromise, mayBeDropped } from "../../src/promise.ts";
 import type { SessionStore } from "./store.ts";
+import { Turns } from "./turns.ts";
 
 export class GuardedSessionStore {
+  /** Writers of one session that have come before each other: each needs a round trip of its own then, not one for each other. */
+  readonly turns: Turns = new Turns();
   readonly #store: SessionStore;
   readonly #timeout: number;
   #isFailing = false;
@@ -31,8 +34,10 @@ export class GuardedSessionStore {
 
   #inTime<T>(environ: Environ, answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(this.#failed(environ, failure(`took more than ${this.#timeout} ms`)));
+      const fail = (): void => reject(this.#failed(environ, failure(`took more than ${this.#timeout} ms`)));
+      // Where the process was busy, the answer may be there, and has only not been read.
+      let timer = setTimeout(() => {
+        timer = setTimeout(fail);
       }, this.#timeout);
       answer.then(
         (value) => {

@@ -1,6 +1,6 @@
 /** The session of one request, where the cookie has an id and a store the rest. */
 
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { text } from "../../src/apps.ts";
 import { closeBody, failAfter } from "../../src/body/reader.ts";
 import { TsgiError } from "../../src/errors.ts";
@@ -27,8 +27,9 @@ type Change = (headers: HeaderList) => HeaderList;
 const ID_BYTES = 32;
 const ID = /^[\w-]{43}$/;
 
-/** How often a change is tried anew that others have come before. */
-const TURNS = 10;
+/** How often a change is tried anew that other processes have come before, and how long it rests at most, in milliseconds. */
+const TURNS = 100;
+const REST = 10;
 
 const unavailable = text("Service Unavailable\n", {
   status: "503 Service Unavailable",
@@ -146,19 +147,22 @@ export class StoredVisit {
 
   /** Writes what has changed, beside what other requests have changed meanwhile. Gives false where one of them has ended it. */
   async #replace(store: SessionStore, key: string, kept: Kept, lifetime: number, isTouch: boolean): Promise<boolean> {
-    let old = this.#text;
-    let { json } = kept;
+    if (await store.replace(key, this.#text, writeKept(kept), lifetime)) return true;
+    if (isTouch) return true;
+    return this.#storing.store.turns.take(key, () => this.#merge(store, key, kept, lifetime));
+  }
+
+  async #merge(store: SessionStore, key: string, kept: Kept, lifetime: number): Promise<boolean> {
+    const read = readContent(readKept(this.#text)?.json ?? "");
+    const mine = readContent(kept.json);
     for (let turn = 0; turn < TURNS; turn++) {
-      if (await store.replace(key, old, writeKept({ ...kept, json }), lifetime)) return true;
       const now = await store.get(key);
-      if (now === undefined) return false;
-      if (isTouch) return true;
-      const content = readContent(readKept(now)?.json ?? "");
-      const read = readContent(readKept(this.#text)?.json ?? "");
-      const mine = readContent(kept.json);
-      if (content === undefined || read === undefined || mine === undefined) return false;
-      json = writeContent(merged(read, mine, content));
-      old = now;
+      const content = now === undefined ? undefined : readContent(readKept(now)?.json ?? "");
+      if (now === undefined || content === undefined || read === undefined || mine === undefined) return false;
+      const json = writeContent(merged(read, mine, content));
+      if (await store.replace(key, now, writeKept({ ...kept, json }), lifetime)) return true;
+      // In step with another process, it would come second again.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(turn, REST)));
     }
     throw new Error(`the session was changed by others ${TURNS} times while it was written`);
   }
@@ -176,5 +180,5 @@ function unchanged(headers: HeaderList): HeaderList {
 
 /** Whoever can read a store cannot take over the sessions in it. */
 function keyOf(id: string): string {
-  return createHash("sha256").update(id).digest("base64url");
+  return hash("sha256", id, "base64url");
 }

@@ -4,6 +4,7 @@ import { clientGone, TsgiError } from "../errors.ts";
 import type { Environ } from "../gateway.ts";
 import { checkOptions, count, type Kinds } from "../options.ts";
 import { callOut, mayBeDropped } from "../promise.ts";
+import { FileBody } from "./multipart/file-body.ts";
 import { type Busboy, type BusboyFile, loadBusboy } from "./multipart/package.ts";
 
 /** How much a form may have. What goes beyond rejects with an error that becomes a 413. */
@@ -39,7 +40,9 @@ const KINDS: Kinds<MultipartOptions> = { fileSize: count(1), fieldSize: count(),
  *
  * ```
  * for await (const { name, filename, body } of multipart(environ, { fileSize: 1024 ** 3 })) {
- *   if (filename !== undefined) await pipeline(body, createWriteStream(join(folder, randomUUID())));
+ *   if (filename === undefined) continue;
+ *   const path = join(folder, randomUUID());
+ *   await pipeline(body, createWriteStream(path)).catch((error) => rm(path, { force: true }).then(() => Promise.reject(error)));
  * }
  * ```
  *
@@ -145,9 +148,7 @@ class Parts implements AsyncIterableIterator<FormPart> {
     stream.on("limit", () => this.#fail(tooMuch("has a larger file")));
     stream.on("close", () => this.#open.delete(stream));
     stream.on("end", () => this.#open.delete(stream));
-    // Its reader gets the error; without a listener it would end the process.
-    stream.on("error", () => {});
-    if (this.#isOver) stream.destroy();
+    if (this.#isOver) stream.on("error", () => {}).destroy();
     else {
       this.#add(new FilePart(name, filename, mime, stream, (error) => this.#reasonOf(error)));
     }
@@ -209,14 +210,14 @@ class FilePart implements FormPart {
   readonly name: string;
   readonly filename: string;
   readonly type: string;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: FileBody;
   readonly #stream: BusboyFile;
 
   constructor(name: string, filename: string, type: string, stream: BusboyFile, reasonOf: (error: unknown) => unknown) {
     this.name = name;
     this.filename = filename;
     this.type = type;
-    this.body = contentOf(stream, reasonOf);
+    this.body = new FileBody(stream, reasonOf);
     this.#stream = stream;
   }
 
@@ -228,16 +229,8 @@ class FilePart implements FormPart {
   }
 
   skip(): void {
+    this.body.skip();
     this.#stream.resume();
-  }
-}
-
-/** A reader that stops early leaves the stream whole: the parser goes on when the rest is skipped. */
-async function* contentOf(stream: BusboyFile, reasonOf: (error: unknown) => unknown): AsyncGenerator<Uint8Array> {
-  try {
-    yield* stream.iterator({ destroyOnReturn: false });
-  } catch (error) {
-    throw reasonOf(error);
   }
 }
 

@@ -8,7 +8,7 @@ import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "./configurat
 import type { FlagValue } from "./configuration/sources.ts";
 
 /** What the command does. */
-export type Action = "serve" | "static" | "precompress" | "check" | "config" | "ctl" | "new";
+export type Action = "serve" | "static" | "precompress" | "check" | "config" | "ctl" | "new" | "proxy";
 
 /** What the command is asked to do. */
 export interface Arguments {
@@ -17,7 +17,7 @@ export interface Arguments {
   readonly folder: string;
   /** The request paths that `check` is given. */
   readonly paths: readonly string[];
-  /** What `ctl` is told. */
+  /** What `ctl` is told, and the targets of `proxy`. */
   readonly words: readonly string[];
   /** The settings that are given, the module of an app included. */
   readonly settings: ReadonlyMap<SettingName, FlagValue>;
@@ -34,8 +34,18 @@ export interface StaticFlags {
   readonly dotfiles?: boolean;
 }
 
+/** The flags of `proxy`. */
+export interface ProxyFlags {
+  readonly balance?: string;
+  readonly health?: string;
+  readonly "preserve-host"?: boolean;
+  readonly trust?: string;
+  readonly insecure?: boolean;
+  readonly "target-timeout"?: string;
+}
+
 /** The flags that are not settings. */
-export interface Flags extends StaticFlags {
+export interface Flags extends StaticFlags, ProxyFlags {
   readonly config?: string;
   readonly open?: boolean;
   readonly only?: string;
@@ -57,6 +67,15 @@ const STATIC: FlagTypes = {
   cache: TEXT,
   immutable: SWITCH,
   dotfiles: SWITCH,
+  open: SWITCH,
+};
+const PROXY: FlagTypes = {
+  balance: TEXT,
+  health: TEXT,
+  "preserve-host": SWITCH,
+  trust: TEXT,
+  insecure: SWITCH,
+  "target-timeout": TEXT,
   open: SWITCH,
 };
 const LOADING: FlagTypes = typesOf((name) => settingOf(name).section === "app");
@@ -92,6 +111,7 @@ const SERVE: ActionRule = { action: "serve", called: "tsgi <module>", takes: { .
 /** The actions that are called by their name. */
 const NAMED: readonly ActionRule[] = [
   { action: "static", called: "tsgi static", takes: { ...SERVING, ...STATIC }, most: 2 },
+  { action: "proxy", called: "tsgi proxy", takes: { ...SERVING, ...PROXY }, most: Number.POSITIVE_INFINITY },
   { action: "precompress", called: "tsgi precompress", takes: PRECOMPRESS, most: 2 },
   { action: "new", called: "tsgi new", takes: {}, most: 2 },
   { action: "check", called: "tsgi check", takes: { ...LOADING, ...CONFIG }, most: Number.POSITIVE_INFINITY },
@@ -113,7 +133,9 @@ export function parseArguments(args: string[]): Arguments {
     throw new CommandError(`${JSON.stringify(positionals[rule.most])} is one argument too many; see tsgi --help`);
   }
   checkTakes(rule, values);
-  if (action === "ctl") return { action, folder: "", paths: [], words: positionals.slice(1), settings, flags };
+  if (action === "ctl" || action === "proxy") {
+    return { action, folder: "", paths: [], words: positionals.slice(1), settings, flags };
+  }
   const ofFolder = action === "static" || action === "precompress" || action === "new";
   if (!ofFolder && target !== undefined) settings.set("app", target);
   const folder = ofFolder ? (target ?? defaultFolder(action)) : "";
@@ -145,7 +167,7 @@ function checkRequestPath(path: string): string {
 }
 
 function parse(args: string[]): { values: object; positionals: string[] } {
-  const options = { ...LOADING, ...SERVING, ...STATIC, ...PRECOMPRESS, ...GENERAL };
+  const options = { ...LOADING, ...SERVING, ...STATIC, ...PROXY, ...PRECOMPRESS, ...GENERAL };
   try {
     return parseArgs({ args, allowPositionals: true, allowNegative: true, options });
   } catch (error) {

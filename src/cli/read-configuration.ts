@@ -6,6 +6,7 @@ import { readConfigFile } from "./config-file.ts";
 import { type Configuration, configurationOf } from "./configuration/configuration.ts";
 import { type Resolved, resolveSettings } from "./configuration/sources.ts";
 import { loadOptions } from "./load-app.ts";
+import { proxyOptions, targetUrl } from "./proxy.ts";
 import { staticOptions } from "./static.ts";
 import type { Activated } from "./systemd/activation.ts";
 
@@ -14,8 +15,8 @@ export async function readSettings(
   { action, settings, flags }: Arguments,
   activated: Activated = [],
 ): Promise<Resolved> {
-  // What is in a folder that is only to be served is not run.
-  const isRead = action !== "static" || flags.config !== undefined;
+  // What is in a folder that is only to be served is not run, and where a proxy is started from says nothing of it.
+  const isRead = (action !== "static" && action !== "proxy") || flags.config !== undefined;
   const file = isRead ? await readConfigFile(flags.config) : undefined;
   return resolveSettings({ flags: settings, file, environment: process.env, activated });
 }
@@ -26,12 +27,18 @@ export async function readSettings(
  */
 export async function readConfiguration(parsed: Arguments, activated?: Activated): Promise<Configuration> {
   const resolved = await readSettings(parsed, activated);
-  const { action, folder, flags } = parsed;
-  const source: Configuration["source"] =
-    action === "static"
-      ? { kind: "folder", folder, options: staticOptions(flags) }
-      : { kind: "module", target: targetOf(resolved), load: loadOptions(resolved.values) };
-  return configurationOf(resolved, source, { open: flags.open, activated });
+  return configurationOf(resolved, sourceOf(parsed, resolved), { open: parsed.flags.open, activated });
+}
+
+function sourceOf({ action, folder, words, flags }: Arguments, resolved: Resolved): Configuration["source"] {
+  if (action === "static") return { kind: "folder", folder, options: staticOptions(flags) };
+  if (action === "proxy") return { kind: "targets", targets: targetsOf(words), options: proxyOptions(flags) };
+  return { kind: "module", target: targetOf(resolved), load: loadOptions(resolved.values) };
+}
+
+function targetsOf(words: readonly string[]): string[] {
+  if (words.length > 0) return words.map(targetUrl);
+  throw new CommandError("which target? Name one, for example: tsgi proxy http://127.0.0.1:3000 (see tsgi --help)");
 }
 
 /** The module that was named. Throws a `CommandError` where none was. */

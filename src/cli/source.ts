@@ -1,4 +1,4 @@
-/** What is served: the app of a module, or a folder. */
+/** What is served: the app of a module, a folder, or servers elsewhere. */
 
 import type { Configuration } from "./configuration/configuration.ts";
 import { interfaceHint, looksMistaken } from "./detect-app.ts";
@@ -11,6 +11,11 @@ export type Source = Pick<LoadedApp, "app" | "name" | "title" | "isGuessed">;
 /** loadSource loads what is served. Throws a `CommandError` where that cannot be done. */
 export async function loadSource({ source }: Pick<Configuration, "source">): Promise<Source> {
   if (source.kind === "module") return loadApp(source.target, source.load);
+  if (source.kind === "targets") {
+    const { proxyApp } = await import("./proxy-app.ts");
+    const name = source.targets.join(", ");
+    return { app: proxyApp(source.targets, source.options), name, title: `a proxy to ${name}`, isGuessed: false };
+  }
   const { folder, options } = source;
   return { app: staticApp(folder, options), name: folder, title: folder, isGuessed: false };
 }

@@ -44,14 +44,25 @@ export async function superviseCommand(
   if (umask !== undefined) process.umask(umask);
   const supervisor = new Supervisor(settingsOf(configuration, args, account));
   const commands = commandsOf(supervisor, print);
-  const listeners = new OwnListeners(supervisor, configuration.supervisor, commands);
-  supervisor.onState = (state) => notify(notifier, state);
+  const listeners = new OwnListeners(supervisor, commands, configuration.supervisor);
+  let appointment: AbortController | undefined;
+  supervisor.onState = (state) => {
+    if (state === "draining") appointment?.abort();
+    notify(notifier, state);
+  };
   obeySignals(commands, supervisor);
   process.on("SIGUSR2", async () => {
+    if (appointment !== undefined) return writeError("a new supervisor is starting already");
+    appointment = new AbortController();
     const env = { ...process.env, ...notifier.variables, ...activatedVariables(activated) };
     const program = [process.argv[1] as string, ...args];
-    const outcome = await appointSuccessor(supervisor, program, { env, ...listeners.passedOn });
-    if (!outcome.ok) return writeError(`the new supervisor does not serve: ${outcome.reason}`);
+    const { signal } = appointment;
+    const outcome = await appointSuccessor(supervisor, program, { env, signal, ...listeners.passedOn });
+    if (!outcome.ok) {
+      appointment = undefined;
+      if (!supervisor.isStopping) writeError(`the new supervisor does not serve: ${outcome.reason}`);
+      return;
+    }
     const { successor } = outcome;
     print([`the supervisor ${successor.pid} goes on`]);
     supervisor.onState = () => {};

@@ -34,6 +34,7 @@ function line(name: SettingName): string {
 export const USAGE: string = `Usage: tsgi [module[:export]]                  serve an app
        tsgi new <directory>                    write a small site to begin with
        tsgi static [directory]                 serve a folder
+       tsgi proxy <target...>                  serve servers elsewhere
        tsgi precompress <directory>            compress a folder's files
        tsgi check [module[:export] [path...]]  run an app through lint
        tsgi config [module[:export]] [--json]  print all settings
@@ -49,9 +50,9 @@ fetch method, or a function, whose number of parameters decides:
 
 Flags come before tsgi.config.{ts,mts,js,mjs,json} in the working directory,
 which may name the app too; that before the environment; that before the
-defaults in parentheses. static reads a config file only where it is named.
-A time is in milliseconds or has a unit: 500ms, 30s, 5m; a size in bytes or
-16K, 512M, 2G. --no-<option> turns off what the file turns on.
+defaults in parentheses. static and proxy read a config file only where it is
+named. A time is in milliseconds or has a unit: 500ms, 30s, 5m; a size in
+bytes or 16K, 512M, 2G. --no-<option> turns off what the file turns on.
 
   --config <file>               config file to read instead
 
@@ -82,6 +83,16 @@ Options of static:
   --cache <seconds>             how long browsers may keep files (0)
   --immutable                   a year for names like app.3f2a1b9c.js
   --dotfiles                    serve files whose name starts with a dot
+  --open                        open the browser
+
+Options of proxy, whose targets are URLs, host:port, :port or unix:path:
+  --balance <how>               of several: latency, least-in-flight or
+                                round-robin (latency)
+  --health <path>               ask targets for it whether they are well
+  --preserve-host               send the Host of the client, not the target's
+  --trust <networks>            whose X-Forwarded-* count: 10.0.0.0/8,…
+  --insecure                    take any certificate of https targets
+  --target-timeout <time>       how long a head may take (1m)
   --open                        open the browser
 
 Commands of ctl, which finds the supervisor by --control or the config file:

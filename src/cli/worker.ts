@@ -1,6 +1,5 @@
 /** The program of a worker: it loads the app that it is told of, tries it, and serves it. */
 
-import type { Metrics } from "../../middleware/metrics.ts";
 import type { App } from "../gateway.ts";
 import { settingsOf } from "../server/options.ts";
 import { openRequests, type ServeOptions, type Server, serveAt } from "../server/serve.ts";
@@ -12,6 +11,7 @@ import { commandAccessLog, type LoggedApp } from "./access-log.ts";
 import { become, findAccount } from "./accounts.ts";
 import { parseArguments } from "./arguments.ts";
 import { followCertificates } from "./certificates.ts";
+import { measure } from "./measure.ts";
 import { readConfiguration } from "./read-configuration.ts";
 import { siteTree } from "./site-tree.ts";
 import { hintOnce, loadSource, type Source } from "./source.ts";
@@ -98,12 +98,6 @@ function planOfCode({ target, interface: name, isFactory, readyPath, isMeasured,
     log: (app) => ({ app, reopen: undefined }),
     begin() {},
   };
-}
-
-/** What memory, event loop and connections are, the supervisor knows by itself. */
-async function measure(app: App): Promise<Metrics> {
-  const { metrics } = await import("../../middleware/metrics.ts");
-  return metrics(app, { path: false, process: false });
 }
 
 /** An app that does not answer well is not to replace one that does. Rejects with what it has answered. */

@@ -69,7 +69,13 @@ export interface PreparedHeaders extends CheckedHeaders {
   readonly hasDate: boolean;
   /** Whether `Upgrade` is. */
   readonly hasUpgrade: boolean;
+  /** How often another list was to be made of it, and those that were kept. */
+  derivations: number;
+  derived: Map<Derivation, HeaderList> | undefined;
 }
+
+/** Makes a list of another one: always the same list of the same one. */
+export type Derivation = (headers: HeaderList) => HeaderList;
 
 const prepared = new WeakMap<HeaderList, PreparedHeaders>();
 
@@ -84,8 +90,47 @@ export function prepareHeaders(headers: HeaderList, code = 0): HeaderList {
   const hasDate = headers.some(([name]) => name.toLowerCase() === "date");
   const list = Object.freeze(headers) as HeaderList;
   const hasUpgrade = headers.some(([name]) => name.toLowerCase() === "upgrade");
-  prepared.set(list, { list, contentLength, text, hasDate, hasUpgrade });
+  prepared.set(list, { list, contentLength, text, hasDate, hasUpgrade, derivations: 0, derived: undefined });
   return list;
+}
+
+/** A list of a handler that makes one for each request is not derived from often enough to prepare what comes out. */
+const OFTEN = 3;
+/** A middleware may be built for each request, too. */
+const MOST_DERIVED = 8;
+
+/**
+ * deriveHeaders gives what a layer makes of a list. Where the list was prepared the result is prepared too, and kept for the next
+ * response: a layer around a response that never changes then costs next to nothing. `derive` is the same function each time.
+ */
+export function deriveHeaders(headers: HeaderList, derive: Derivation): HeaderList {
+  const known = prepared.get(headers);
+  if (known === undefined) return derive(headers);
+  const made = known.derived?.get(derive);
+  if (made !== undefined) return made;
+  if (++known.derivations < OFTEN) return derive(headers);
+  known.derived ??= new Map();
+  if (known.derived.size >= MOST_DERIVED) return derive(headers);
+  const list = prepareHeaders([...derive(headers)], known.hasUpgrade ? UPGRADE_REQUIRED : 0);
+  known.derived.set(derive, list);
+  return list;
+}
+
+/** Lines with values so long that to check them again costs more than to find that they were. */
+const longLines = new WeakSet<readonly [name: string, value: string]>();
+const LONG = 100;
+
+/** prepareLines checks and freezes lines that a layer adds to many lists, and gives them back. Throws as `checkHeaders`. */
+export function prepareLines(lines: HeaderList): HeaderList {
+  checkHeaders(lines);
+  for (const line of lines) if (Object.freeze(line)[1].length > LONG) longLines.add(line);
+  return lines;
+}
+
+function isBadValue(line: readonly [name: string, value: string]): boolean {
+  const value = line[1];
+  if (typeof value !== "string") return true;
+  return (value.length <= LONG || !longLines.has(line)) && BAD_VALUE.test(value);
 }
 
 /** preparedHeaders gives what is known of a list; undefined where it was not prepared. */
@@ -137,7 +182,7 @@ function checkLines(headers: HeaderList, copy: [name: string, value: string][] |
     const name = line[0];
     const value = line[1];
     const kind = names.get(name) ?? checkName(name);
-    if (typeof value !== "string" || BAD_VALUE.test(value)) throw badValue(name, value);
+    if (isBadValue(line)) throw badValue(name, value);
     if (kind === LENGTH) {
       if (length >= 0 || !/^\d{1,15}$/.test(value)) {
         throw badHeader(`Content-Length ${JSON.stringify(value)} is malformed or repeated`, "Give one decimal number.");

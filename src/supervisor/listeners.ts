@@ -8,7 +8,8 @@ import { type Controlled, controlApp } from "./control.ts";
 import { healthApp } from "./health.ts";
 import { Measurements } from "./measurements.ts";
 import type { Inherited } from "./sockets.ts";
-import type { Supervisor } from "./supervisor.ts";
+import type { Status } from "./status.ts";
+import type { Worker } from "./worker.ts";
 
 /** Where a supervisor listens itself. */
 export interface OwnPlaces {
@@ -19,6 +20,13 @@ export interface OwnPlaces {
 
 /** Only its owner may tell a supervisor what to do. */
 const CONTROL_MODE = 0o600;
+
+/** Whose health and metrics are told. */
+export interface Observed {
+  readonly status: Status;
+  /** Called with what a worker has recorded since it was heard of last. */
+  onIncrements: (increments: unknown, worker: Worker) => void;
+}
 
 /** How many connections each listener has at most: the supervisor needs its descriptors for workers. */
 const MOST_CONNECTIONS = 100;
@@ -34,7 +42,7 @@ const GRACE = 1_000;
 export class OwnListeners {
   readonly #control: string | undefined;
   #status: ListenOptions | undefined;
-  readonly #supervisor: Supervisor;
+  readonly #observed: Observed;
   readonly #controlled: Controlled;
   /** What the workers have measured. */
   readonly measurements: Measurements = new Measurements();
@@ -43,27 +51,27 @@ export class OwnListeners {
   #isClosed = false;
   #closing: Promise<void> | undefined;
 
-  /** `controlled` is what the control socket is for: the supervisor itself, or what tells of what it does. */
-  constructor(supervisor: Supervisor, { control, status }: OwnPlaces, controlled: Controlled = supervisor) {
+  /** `controlled` is what the control socket is for. */
+  constructor(observed: Observed, controlled: Controlled, { control, status }: OwnPlaces) {
     this.#control = control;
     this.#status = status;
-    this.#supervisor = supervisor;
+    this.#observed = observed;
     this.#controlled = controlled;
     if (status !== undefined) {
-      supervisor.onIncrements = (increments, worker) => this.measurements.add(increments, worker);
+      observed.onIncrements = (increments, worker) => this.measurements.add(increments, worker);
     }
   }
 
   /** Listens. Rejects as `serve` does, and listens nowhere then. */
   async open(): Promise<void> {
     const options = { maxConnections: MOST_CONNECTIONS, development: false };
-    const supervisor = this.#supervisor;
+    const observed = this.#observed;
     const { measurements } = this;
     const health = healthApp({
       get status() {
-        return supervisor.status;
+        return observed.status;
       },
-      metrics: () => measurements.snapshot(supervisor.status),
+      metrics: () => measurements.snapshot(observed.status),
     });
     try {
       if (this.#control !== undefined) {

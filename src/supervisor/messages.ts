@@ -1,5 +1,9 @@
-/** What the supervisor and its workers tell each other over the IPC channel of Node. */
+/**
+ * What the supervisor and its workers tell each other over the IPC channel of Node, as JSON: to clone them costs several times as much,
+ * and where connections are handed over there are some for each of them.
+ */
 
+import { deserialize, serialize } from "node:v8";
 import type { Address } from "../server/options.ts";
 
 /** A place where a worker serves. */
@@ -11,7 +15,6 @@ export interface WorkerPlace {
 
 /** What a worker begins with. */
 export interface Start {
-  readonly type: "start";
   /** What its program is to do: what `SupervisorOptions.task` is. */
   readonly task: unknown;
   readonly slot: number;
@@ -28,7 +31,8 @@ export interface Start {
 
 /** What the supervisor tells a worker. */
 export type Order =
-  | Start
+  /** Begin, with what `unpack` makes of the text. */
+  | { readonly type: "start"; readonly packed: string }
   /** Accept what comes for a slot whose worker is gone, and no longer. */
   | { readonly type: "adopt" | "release"; readonly slot: number }
   /** Close without loss, and exit. Nobody else serves the sockets where it is the `last` one. Durations are milliseconds. */
@@ -105,4 +109,13 @@ export const REVOKED_AFTER = 1_000;
 /** A time in milliseconds that all processes of a machine share, and that nobody sets. */
 export function monotonicTime(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
+/** What a worker begins with as text: certificates and keys are bytes, which JSON does not know. */
+export function pack(start: Start): string {
+  return serialize(start).toString("base64");
+}
+
+export function unpack(packed: string): Start {
+  return deserialize(Buffer.from(packed, "base64")) as Start;
 }

@@ -181,7 +181,7 @@ function listenHere(
   onConnection: OnConnection,
 ): Promise<net.Server> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ pauseOnConnect: true, noDelay: true }, onConnection);
+    const server = net.createServer({ pauseOnConnect: true }, onConnection);
     server.once("error", (cause: NodeJS.ErrnoException) => {
       if ("path" in where) void socketError(cause, called).then(reject);
       else reject(portError(cause, called));

@@ -23,6 +23,8 @@ interface Counted {
 /** What a successor is told beside its sockets: its environment, and what the listeners of this supervisor are. */
 export interface Legacy extends Pick<Inherited, "statusFd" | "statusPort"> {
   readonly env: NodeJS.ProcessEnv;
+  /** Ends it while its workers do not serve. */
+  readonly signal: AbortSignal;
 }
 
 /** A supervisor that goes on with the sockets of this one. */
@@ -42,7 +44,7 @@ export interface Successor {
 export function appointSuccessor(
   supervisor: Supervisor,
   args: readonly string[],
-  { env, statusFd, statusPort }: Legacy,
+  { env, signal, statusFd, statusPort }: Legacy,
 ): Promise<{ readonly ok: true; readonly successor: Successor } | Extract<Outcome, { ok: false }>> {
   const { places, descriptors } = supervisor.sockets.passedOn;
   let next = FIRST_DESCRIPTOR;
@@ -55,6 +57,8 @@ export function appointSuccessor(
     env: { ...env, [SUCCESSION_VARIABLE]: "1" },
     stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
     serialization: "advanced",
+    signal,
+    killSignal: "SIGKILL",
   });
   const { ticketKeys } = supervisor;
   const { deaths, hangs, reloads } = supervisor.status;

@@ -142,7 +142,7 @@ const PROGRAM = fileURLToPath(new URL(import.meta.url.replace(/supervisor\/super
 export async function supervise(target: string, options: SuperviseOptions = {}): Promise<Supervised> {
   const supervisor = new Supervisor(settingsOf(target, options));
   const { control, status } = options;
-  const listeners = new OwnListeners(supervisor, { control, status });
+  const listeners = new OwnListeners(supervisor, supervisor, { control, status });
   await listeners.open();
   // Whoever stops it, by the control socket too.
   void supervisor.whenStopped.then(() => listeners.close());

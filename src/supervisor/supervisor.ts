@@ -58,8 +58,9 @@ export class Supervisor implements SlotOwner, Watcher {
   #hangs = 0;
   #reloads = 0;
   #reloadedAt: number | undefined;
-  /** What is asked for is done one after the other. */
-  #turn: Promise<Outcome> = Promise.resolve({ ok: true });
+  /** What is asked for is done one after the other, and nothing before it has started. */
+  #turn: Promise<Outcome>;
+  #settleStarted: (outcome: Outcome) => void = () => {};
   #settleStopped: () => void = () => {};
 
   constructor(settings: Settings) {
@@ -68,6 +69,9 @@ export class Supervisor implements SlotOwner, Watcher {
     const count = Math.max(LEAST_SLOTS, 2 * settings.workers);
     this.#slots = Array.from({ length: count }, (_, index) => new Slot(index, this));
     this.sockets = new Sockets(() => this.#takers());
+    this.#turn = new Promise((resolve) => {
+      this.#settleStarted = resolve;
+    });
     this.whenStopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
@@ -93,11 +97,12 @@ export class Supervisor implements SlotOwner, Watcher {
     const outcome = await first.replace();
     if (!outcome.ok) {
       await this.stop({ isReplaced: inherited !== undefined });
-      return outcome;
+    } else {
+      await Promise.all(others.map((slot) => slot.replace().then(({ ok }) => ok || slot.revive())));
+      this.#become("serving");
     }
-    await Promise.all(others.map((slot) => slot.replace().then(({ ok }) => ok || slot.revive())));
-    this.#become("serving");
-    return { ok: true };
+    this.#settleStarted(outcome);
+    return outcome;
   }
 
   get state(): SupervisorState {
@@ -277,7 +282,6 @@ export class Supervisor implements SlotOwner, Watcher {
       descriptors,
       inspectPort: await freePort(),
       start: {
-        type: "start",
         task,
         slot,
         ...sockets,

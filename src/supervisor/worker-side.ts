@@ -11,6 +11,7 @@ import {
   type Report,
   type RequestUnderWay,
   type Start,
+  unpack,
 } from "./messages.ts";
 
 /** What a worker's program gives once it serves. */
@@ -44,7 +45,8 @@ const FOR_SUPERVISOR = ["SIGINT", "SIGHUP", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SI
  */
 export function runWorker(open: (start: Start) => Promise<Served>): void {
   for (const signal of FOR_SUPERVISOR) process.on(signal, () => {});
-  process.once("message", (start: Start) => {
+  process.once("message", ({ packed }: Extract<Order, { type: "start" }>) => {
+    const start = unpack(packed);
     const worker = new WorkerSide(start);
     process.on("message", (order: Order, socket: Socket | undefined) => worker.obey(order, socket));
     process.on("disconnect", () => worker.leave());

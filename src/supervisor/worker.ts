@@ -6,6 +6,7 @@ import {
   type Beat,
   monotonicTime,
   type Order,
+  pack,
   REVOKED_AFTER,
   type Report,
   type RequestUnderWay,
@@ -97,11 +98,10 @@ export class Worker {
     const child = spawn(process.execPath, [...childArguments(), ...inspect, program], {
       env,
       stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
-      serialization: "advanced",
     });
     this.#child = child;
     child.on("message", (report: Report) => this.#onReport(report));
-    this.send(start);
+    this.send({ type: "start", packed: pack(start) });
     this.whenGone = new Promise((resolve) => {
       const end = (exit: Exit) => {
         this.state = "gone";
@@ -169,6 +169,8 @@ export class Worker {
     const time = monotonicTime();
     this.#handed.set(id, { place, socket, time });
     if (!this.#child.connected) return;
+    // Else Node has the worker count the connections of the server, and the server ask after them when it closes.
+    (socket as { server?: unknown }).server = undefined;
     this.#child.send({ type: "connection", place, id, time } satisfies Order, socket, { keepOpen: true }, () => {});
   }
 

@@ -1,15 +1,24 @@
 import assert from "node:assert/strict";
+import { createWriteStream, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 import { text } from "../../src/apps.ts";
 import { type MultipartOptions, multipart } from "../../src/body/multipart.ts";
 import type { App, Environ } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { eventually } from "../support/raw-client.ts";
+import { fileTree, openBelow } from "../support/file-tree.ts";
+import { eventually, start } from "../support/raw-client.ts";
 
 const TYPE = "multipart/form-data; boundary=x";
 const part = (disposition: string, content: string, type = "") =>
   `--x\r\nContent-Disposition: form-data; ${disposition}\r\n${type === "" ? "" : `Content-Type: ${type}\r\n`}\r\n${content}\r\n`;
 const END = "--x--\r\n";
+
+async function* pieces(form: string): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < form.length; at += 7) yield new TextEncoder().encode(form.slice(at, at + 7));
+}
 
 const listing = (options?: MultipartOptions): App =>
   async function listing(environ, startResponse) {
@@ -132,6 +141,40 @@ test("multipart: a client that leaves fails the file that is read", async () => 
   })();
   await assert.rejects(request(app, "/", { method: "POST", headers: { "Content-Type": TYPE }, body }));
   await eventually(() => code === "GONE");
+});
+
+test("multipart: an upload whose client leaves leaves neither an open file nor a file", async (t) => {
+  const folder = await fileTree({});
+  let failure: unknown;
+  const { connect } = await start(t, async (environ) => {
+    for await (const { body } of multipart(environ)) {
+      const path = join(folder, "upload");
+      failure = await pipeline(body, createWriteStream(path)).catch((error) =>
+        rm(path, { force: true }).then(() => error),
+      );
+    }
+    return "";
+  });
+  const client = await connect();
+  client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${TYPE}\r\nContent-Length: 1000000\r\n\r\n`);
+  client.send(file.slice(0, 90) + "a".repeat(200_000));
+  await eventually(() => readdirSync(folder).length === 1 && openBelow(folder) === 1);
+  client.socket.destroy();
+  await eventually(() => readdirSync(folder).length === 0 && openBelow(folder) === 0);
+  assert.equal((failure as { code?: string }).code, "TSGI_CLIENT_GONE");
+});
+
+test("multipart: readers that ask ahead get the chunks in order, and the end", async () => {
+  const content = Array.from({ length: 100 }, (_, index) => index).join();
+  const form = part('name="f"; filename="f"', content) + END;
+  const environ = { CONTENT_TYPE: TYPE, "tsgi.input": pieces(form) } as unknown as Environ;
+  for await (const { body } of multipart(environ)) {
+    const reader = body[Symbol.asyncIterator]();
+    const steps = await Promise.all(Array.from({ length: 200 }, () => reader.next()));
+    const chunks = steps.flatMap(({ done, value }) => (done === true ? [] : [Buffer.from(value).toString()]));
+    assert.equal(chunks.join(""), content);
+    assert.deepEqual(steps.at(-1), { done: true, value: undefined });
+  }
 });
 
 test("multipart: wrong options throw at once", () => {

@@ -18,10 +18,13 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
+import { contentLength } from "../../middleware/content-length.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { errorPages } from "../../middleware/error-pages.ts";
 import { failover } from "../../middleware/failover.ts";
+import { head } from "../../middleware/head.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
@@ -41,7 +44,7 @@ import { type SseSource, sse } from "../../middleware/sse.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
-import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { thereAndBack } from "../support/codings.ts";
@@ -373,6 +376,14 @@ const layers: Record<string, (app: App) => App> = {
       app,
       mapDocument("text/plain", (page) => page),
     ),
+  "replaceText of a page without a charset": (app) => transform(asPage(app), replaceText("text/html", "zz", "y")),
+  replaceBody: (app) =>
+    transform(
+      app,
+      replaceBody("text/plain", async (bytes) => bytes),
+    ),
+  errorPages: (app) => errorPages(app, { "4xx": text("4xx"), "5xx": text("5xx") }),
+  "head and contentLength": (app) => head(contentLength(app)),
   cascade: (app) => cascade([notFound, app]),
   "cascade, first": (app) => cascade([app, notFound]),
   "failover and mirror": (app) =>
@@ -407,6 +418,15 @@ const layers: Record<string, (app: App) => App> = {
     transform(cascade([transform(app, (response) => response), notFound]), async (response) => response),
 };
 
+/** Layers that send nothing before they have seen all, or the beginning, of a body. */
+const WHOLE = new Set([
+  "mapDocument",
+  "compress",
+  "replaceBody",
+  "replaceText of a page without a charset",
+  "head and contentLength",
+]);
+
 const hosts = await everyHost();
 
 const count = (errors: readonly string[]): number => errors.join("").split(`Error: ${BOOM}`).length - 1;
@@ -425,7 +445,7 @@ for (const [where, ask] of Object.entries(hosts)) {
               assert.equal(count(errors), 1, place);
             }
             // A document is not sent before all of it is there, and a client of tests gets the error of the app.
-            const isWhole = around === "mapDocument" || around === "compress";
+            const isWhole = WHOLE.has(around);
             const isBefore = ending === "error" || (isWhole && ending === "cut");
             if (where === "testing") {
               if (ending === "whole" && (!isReported || isLate)) assert.equal(answer?.status, 200, place);

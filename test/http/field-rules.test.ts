@@ -3,10 +3,12 @@ import { test } from "node:test";
 import type { HeaderList } from "../../src/gateway.ts";
 import {
   checkHeaders,
+  deriveHeaders,
   isBeyondAscii,
   isHopByHop,
   preparedHeaders,
   prepareHeaders,
+  prepareLines,
   takeHeaders,
 } from "../../src/http/field-rules.ts";
 
@@ -123,6 +125,8 @@ test("prepareHeaders: the list is frozen with its lines, and known from then on"
     text: "Content-Length: 5\r\nX: caf\u00e9\r\n",
     hasDate: false,
     hasUpgrade: false,
+    derivations: 0,
+    derived: undefined,
   });
   assert.equal(takeHeaders(list).list, list);
   assert.equal(checkHeaders(list), 5);
@@ -133,6 +137,64 @@ test("prepareHeaders: a bad list is refused, and not frozen", () => {
   assert.throws(() => prepareHeaders(list), { code: "TSGI_BAD_HEADER" });
   assert.equal(preparedHeaders(list), undefined);
   list.pop();
+});
+
+test("deriveHeaders: what is made of a prepared list again and again is prepared, and is what would be made anew", () => {
+  const base = prepareHeaders([["X", "a"]]);
+  let made = 0;
+  const derive = (headers: HeaderList): HeaderList => {
+    made++;
+    return [...headers, ["Y", "b"]];
+  };
+  const lists = Array.from({ length: 10 }, () => deriveHeaders(base, derive));
+  for (const list of lists) {
+    assert.deepEqual(list, [
+      ["X", "a"],
+      ["Y", "b"],
+    ]);
+  }
+  assert.equal(made, 3);
+  assert.equal(preparedHeaders(lists[9] as HeaderList)?.text, "X: a\r\nY: b\r\n");
+  assert.deepEqual(
+    deriveHeaders(base, (headers) => headers.slice(1)),
+    [],
+  );
+  assert.deepEqual(base, [["X", "a"]]);
+});
+
+test("deriveHeaders: of a list that was not prepared it is made each time, and can be changed", () => {
+  const derive = (headers: HeaderList): HeaderList => [...headers, ["Y", "b"]];
+  for (let turn = 0; turn < 10; turn++) {
+    const list = deriveHeaders([["X", String(turn)]], derive) as [string, string][];
+    assert.equal(list[0]?.[1], String(turn));
+    list.push(["Z", "c"]);
+  }
+});
+
+test("deriveHeaders: layers that are made for each request are not kept", () => {
+  const base = prepareHeaders([["X", "a"]]);
+  for (let turn = 0; turn < 1000; turn++) deriveHeaders(base, (headers) => [...headers, ["Y", String(turn)]]);
+  assert.equal(preparedHeaders(base)?.derived?.size, 8);
+});
+
+test("deriveHeaders: a list for a 426 stays one", () => {
+  const base = prepareHeaders([["Upgrade", "h2c"]], 426);
+  const derive = (headers: HeaderList): HeaderList => [...headers, ["Y", "b"]];
+  for (let turn = 0; turn < 5; turn++) {
+    const list = deriveHeaders(base, derive);
+    assert.equal(checkHeaders(list, 426), -1);
+    assert.throws(() => checkHeaders(list, 200), { code: "TSGI_HOP_BY_HOP" });
+  }
+});
+
+test("prepareLines: long values are checked once, and then frozen", () => {
+  const lines = prepareLines([["X", "a".repeat(200)]]) as [string, string][];
+  assert.equal(checkHeaders([["Y", "b"], ...lines]), -1);
+  assert.throws(() => {
+    (lines[0] as [string, string])[1] = "\n";
+  }, TypeError);
+  assert.throws(() => prepareLines([["X", `${"a".repeat(200)}\n`]]), { code: "TSGI_BAD_HEADER" });
+  assert.throws(() => checkHeaders([["X", `${"a".repeat(200)}\n`]]), { code: "TSGI_BAD_HEADER" });
 });
 
 test("isBeyondAscii: a byte from 0x80 is", () => {

@@ -6,7 +6,7 @@ import { notFound } from "../../src/apps.ts";
 import { serve } from "../../src/server/serve.ts";
 import { request } from "../../src/testing.ts";
 import { ask, balanced, headsOf, held, named, reset } from "../support/balanced.ts";
-import { eventually, start, wire } from "../support/raw-client.ts";
+import { aWhile, eventually, start, wire } from "../support/raw-client.ts";
 import { type Answer, HI, rawTarget, sendTo } from "../support/raw-target.ts";
 import { transcript } from "../support/transcript.ts";
 import { allOwned } from "../support/unowned.ts";
@@ -159,7 +159,7 @@ test("balancer: a target that was ejected is tried by one request, and is in aga
   const recovering: Answer = (socket) => (isBad ? socket.resetAndDestroy() : sendTo(socket, named("a")));
   const { targets, app } = await balanced(t, [recovering, named("b")], {
     balance: "roundRobin",
-    ejection: { time: 40 },
+    ejection: { time: 200 },
   });
   await ask(app, 12);
   assert.equal(headsOf(targets)[0], 3);
@@ -170,6 +170,44 @@ test("balancer: a target that was ejected is tried by one request, and is in aga
   await eventually(() => app.status().targets[0]?.state === "trial");
   assert.ok((await ask(app, 4)).filter((answer) => answer === "a").length >= 2);
   assert.equal(app.status().targets[0]?.state, "in");
+});
+
+test("balancer: what is not a failure of the target ejects nothing: 4xx, 500, 501, 508, full queues", async (t) => {
+  const statuses = [400, 404, 429, 499, 500, 501, 505, 508];
+  const answer: Answer = (socket, _head, count) =>
+    sendTo(socket, `HTTP/1.1 ${statuses[count % statuses.length]} No\nContent-Length: 0\n\n`);
+  const { app } = await balanced(t, [answer, answer], { ejection: { failures: 1 }, retryOn: [429] });
+  await ask(app, 2 * statuses.length);
+  const { answer: never, release, sockets } = held();
+  const busy = await balanced(t, [never], { connections: 1, queue: 0, ejection: { failures: 1 } });
+  const first = ask(busy.app, 1);
+  await eventually(() => sockets.length === 1);
+  assert.deepEqual(await ask(busy.app, 3), ["503", "503", "503"]);
+  release();
+  await first;
+  for (const { state, failures, ejections } of [...app.status().targets, ...busy.app.status().targets])
+    assert.deepEqual([state, failures, ejections], ["in", 0, 0]);
+});
+
+test("balancer: probes go on while a target is ejected, on connections of their own, and end with the balancer", async (t) => {
+  let probes = 0;
+  const answer: Answer = (socket, head) => {
+    if (head.startsWith("GET /health ")) {
+      probes++;
+      sendTo(socket, HI);
+    } else socket.resetAndDestroy();
+  };
+  const options: BalancerOptions = { balance: "roundRobin", connections: 1, ejection: { failures: 1 } };
+  const { app } = await balanced(t, [answer, HI], { ...options, probe: { path: "/health", interval: 5 } });
+  await ask(app, 2);
+  assert.equal(app.status().targets[0]?.state, "out");
+  const before = probes;
+  await eventually(() => probes > before + 2);
+  await app.close();
+  await aWhile();
+  const after = probes;
+  await aWhile();
+  assert.equal(probes, after);
 });
 
 test("balancer: bodies that are cut eject a target, clients that leave do not", async (t) => {
@@ -271,6 +309,40 @@ test("balancer: a target that is drained finishes what is under way, and gets no
   assert.deepEqual([app.status().targets.length, headsOf(targets)], [1, [1, 4]]);
   await targets[0]?.untilLeft();
   await assert.rejects(app.drain(url), { code: "TSGI_BAD_TARGET" });
+});
+
+test("balancer: what a drained target does not finish in time is cut, and sent elsewhere where it may be", async (t) => {
+  const { answer, sockets } = held();
+  const { targets, app } = await balanced(t, [answer, named("b")], { balance: "roundRobin", ejection: false });
+  const first = targets[0]?.url as string;
+  const get = ask(app, 1);
+  await eventually(() => sockets.length === 1);
+  await ask(app, 1);
+  const post = ask(app, 1, "/", { method: "POST", body: "x" });
+  await eventually(() => sockets.length === 2);
+  await app.drain(first, { deadline: 10 });
+  assert.deepEqual(await get, ["b"]);
+  assert.deepEqual(await post, ["502"]);
+  await targets[0]?.untilLeft();
+  assert.equal(app.status().targets.length, 1);
+});
+
+test("balancer: closes by a deadline, whatever is under way: bodies, WebSockets, requests that wait", async (t) => {
+  const streaming: Answer = (socket, head) => {
+    if (head.includes("Upgrade"))
+      sendTo(socket, "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: upgrade\n\n");
+    else sendTo(socket, "HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf");
+  };
+  const { targets, app } = await balanced(t, [streaming]);
+  const { connect } = await start(t, app);
+  const [body, tunnel] = [await connect(), await connect()];
+  await body.get("/").until("half");
+  await tunnel.get("/", "Connection: Upgrade", "Upgrade: websocket").until("101 Switching");
+  await app.close({ deadline: 10 });
+  await body.all();
+  await tunnel.all();
+  await targets[0]?.untilLeft();
+  assert.deepEqual(await ask(app, 1), ["503"]);
 });
 
 test("balancer: another list of targets loses nothing that is under way or waits", async (t) => {

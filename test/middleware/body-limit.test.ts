@@ -58,8 +58,27 @@ const failingLate: App = async function* (environ, startResponse) {
   throw new Error("something else");
 };
 
+/** Reads the beginning, and says yes to the rest: by leaving the loop, or by asking no further. */
+const leaving: App = async (environ, startResponse) => {
+  for await (const _chunk of environ["tsgi.input"]) break;
+  return yes(environ, startResponse);
+};
+
+const peeking: App = async (environ, startResponse) => {
+  await environ["tsgi.input"][Symbol.asyncIterator]().next();
+  return yes(environ, startResponse);
+};
+
+const notWaiting: App = (environ, startResponse) => {
+  void environ["tsgi.input"][Symbol.asyncIterator]().next();
+  return yes(environ, startResponse);
+};
+
+const APPS = { yes, swallowing, early, streaming, failing, failingLate, leaving, peeking, notWaiting };
+
+/** GHSA-9vqf-7f2p-gf9v = CVE-2026-44456 of Hono: a chunked body that nobody read, or whose error was swallowed, was let through. */
 for (const [what, body] of Object.entries(BODIES)) {
-  for (const [which, app] of Object.entries({ yes, swallowing, early, streaming, failing, failingLate })) {
+  for (const [which, app] of Object.entries(APPS)) {
     test(`bodyLimit: a body ${what} over the limit is a 413, whatever the app does: ${which}`, async () => {
       assert.deepEqual(await post(bodyLimit(app, { limit: 5 }), body()), TOO_LARGE);
     });
@@ -71,10 +90,13 @@ for (const [what, body] of Object.entries(BODIES)) {
       return text(got)(environ, startResponse);
     };
     assert.deepEqual(await post(bodyLimit(echo, { limit: 6 }), body()), plain(200, "123456"));
-    assert.deepEqual(await post(bodyLimit(yes, { limit: 6 }), body()), plain(200, "yes"));
+    for (const app of [yes, leaving, peeking, notWaiting]) {
+      assert.deepEqual(await post(bodyLimit(app, { limit: 6 }), body()), plain(200, "yes"));
+    }
   });
 }
 
+/** GHSA-92vj-g62v-jqhh of Hono: a length beside a chunked body was believed. */
 test("bodyLimit: a length that is too small hides nothing", async () => {
   const environ = { CONTENT_LENGTH: "1" };
   const response = await request(bodyLimit(swallowing, { limit: 5 }), "/", {
@@ -98,6 +120,31 @@ test("bodyLimit: the app gets no byte over the limit, and its read rejects", asy
   };
   await post(bodyLimit(app, { limit: 5 }), ["123", "45", "6", "7"]);
   assert.deepEqual([got, code], ["12345", "TSGI_BODY_TOO_LARGE"]);
+});
+
+test("bodyLimit: an app that leaves its body gets nothing more of it, and the body is left where no verdict needs it", async () => {
+  for (const [status, after] of [
+    ["401 Unauthorized", 1],
+    ["200 OK", 3],
+  ] as const) {
+    let sent = 0;
+    let left = 0;
+    const body = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => (sent === 3 ? { done: true, value: undefined } : { done: false, value: String(++sent) }),
+        return: async () => ({ done: true, value: left++ }),
+      }),
+    } as AsyncIterable<string>;
+    const app: App = async (environ, startResponse) => {
+      const reader = environ["tsgi.input"][Symbol.asyncIterator]();
+      await reader.next();
+      await reader.return?.();
+      assert.deepEqual(await reader.next(), { done: true, value: undefined });
+      return text("hello", { status })(environ, startResponse);
+    };
+    await post(bodyLimit(app, { limit: 5 }), body);
+    assert.deepEqual([sent, left > 0], [after, status === "401 Unauthorized"], status);
+  }
 });
 
 test("bodyLimit: a response that has begun goes on", async () => {

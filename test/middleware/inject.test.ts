@@ -190,7 +190,7 @@ test("inject: a script ends where it ends for a browser, however it is cut", asy
       if (at >= 0 && `${html}</head>`.slice(end, at).includes("<")) return;
       assert.equal(injected.indexOf("[H]"), at, html);
     }),
-    { numRuns: Number(process.env.TSGI_FUZZ ?? 300) },
+    { numRuns: Number(process.env.TSGI_FUZZ ?? 150) },
   );
 });
 

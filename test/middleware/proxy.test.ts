@@ -727,7 +727,7 @@ test("proxy: works for clients of HTTP/2", async (t) => {
   let body = "";
   for await (const part of stream) body += part;
   assert.equal(body, "hi");
-  assert.deepEqual(linesOf(target.heads[0]), ["GET /x HTTP/1.1", "cookie: a=1; b=2"]);
+  assert.deepEqual(linesOf(target.heads[0]), ["GET /x HTTP/1.1", "cookie: a=1; b=2", "TE: trailers"]);
   assert.match(target.heads[0] as string, /^Via: 2\.0 p\r$/m);
 });
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
@@ -413,6 +415,26 @@ test("sse: a server that closes ends the stream as a whole, tells its source, an
   await server.close();
   assert.match(await client.all(), /data: 1\n\n\r\n0\r\n\r\n$/);
   assert.equal(isClosed, true);
+});
+
+test("sse: over HTTP/2 each event comes by itself too, and the stream ends with the server", async (t) => {
+  async function* events(_last: string | undefined, environ: Parameters<App>[0]) {
+    yield "1";
+    await new Promise((resolve) => environ["tsgi.exchange"].signal?.addEventListener("abort", resolve));
+  }
+  const server = await serve(sse(events), { port: 0, http2: true });
+  const session = connect(server.url);
+  t.after(() => session.destroy());
+  const stream = session.request({ ":path": "/" });
+  let got = "";
+  stream.on("data", (part) => {
+    got += part;
+  });
+  const ended = once(stream, "end");
+  await eventually(() => got === ":\n\ndata: 1\n\n");
+  await server.close();
+  await ended;
+  assert.equal(stream.rstCode, 0);
 });
 
 test("sse: a server of Node that closes ends the stream as well", async () => {

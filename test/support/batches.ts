@@ -17,6 +17,7 @@ const WAITING = [
   "server/requests",
   "server/serve",
   "server/upgrade",
+  "system/one-stack",
   "system/supervisor",
 ].map((name) => `test/${name}.test.ts`);
 

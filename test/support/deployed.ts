@@ -25,8 +25,10 @@ export function deploy(): string {
   chmodSync(command, 0o755);
   mkdirSync(join(folder, "node_modules/.bin"));
   symlinkSync(command, join(folder, "node_modules/.bin/tsgi"));
-  // What Nodes that do not run TypeScript need.
-  symlinkSync(join(root, "node_modules/tsx"), join(folder, "node_modules/tsx"));
+  // What the guide has installed beside it, and what Nodes that do not run TypeScript need.
+  for (const name of ["redis", "rate-limiter-flexible", "tsx"]) {
+    symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+  }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", dependencies: { tsgi: "*" } }));
   cpSync(join(root, "package-lock.json"), join(folder, "package-lock.json"));
   return folder;

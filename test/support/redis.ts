@@ -1,12 +1,15 @@
-/** A Redis of a test's own, behind a Unix socket: started, stopped, killed and started again. */
+/** A Redis of a test's own. */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import { after, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
+import { freePort } from "./proxies.ts";
 import { eventually } from "./raw-client.ts";
 
 /** For tests that need it. */
@@ -14,6 +17,7 @@ export const withRedis: { readonly skip: string | false } = {
   skip: spawnSync("redis-server", ["--version"]).status === 0 ? false : "redis-server is not installed",
 };
 
+/** Behind a Unix socket: started, frozen, killed and started again. */
 export class RedisServer {
   readonly path: string;
   readonly #folder: string = mkdtempSync(join(tmpdir(), "tsgi-redis-"));
@@ -64,5 +68,33 @@ export class RedisServer {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
     await once(child, "exit");
+  }
+}
+
+/** Starts one on a port that ends with the test; resolves with its URL once it can be reached. */
+export async function startRedis(t: TestContext): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "tsgi-redis-"));
+  const port = await freePort();
+  const args = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--dir", folder];
+  const server = spawn("redis-server", args, { stdio: "ignore" });
+  const exited = once(server, "exit");
+  t.after(async () => {
+    server.kill("SIGKILL");
+    await exited;
+    rmSync(folder, { recursive: true });
+  });
+  while (!(await isReached(port))) await sleep(20);
+  return `redis://127.0.0.1:${port}`;
+}
+
+async function isReached(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }

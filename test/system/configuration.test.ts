@@ -100,8 +100,8 @@ const FILE: { readonly [Name in SettingName]?: readonly [TsgiConfig[Name], unkno
 
 /** Not all of them go together. */
 const GROUPS: readonly (readonly SettingName[])[] = [
-  SETTING_NAMES.filter((name) => !["host", "port", "unix", "tlsPassphraseFile", "quiet"].includes(name)),
-  ["host", "port", "tlsKey", "tlsCert", "tlsPassphraseFile", "quiet"],
+  SETTING_NAMES.filter((name) => !["host", "port", "unix", "tlsPassphraseFile", "quiet", "reload"].includes(name)),
+  ["host", "port", "tlsKey", "tlsCert", "tlsPassphraseFile", "quiet", "reload"],
   ["unix"],
 ];
 
@@ -133,7 +133,7 @@ function flagsOf(name: SettingName): string[] {
 test("configuration: every flag is read, and comes before a config file", async () => {
   const file = write(
     "other.json",
-    JSON.stringify({ port: 99, grace: 99, reload: true, bodyTimeout: 99, quiet: false }),
+    JSON.stringify({ port: 99, grace: 99, reload: false, bodyTimeout: 99, quiet: false }),
   );
   await Promise.all(
     GROUPS.map(async (group) => {

@@ -226,6 +226,20 @@ console.log(failed, "serving on", ...urls);
   assert.deepEqual(await exited, [0, null]);
 });
 
+test("ctl: what is asked of a supervisor that starts is done when it has", async () => {
+  const { folder, behaviour, command } = site({ workers: 2, control: "ctl.sock" });
+  behaviour("boot 1000");
+  const starting = command.running();
+  const socket = join(folder, "ctl.sock");
+  await until(() => existsSync(socket));
+  assert.deepEqual(await ask(socket, "/reload", "POST"), { status: 200, body: '{"ok":true}' });
+  const { url, printed } = await starting;
+  const status = JSON.parse((await ask(socket, "/status")).body) as Status;
+  assert.deepEqual([status.reloads, status.serving, status.urls], [1, 2, [url]]);
+  assert.doesNotMatch(printed(), /failed|died/);
+  assert.deepEqual(await ended(command, "ctl", "stop"), { code: 0, printed: "stopped\n" });
+});
+
 test("ctl: says what is wrong with a call", async () => {
   const command = new Command(scratch);
   const wrong = [

@@ -11,6 +11,7 @@ import { Command } from "../support/command.ts";
 import { deploy, example, parseDockerfile, parseUnit, redeploy } from "../support/deployed.ts";
 import { loops } from "../support/loops.ts";
 import { freePort, isMissing, type ProxyKind, startProxy } from "../support/proxies.ts";
+import { startRedis, withRedis } from "../support/redis.ts";
 import { curl, root, startSite, steps } from "../support/session.ts";
 
 const run = promisify(execFile);
@@ -61,10 +62,14 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
   const ports = new Map<string, number>();
   for (const port of PORTS) ports.set(port, await freePort());
   const folder = redeploy(project, ports);
-  // The app that the clients know; the rest is as it is shipped.
-  writeFileSync(join(folder, "site.ts"), readFileSync(join(root, "test/support/fixtures/supervised-app.mjs")));
+  // The app that the clients know, and a limit that they do not reach; the rest is as it is shipped.
+  writeFileSync(join(folder, "known.mjs"), readFileSync(join(root, "test/support/fixtures/supervised-app.mjs")));
+  const shipped = readFileSync(join(folder, "site.ts"), "utf8");
+  const known = shipped.replace(/const hello: App = .*/, 'import { app as hello } from "./known.mjs";');
+  writeFileSync(join(folder, "site.ts"), known.replaceAll(/\b100\b/g, "1e6"));
   const env = {
     ...process.env,
+    REDIS_URL: withRedis.skip ? "" : await startRedis(t),
     HOST: "",
     PORT: "",
     WEB_CONCURRENCY: "",
@@ -96,6 +101,25 @@ test("deploy: a rolling restart of three processes behind HAProxy loses no reque
     before.filter((pid) => renewed.includes(pid)),
     [],
   );
+});
+
+test("deploy: several processes count to one limit in Redis", withRedis, async (t) => {
+  const command = new Command(project, { REDIS_URL: await startRedis(t) }, { node: join(node, "node") });
+  const sites = await Promise.all([1, 2].map(() => command.running("site.ts", "--port", "0", "--access-log", "off")));
+  t.after(() => {
+    for (const { child } of sites) child.kill("SIGKILL");
+  });
+  const statuses = async (url: string, client: string, count: number) => {
+    const headers = { "X-Forwarded-For": client };
+    const responses = await Promise.all(Array.from({ length: count }, () => fetch(url, { headers })));
+    return responses.filter(({ status }) => status === 200).length;
+  };
+  const [one, other] = sites.map(({ url }) => url) as [string, string];
+  assert.equal(await statuses(one, "203.0.113.9", 60), 60);
+  assert.equal(await statuses(other, "203.0.113.9", 60), 40);
+  assert.equal(await statuses(one, "203.0.113.9", 1), 0);
+  assert.equal(await statuses(one, "203.0.113.10", 1), 1);
+  assert.equal(await (await fetch(`${other}/healthy`)).text(), "ok\n");
 });
 
 test("deploy: the app answers as its first comment says", async () => {

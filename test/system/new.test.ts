@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
+import { launch, skip } from "../support/browser.ts";
 import { Command, until } from "../support/command.ts";
 import { nodeVersions } from "../support/node-versions.ts";
 import { root } from "../support/session.ts";
@@ -150,3 +151,24 @@ for (const { name, node } of nodeVersions.filter((version) => version.name !== "
     await until(() => /"POST \/api\/notes HTTP\/1.1" 201/.test(printed));
   });
 }
+
+test("tsgi new: the page runs in a browser under its own policy, and adds notes", { skip }, async (t) => {
+  const site = await new Command(home).running("--port", "0");
+  const browser = await launch();
+  t.after(async () => {
+    await browser.close();
+    site.child.kill("SIGKILL");
+  });
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(site.url);
+  await page.fill("#text", "<b>tea</b>");
+  await page.click("button");
+  await page.waitForSelector("li");
+  assert.equal(await page.textContent("li"), "<b>tea</b>");
+  await page.reload();
+  await page.waitForSelector("li");
+  assert.deepEqual(complaints, []);
+});

@@ -1,6 +1,8 @@
-/** One stack of guards and limits around every framework, a program and a folder: their clients see the same. */
+/** One stack of guards and limits around every framework, programs and a folder: their clients see the same. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { compress } from "../../middleware/compress.ts";
@@ -8,6 +10,7 @@ import { cors } from "../../middleware/cors.ts";
 import { csrf } from "../../middleware/csrf.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { secureHeaders } from "../../middleware/secure-headers.ts";
+import { session, sessionOf } from "../../middleware/session.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
@@ -24,7 +27,7 @@ import { type Asked, SERVERS } from "./matrix/servers.ts";
 const ORIGIN = "https://app.example.com";
 
 /** How many requests there are before one is too much. */
-const LIMIT = 9;
+const LIMIT = 10;
 
 /** What each of them gets around it, from the outside in. */
 function guarded(app: App): App {
@@ -33,10 +36,24 @@ function guarded(app: App): App {
     .use(cors, { origins: [ORIGIN], methods: ["GET", "POST"], credentials: true })
     .use(rateLimit, { limit: LIMIT, window: 600_000 })
     .use(csrf, { trustedOrigins: [ORIGIN] })
+    .use(session, { keys: ["a secret of 32 characters or more"] })
+    .use(counted)
     .use(compress, { threshold: 0, encodings: ["gzip"] })
     .use(bodyLimit, { limit: 1000 })
-    .use(timeout, { after: 3000 })
+    .use(timeout, { after: 6000 })
     .run(withoutHabits(app));
+}
+
+/** Counts the visits of a client. */
+function counted(app: App): App {
+  return async (environ, startResponse) => {
+    const visitor = await sessionOf<{ visits: number }>(environ);
+    const visits = (visitor.get("visits") ?? 0) + 1;
+    visitor.set("visits", visits);
+    return app(environ, (status, headers, error) =>
+      startResponse(status, [...headers, ["Visits", String(visits)]], error),
+    );
+  };
 }
 
 /** What every framework says in its own way. */
@@ -54,8 +71,6 @@ const own: App = async (environ, startResponse) => {
   return text(digestOf(await readBytes(environ)))(environ, startResponse);
 };
 
-const folder = await fileTree({ hello: "hello" });
-
 const PROGRAM = `
 case $PATH_INFO in
   /hang) exec sleep 60 ;;
@@ -63,9 +78,67 @@ case $PATH_INFO in
   *) printf 'Content-Type: text/plain\\n\\nhello' ;;
 esac`;
 
+const FLASK = `
+import hashlib, time
+from wsgiref.handlers import CGIHandler
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+
+@app.get("/hello")
+def hello():
+    return Response("hello", mimetype="text/plain")
+
+@app.post("/echo")
+def echo():
+    body = request.get_data()
+    return f"{len(body)} {hashlib.sha1(body).hexdigest()}"
+
+@app.get("/hang")
+def hang():
+    time.sleep(60)
+
+CGIHandler().run(app)
+`;
+
+const PHP = `<?php
+switch ($_SERVER["PATH_INFO"]) {
+  case "/hang": sleep(60); break;
+  case "/echo": $body = file_get_contents("php://input"); echo strlen($body), " ", sha1($body); break;
+  default: echo "hello";
+}
+`;
+
+const folder = await fileTree({ hello: "hello", "index.php": PHP });
+
+/** Programs that are not everywhere: what finds each, and its app. */
+const PROGRAMS: Readonly<Record<string, { readonly finds: readonly [string, ...string[]]; readonly make: () => App }>> =
+  {
+    Flask: {
+      finds: ["/usr/bin/python3", "-c", "import flask"],
+      make: () => cgi(["/usr/bin/python3", "-c", FLASK]),
+    },
+    PHP: {
+      finds: ["php-cgi", "--version"],
+      make: () => cgi(["php-cgi"], { env: { SCRIPT_FILENAME: join(folder, "index.php"), REDIRECT_STATUS: "200" } }),
+    },
+  };
+
 const SITES: Readonly<Record<string, () => App>> = {
   ...Object.fromEntries(Object.entries(FRAMEWORKS).map(([name, make]) => [name, () => make({ ended() {} })])),
   "a CGI program": () => cgi(["sh", "-c", PROGRAM]),
+  ...Object.fromEntries(
+    Object.entries(PROGRAMS)
+      .filter(
+        ([
+          ,
+          {
+            finds: [program, ...args],
+          },
+        ]) => spawnSync(program, args).status === 0,
+      )
+      .map(([name, { make }]) => [name, make]),
+  ),
   "a folder before an app": () => staticFiles(own, { "/": folder }),
 };
 
@@ -75,11 +148,15 @@ const post = (length: number, headers: Record<string, string> = {}): Asked => ({
   headers: { "Content-Type": "application/octet-stream", ...headers },
 });
 
+/** Stands for the cookie that was set last. */
+const COOKIE = "the cookie";
+
 /** What is asked of each, in this order; the first one waits while the others go on. */
 const REQUESTS: readonly (readonly [path: string, asked: Asked])[] = [
   ["/hang", {}],
   ["/hello", {}],
   ["/hello", { headers: { Origin: ORIGIN, "Accept-Encoding": "gzip" } }],
+  ["/hello", { headers: { Cookie: COOKIE } }],
   ["/hello", { method: "HEAD", headers: { Origin: "https://other.example" } }],
   ["/echo", post(1000, { Origin: ORIGIN, "Sec-Fetch-Site": "cross-site" })],
   ["/echo", post(1001)],
@@ -98,12 +175,17 @@ const SECURE = /^(?:content-security-policy|cross-origin-|origin-agent|referrer-
 
 async function transcriptOf(app: App): Promise<string[]> {
   const site = await (SERVERS.tsgi as (typeof SERVERS)[string])(guarded(app));
+  let cookie = "";
   const tell = async ([path, asked]: (typeof REQUESTS)[number]): Promise<string> => {
-    const { status, headers, body } = await site.ask(path, asked);
+    const withCookie = asked.headers?.Cookie === COOKIE ? { ...asked, headers: { Cookie: cookie } } : asked;
+    const { status, headers, body } = await site.ask(path, withCookie);
+    cookie = headers["set-cookie"]?.[0]?.split(";", 1)[0] ?? cookie;
     const lines = Object.entries(headers).filter(([name]) => !LEFT_OUT.includes(name) && !SECURE.test(name));
     const secured = Object.keys(headers).filter((name) => SECURE.test(name)).length;
     const coding = headers["content-encoding"] as string | undefined;
-    const shown = lines.map(([name, value]) => `${name}: ${name === "retry-after" ? "#" : value}`).sort();
+    const shown = lines
+      .map(([name, value]) => `${name}: ${name === "retry-after" ? "#" : value}`.replace(/(?<=session=)[^;]+/, "#"))
+      .sort();
     return [
       `${asked.method ?? "GET"} ${path}: ${status}, ${secured} headers of protection`,
       ...shown,
@@ -122,22 +204,28 @@ async function transcriptOf(app: App): Promise<string[]> {
   }
 }
 
-const VARIES = "vary: Accept-Encoding, Origin";
-const MAY_READ = `access-control-allow-credentials: true\naccess-control-allow-origin: ${ORIGIN}`;
-const PLAIN = "content-type: text/plain; charset=utf-8";
+const MAY_READ = `access-control-allow-credentials: true\naccess-control-allow-origin: ${ORIGIN}\n`;
+const PLAIN = "content-type: text/plain; charset=utf-8\n";
+const GUARDED = "11 headers of protection\n";
+
+/** The headers of a response that has passed the guards. */
+const visit = (visits: number, readable = "", encoded = ""): string =>
+  `${GUARDED}${readable}cache-control: private\n${encoded}${PLAIN}set-cookie: session=#; Path=/; HttpOnly; SameSite=Lax\n` +
+  `vary: Accept-Encoding, Cookie, Origin\nvisits: ${visits}\n`;
 
 const EXPECTED = [
-  `GET /hang: 504, 11 headers of protection\n${PLAIN}\n${VARIES}\nGateway Timeout\n`,
-  `GET /hello: 200, 11 headers of protection\n${PLAIN}\n${VARIES}\nhello`,
-  `GET /hello: 200, 11 headers of protection\n${MAY_READ}\ncontent-encoding: gzip\n${PLAIN}\n${VARIES}\nhello`,
-  `HEAD /hello: 200, 11 headers of protection\n${PLAIN}\n${VARIES}\n`,
-  `POST /echo: 200, 11 headers of protection\n${MAY_READ}\n${PLAIN}\n${VARIES}\n${digestOf(Buffer.alloc(1000, "x"))}`,
-  `POST /echo: 413, 11 headers of protection\n${PLAIN}\n${VARIES}\nContent Too Large\n`,
-  `POST /echo: 413, 11 headers of protection\n${PLAIN}\n${VARIES}\nContent Too Large\n`,
-  `POST /echo: 403, 11 headers of protection\n${PLAIN}\nvary: Origin\nForbidden: the request comes from another site\n`,
-  `OPTIONS /echo: 204, 11 headers of protection\naccess-control-allow-credentials: true\naccess-control-allow-methods: GET, POST\naccess-control-allow-origin: ${ORIGIN}\naccess-control-max-age: 7200\nvary: Origin\n`,
-  `GET /hello: 200, 11 headers of protection\n${PLAIN}\n${VARIES}\nhello`,
-  `GET /hello: 429, 11 headers of protection\n${MAY_READ}\n${PLAIN}\nretry-after: #\nvary: Origin\nToo Many Requests\n`,
+  `GET /hang: 504, ${visit(1)}Gateway Timeout\n`,
+  `GET /hello: 200, ${visit(1)}hello`,
+  `GET /hello: 200, ${visit(1, MAY_READ, "content-encoding: gzip\n")}hello`,
+  `GET /hello: 200, ${visit(2)}hello`,
+  `HEAD /hello: 200, ${visit(1)}`,
+  `POST /echo: 200, ${visit(1, MAY_READ)}${digestOf(Buffer.alloc(1000, "x"))}`,
+  `POST /echo: 413, ${visit(1)}Content Too Large\n`,
+  `POST /echo: 413, ${visit(1)}Content Too Large\n`,
+  `POST /echo: 403, ${GUARDED}${PLAIN}vary: Origin\nForbidden: the request comes from another site\n`,
+  `OPTIONS /echo: 204, ${GUARDED}${MAY_READ.replace("\n", "\naccess-control-allow-methods: GET, POST\n")}access-control-max-age: 7200\nvary: Origin\n`,
+  `GET /hello: 200, ${visit(1)}hello`,
+  `GET /hello: 429, ${GUARDED}${MAY_READ}${PLAIN}retry-after: #\nvary: Origin\nToo Many Requests\n`,
 ];
 
 /** All of them at once, as each waits for what hangs. */

@@ -283,7 +283,7 @@ for (const [what, args, message] of [
   [
     "an option of servers",
     [".", "--port", "1"],
-    "--port is an option of tsgi <module>, tsgi static and tsgi config; see tsgi --help",
+    "--port is an option of tsgi <module>, tsgi static, tsgi proxy and tsgi config; see tsgi --help",
   ],
 ] as [string, string[], string][]) {
   test(`tsgi precompress: ${what} is one line and exit code 2`, () => {

@@ -14,10 +14,13 @@ import { cascade } from "../../middleware/cascade.ts";
 import { compress } from "../../middleware/compress.ts";
 import { concurrencyLimit } from "../../middleware/concurrency-limit.ts";
 import { conditional } from "../../middleware/conditional.ts";
+import { contentLength } from "../../middleware/content-length.ts";
 import { cors } from "../../middleware/cors.ts";
 import { decompress } from "../../middleware/decompress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { errorPages } from "../../middleware/error-pages.ts";
 import { failover } from "../../middleware/failover.ts";
+import { head } from "../../middleware/head.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
 import { metrics } from "../../middleware/metrics.ts";
@@ -35,7 +38,7 @@ import { shed } from "../../middleware/shed.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
-import { mapChunks, mapDocument, mapText, transform } from "../../middleware/transform.ts";
+import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { toFetch } from "../../src/adapters/to-fetch.ts";
@@ -149,6 +152,23 @@ const LAYERS: readonly Layer[] = [
     },
   },
   {
+    name: "replaceText",
+    wrap: (app) => transform(app, replaceText("text/plain", "aa", "b")),
+    expected: (inner) => (isText(inner) ? { ...inner, body: inner.body.replaceAll("aa", "b") } : inner),
+  },
+  {
+    name: "replaceBody",
+    wrap: (app) =>
+      transform(
+        app,
+        replaceBody("text/plain", (bytes) => Buffer.from(`<${Buffer.from(bytes)}>`)),
+      ),
+    expected(inner) {
+      if (!isText(inner) || inner.ending === "error") return inner;
+      return inner.ending === "cut" ? readWhole(inner) : { ...inner, body: `<${inner.body}>` };
+    },
+  },
+  {
     name: "a header",
     wrap: (app) => (environ, startResponse) =>
       app(environ, (status, headers, error) => startResponse(status, [...headers, ["X-Layer", "yes"]], error)),
@@ -202,6 +222,14 @@ const LAYERS: readonly Layer[] = [
     expected: same,
   },
   { name: "rewriteLinks", wrap: (app) => rewriteLinks(app, { map: (url) => `${url}x` }), expected: same },
+  {
+    name: "errorPages",
+    wrap: (app) => errorPages(app, { "5xx": text("sorry") }, { replace: () => false }),
+    expected: (inner) =>
+      inner.ending === "error" ? { ...inner, type: "text/plain", body: "sorry", ending: "whole" } : inner,
+  },
+  { name: "head", wrap: (app) => head(app), expected: same },
+  { name: "contentLength", wrap: (app) => contentLength(app), expected: readWhole },
   { name: "setHeaders", wrap: (app) => setHeaders(app, { A: "1", B: null, C: () => "2" }), expected: same },
   { name: "conditional", wrap: (app) => conditional(app), expected: same },
   { name: "range", wrap: (app) => range(app), expected: same },

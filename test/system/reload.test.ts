@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   mkdirSync,
   mkdtempSync,
@@ -15,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { WebSocket } from "ws";
+import type { Status } from "../../src/supervisor/status.ts";
 import { certificate } from "../support/certificate.ts";
 import { Command, type CommandOptions, type Running, until } from "../support/command.ts";
 import { nodeVersions } from "../support/node-versions.ts";
@@ -348,6 +350,35 @@ test("reload: a configuration that has changed counts", async (t) => {
   await answers(`${site.url}/a//b`, "/a//b");
 });
 
+test("reload: a control socket and a status listener tell of it, and restart the app", async (t) => {
+  const { folder, site, save } = await serveFiles(t, { "site.mjs": says("one") }, [
+    ...["site.mjs", "--control", "ctl.sock", "--status", "127.0.0.1:0"],
+  ]);
+  const exited = once(site.child, "exit");
+  const { ended } = new Command(folder);
+  const ctl = (...words: string[]) => ended("ctl", ...words, "--control", "ctl.sock");
+  await answers(site.url, "one");
+  await until(() => site.printed().includes("health and metrics on "));
+  const health = /health and metrics on (\S+)/.exec(site.printed())?.[1];
+  assert.equal((await ask(`${health}/readyz`)).text, "ok\n");
+  await answers(`${health}/metrics`, /^http_server_request_duration_seconds_count\{.*\} 1$/m);
+  assert.deepEqual(ctl("reload"), { code: 0, out: "reloaded\n", error: "" });
+  const status = JSON.parse(ctl("status", "--json").out) as Status;
+  assert.deepEqual(
+    [status.pid, status.state, status.serving, status.reloads, status.urls, status.workers.length],
+    [site.child.pid, "serving", 1, 1, [site.url], 1],
+  );
+  assert.deepEqual(ctl("requests"), { code: 0, out: "no requests\n", error: "" });
+  assert.equal(ctl("scale", "2").error, "tsgi: scale failed: with --reload there is one worker\n");
+  save("site.mjs", "{");
+  await answers(site.url, /SyntaxError/);
+  assert.equal(ctl("reload").error, "tsgi: reload failed: the app does not load; its page says why\n");
+  await answers(`${health}/readyz`, "no worker serves\n");
+  assert.deepEqual(ctl("stop"), { code: 0, out: "stopped\n", error: "" });
+  assert.deepEqual(await exited, [0, null]);
+  assert.match(site.printed(), /tsgi: a reload was asked for; restarted in \d+ ms\n/);
+});
+
 test("reload: a signal ends it, with its workers", async (t) => {
   const { site } = await serveFiles(t, { "site.mjs": says(value("process.pid")) }, ["site.mjs"]);
   const pid = Number((await ask(site.url)).text);
@@ -368,5 +399,10 @@ test("reload: what cannot be served at all is one line and an exit code", () => 
     code: 2,
     out: "",
     error: "tsgi: --reload is for apps; tsgi static serves files as they are, also when they have changed\n",
+  });
+  assert.deepEqual(ended("site.ts", "--reload", "--max-requests", "5"), {
+    code: 2,
+    out: "",
+    error: "tsgi: --max-requests does nothing with --reload, which has one worker; leave one of them out\n",
   });
 });

@@ -37,6 +37,7 @@ for (const [path, mount] of [
   ["/", "/"],
   ["/guestbook", "/guestbook"],
   ["/clock/", "/clock"],
+  ["/teas", "/teas"],
 ] as const) {
   test(`showcase: ${path} is stamped with the mount that answered`, { skip }, async () => {
     const page = await open(path);
@@ -53,7 +54,7 @@ test("showcase: the front page shows the composition that serves it", { skip }, 
   const page = await open("/");
   assert.match(
     (await page.textContent("pre")) ?? "",
-    /^const mounts = dispatcher\([\s\S]*transform\(files, .*stamp\)\);$/,
+    /^const mounts = dispatcher\([\s\S]*compress\(conditional\(stamped\)\);$/,
   );
   await page.click(".mounts [href='/guestbook']");
   assert.equal(await page.textContent("h1"), "Guestbook");
@@ -101,5 +102,30 @@ for (const width of [320, 360, 387]) {
     });
   }
 }
+
+test("showcase: the app of Express is framed, led below its mount, compressed, kept and validated", {
+  skip,
+}, async () => {
+  const page = await open("/teas");
+  await page.click("a[href='/teas/leaf/assam']");
+  assert.equal(await page.textContent("h1"), "assam");
+  assert.equal(await page.textContent("nav [data-for='/clock']"), "Clock");
+  const made = await page.textContent(".lead");
+  await page.click("main a[href='/teas/']");
+  assert.equal(await page.textContent("h1"), "Teas");
+  await page.click("a[href='/teas/leaf/assam']");
+  assert.equal(await page.textContent(".lead"), made);
+  const { headers, status } = await page.evaluate(async () => {
+    const first = await fetch("/teas/leaf/assam", { cache: "no-store" });
+    const etag = first.headers.get("ETag") ?? "";
+    const again = await fetch("/teas/leaf/assam", { cache: "no-store", headers: { "If-None-Match": etag } });
+    return { headers: Object.fromEntries(first.headers), status: again.status };
+  });
+  assert.equal(headers["content-encoding"], "br");
+  assert.match(headers["cache-status"] ?? "", /^tsgi; hit; ttl=\d+$/);
+  assert.match(headers.etag ?? "", /^W\/"/);
+  assert.equal(status, 304);
+  await page.close();
+});
 
 test("showcase: no page complained", { skip }, () => assert.deepEqual(complaints, []));

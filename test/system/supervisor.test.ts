@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -158,16 +158,19 @@ for (const [name, node, skip] of nodes) {
   }, async (t) => {
     const site = await supervised(node, ["--workers", "2", "--grace", "60s", "--max-requests", "200"]);
     const clients = await loops(t, new URL(site.url).port);
-    for (const [signal, said] of [
-      ["SIGTTIN", "one worker more: done"],
-      ["SIGTTOU", "one worker less: done"],
-    ] as const) {
-      await clients.more(100);
-      site.child.kill(signal);
-      await until(() => site.printed().includes(said));
+    for (let count = 1; count <= RELOADS; count++) {
+      for (const [signal, said] of [
+        ["SIGTTIN", "one worker more: done"],
+        ["SIGTTOU", "one worker less: done"],
+      ] as const) {
+        await clients.more(100);
+        site.child.kill(signal);
+        await until(() => site.printed().split(said).length > count);
+      }
     }
     await clients.more(400);
-    const { lost, refused } = await clients.stop();
+    const { lost, refused, requests, answered } = await clients.stop();
+    t.diagnostic(`${requests} requests, ${requests - answered} lost, ${refused} refused`);
     assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
     assert.doesNotMatch(site.printed(), /died|failed/);
   });
@@ -207,7 +210,9 @@ for (const [name, node, skip] of nodes) {
     skip,
   }, async () => {
     const site = await supervised(node, ["--workers", "2", "--timeout", "4s"]);
-    const hung = page(`${site.url}/hang?x=%1b`).catch(() => "cut");
+    // One in a loop, the other in a regular expression.
+    const path = node === other ? "/regexp?x=%1b" : "/hang?x=%1b";
+    const hung = page(`${site.url}${path}`).catch(() => "cut");
     await sleep(300);
     const answered = new Set<number>();
     while (!site.printed().includes("has died")) answered.add(await pidOf(site.url));
@@ -215,7 +220,7 @@ for (const [name, node, skip] of nodes) {
     assert.equal(await hung, "cut");
     assert.match(
       site.printed(),
-      /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/hang\?x=%1b for \d+ ms\n/,
+      /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/(?:hang|regexp)\?x=%1b for \d+ ms\n/,
     );
   });
 }
@@ -307,6 +312,46 @@ test("supervisor: one that was stopped for longer than the timeout kills nobody;
   assert.equal(isAlive(victim), false);
 });
 
+test("supervisor: a worker that takes too much memory is replaced, and answers until then", async () => {
+  const site = await supervised(process.execPath, ["--workers", "1", "--max-memory", "300M"]);
+  const before = await pidOf(site.url);
+  assert.equal(await page(`${site.url}/grow`), "grown");
+  let after = before;
+  while (after === before) after = await pidOf(site.url);
+  assert.match(
+    site.printed(),
+    new RegExp(`tsgi: worker 1 \\(pid ${before}\\) takes \\d{9} bytes of memory, and is replaced\n`),
+  );
+  await until(() => !isAlive(before));
+  assert.doesNotMatch(site.printed(), /died/);
+});
+
+/** The processes that a process has started. */
+const childrenOf = (pid: number): number[] =>
+  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+    .stdout.split("\n")
+    .filter(Boolean)
+    .map(Number);
+
+test("supervisor: one new supervisor is started at a time, and ended with the one that has started it", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const pid = site.child.pid as number;
+  const workers = childrenOf(pid);
+  site.behaviour("boot 60000");
+  site.child.kill("SIGUSR2");
+  await until(() => childrenOf(pid).length === 3);
+  site.child.kill("SIGUSR2");
+  await until(() => site.printed().includes("tsgi: a new supervisor is starting already\n"));
+  const children = childrenOf(pid);
+  assert.equal(children.length, 3);
+  const successor = children.find((child) => !workers.includes(child)) as number;
+  await until(() => childrenOf(successor).length > 0);
+  const all = [...children, ...childrenOf(successor)];
+  site.child.kill("SIGTERM");
+  assert.deepEqual(await site.exited, [0, null]);
+  await until(() => !all.some(isAlive));
+});
+
 test("supervisor: connections wait while there are no workers", async () => {
   const site = await supervised(process.execPath, ["--workers", "2"]);
   const before = await pids(site.url, 2);
@@ -352,10 +397,10 @@ for (const [name, node, skip] of nodes) {
     const port = Number(new URL(site.url).port);
     const session = await sessionOf(port);
     const reused = () => isReused(port, session);
-    for (let count = 0; count < 8; count++) assert.equal(await reused(), true);
+    for (let count = 0; count < 8 * RELOADS; count++) assert.equal(await reused(), true);
     site.child.kill("SIGHUP");
     await until(() => site.printed().includes("reload: done"));
-    for (let count = 0; count < 4; count++) assert.equal(await reused(), true);
+    for (let count = 0; count < 4 * RELOADS; count++) assert.equal(await reused(), true);
   });
 }
 

@@ -4,8 +4,11 @@ import { loadPackage } from "../../peer-package.ts";
 
 /** The content of a file: a `Readable` of Node. */
 export interface BusboyFile {
-  iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>;
-  on(event: "limit" | "close" | "end" | "error", listener: () => void): this;
+  /** What is there; null where nothing is. */
+  read(): Uint8Array | null;
+  on(event: "limit" | "close" | "end" | "readable", listener: () => void): this;
+  on(event: "error", listener: (error: unknown) => void): this;
+  off(event: "readable", listener: () => void): this;
   resume(): this;
   destroy(error?: Error): this;
 }

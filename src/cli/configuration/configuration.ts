@@ -3,11 +3,12 @@
 import type { CloseOptions, ListenOptions, ServeOptions } from "../../server/serve.ts";
 import { CommandError } from "../command-error.ts";
 import type { LoadOptions } from "../load-app.ts";
+import type { ProxyCommandOptions } from "../proxy.ts";
 import type { StaticOptions } from "../static.ts";
 import type { Activated } from "../systemd/activation.ts";
 import type { TlsFiles } from "../tls-files.ts";
 import { activatedPlaces, parseBind } from "./bind.ts";
-import { SETTING_NAMES, type SettingName, settingOf, type Values } from "./settings.ts";
+import { flagOf, SETTING_NAMES, type SettingName, settingOf, type Values } from "./settings.ts";
 import type { Resolved } from "./sources.ts";
 
 /** An app in a module. */
@@ -23,6 +24,14 @@ export interface FolderSource {
   readonly kind: "folder";
   readonly folder: string;
   readonly options: StaticOptions;
+}
+
+/** Servers elsewhere. */
+export interface TargetsSource {
+  readonly kind: "targets";
+  /** Their URLs; one at least. */
+  readonly targets: readonly string[];
+  readonly options: ProxyCommandOptions;
 }
 
 /** The options of `serve` that are neither places nor TLS nor functions. */
@@ -61,7 +70,7 @@ export interface AccessLogSettings {
 
 /** Configuration is what the command was told: plain values, which another process can be sent as JSON. */
 export interface Configuration {
-  readonly source: ModuleSource | FolderSource;
+  readonly source: ModuleSource | FolderSource | TargetsSource;
   /** At least one. */
   readonly places: readonly ListenOptions[];
   readonly serve: PlainServeOptions;
@@ -81,6 +90,17 @@ export interface Configuration {
 /** The settings of the section of workers that say nothing by themselves. */
 const NEEDS_NO_SUPERVISOR: readonly SettingName[] = ["maxRequestsJitter"];
 
+/** What says how several workers are kept running. */
+const NOT_WITH_RELOAD: readonly SettingName[] = [
+  "workers",
+  "timeout",
+  "bootTimeout",
+  "maxRequests",
+  "maxRequestsJitter",
+  "maxMemory",
+  "readyPath",
+];
+
 /** What is known besides the settings. */
 interface Circumstances {
   readonly open?: boolean | undefined;
@@ -90,12 +110,13 @@ interface Circumstances {
 
 /** configurationOf puts settings together. Throws a `CommandError` for those that do not go together. */
 export function configurationOf(
-  { values }: Resolved,
+  { values, origins }: Resolved,
   source: Configuration["source"],
   { open = false, activated }: Circumstances = {},
 ): Configuration {
   const { verbose, quiet } = values;
   if (verbose && quiet) throw new CommandError("--verbose and --quiet exclude each other; leave one out");
+  if (values.reload) checkReload(origins);
   const places = placesOf(values, activated);
   if (open && places[0]?.port === undefined) {
     throw new CommandError("a browser cannot --open a Unix socket; leave one out");
@@ -119,6 +140,13 @@ export function configurationOf(
     quiet,
     open,
   };
+}
+
+/** A config file may be for production as well; a flag is for now. */
+function checkReload(origins: Resolved["origins"]): void {
+  const vain = NOT_WITH_RELOAD.find((name) => origins[name].from === "flag");
+  if (vain === undefined) return;
+  throw new CommandError(`--${flagOf(vain)} does nothing with --reload, which has one worker; leave one of them out`);
 }
 
 function placesOf({ bind, unix, host, port }: Values, activated: Activated | undefined): ListenOptions[] {

@@ -13,6 +13,7 @@ import { followCertificates } from "../certificates.ts";
 import type { ModuleSource } from "../configuration/configuration.ts";
 import { type LoadedApp, loadApp, splitTarget } from "../load-app.ts";
 import { prepareLoader } from "../load-module.ts";
+import { measure } from "../measure.ts";
 import { readConfiguration } from "../read-configuration.ts";
 import { siteTree } from "../site-tree.ts";
 import { hintOnce } from "../source.ts";
@@ -75,7 +76,8 @@ async function open({ task, places }: Start): Promise<Served> {
   if (verbose) printExchanges(process.stdout);
   const { address } = places[0] ?? {};
   let isLeaving = false;
-  const logged = commandAccessLog(app, configuration);
+  const measured = configuration.supervisor.status === undefined ? undefined : await measure(app);
+  const logged = commandAccessLog(measured ?? app, configuration);
   const forward = address && forwardTo(address, tls !== undefined);
   const switching: App = (environ, startResponse) =>
     isLeaving && forward !== undefined ? forward(environ, startResponse) : logged.app(environ, startResponse);
@@ -98,7 +100,7 @@ async function open({ task, places }: Start): Promise<Served> {
   });
   reportStrayErrors(process.stderr, () => openRequests(server));
   if (tls !== undefined) followCertificates(server, configuration, tls, () => {});
-  return { server, title: loaded?.title ?? target };
+  return { server, title: loaded?.title ?? target, takeIncrements: measured?.takeIncrements };
 }
 
 function onNote(listener: (note: ToWorker) => void): void {

@@ -17,6 +17,7 @@ const settings = {
   slowStart: 0,
   probe: undefined,
   tokens: () => [],
+  onEvent() {},
 };
 
 function fail(ejection: Ejection, ...times: number[]): boolean {
@@ -85,6 +86,17 @@ test("balancer: latency rises at once, and fades", () => {
   assert.ok(latency.at(1000) > 80 && latency.at(1000) < 100);
   assert.ok(latency.at(60_000) < 1);
   assert.ok(latency.at(1e9) > 0);
+});
+
+test("balancer: a failure counts as slow for seconds, a peak until responses say otherwise", () => {
+  const latency = new Latency(10, 0);
+  latency.penalize(0);
+  assert.equal(latency.at(0), 1010);
+  assert.ok(latency.at(5000) < 20);
+  latency.set(10, 0);
+  latency.observe(500, 0);
+  for (let at = 1; at <= 40; at++) latency.observe(10, at);
+  assert.ok(latency.at(40) < 20, `${latency.at(40)}`);
 });
 
 test("balancer: a slow start begins with a tenth", () => {

@@ -1,6 +1,7 @@
 /** Requests that are sent again after an answer or a timeout, or to two targets at once. */
 
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import type { BalancerOptions } from "../../../middleware/balancer.ts";
 import { request } from "../../../src/testing.ts";
@@ -56,12 +57,33 @@ test("balancer: answers are asked for again within the budget", async (t) => {
 });
 
 test("balancer: a head that does not come in time has another target asked where that is told", async (t) => {
-  const { app, targets } = await balanced(t, [() => {}, HI], { ...TURNS, headTimeout: 20, retryOn: ["timeout"] });
+  const { app, targets } = await balanced(t, [() => {}, HI], { ...TURNS, headTimeout: 300, retryOn: ["timeout"] });
   assert.deepEqual(await ask(app, 2), ["hi", "hi"]);
   const posts = await ask(app, 2, "/", { method: "POST", body: "x" });
   assert.deepEqual(posts.sort(), ["504", "hi"]);
   await targets[0]?.untilLeft();
 });
+
+test("balancer: other methods may be sent twice where that is told, with bodies that are all there", async (t) => {
+  const { app } = await balanced(t, [reset, HI], { ...TURNS, retryMethods: ["PUT"] });
+  assert.deepEqual(await ask(app, 4, "/", { method: "PUT", body: "x" }), Array(4).fill("hi"));
+  assert.deepEqual((await ask(app, 2)).sort(), ["502", "hi"]);
+  const large = await ask(app, 4, "/", { method: "PUT", body: "x".repeat(20_000) });
+  assert.deepEqual(large.sort(), ["502", "502", "hi", "hi"]);
+});
+
+/** Answers a while after another target was asked as well. */
+function whenBothAreAsked(text: string): { answer: Answer; other(): void } {
+  let isOtherAsked = false;
+  return {
+    answer(socket) {
+      void eventually(() => isOtherAsked).then(() => setTimeout(() => sendTo(socket, text), 30));
+    },
+    other() {
+      isOtherAsked = true;
+    },
+  };
+}
 
 const HEDGED: BalancerOptions = { ...TURNS, hedge: 15, retryBudget: 100 };
 
@@ -69,19 +91,19 @@ test("balancer: a second target is asked where the first one takes long, and the
   const slow = held();
   const { app, targets } = await balanced(t, [slow.answer, named("b")], HEDGED);
   assert.deepEqual(await ask(app, 4), Array(4).fill("b"));
-  assert.deepEqual(headsOf(targets), [2, 4]);
+  assert.equal(headsOf(targets)[1], 4);
   await targets[0]?.untilLeft();
   const { hedges, retries, targets: states } = app.status();
-  assert.deepEqual([hedges, retries], [2, 2]);
+  // On a busy machine the fast one may seem slow.
+  assert.ok(hedges >= 2 && hedges === retries, `${hedges}, ${retries}`);
   // Having lost is not a failure, but it counts as slow.
   assert.equal(states[0]?.failures, 0);
   assert.ok((states[0]?.latency ?? 0) >= 10, `${states[0]?.latency}`);
 });
 
 test("balancer: the first target may win as well", async (t) => {
-  const other = held();
-  const slow: Answer = (socket) => setTimeout(() => sendTo(socket, HI), 60);
-  const { app, targets } = await balanced(t, [slow, other.answer], HEDGED);
+  const slow = whenBothAreAsked(HI);
+  const { app, targets } = await balanced(t, [slow.answer, slow.other], HEDGED);
   assert.deepEqual(await ask(app, 1), ["hi"]);
   await targets[1]?.untilLeft();
   assert.deepEqual(headsOf(targets), [1, 1]);
@@ -109,12 +131,16 @@ test("balancer: without a budget, or another target, there is no second attempt"
 });
 
 test("balancer: a second attempt that fails leaves the first one its time", async (t) => {
-  const slow: Answer = (socket) => setTimeout(() => sendTo(socket, named("slow")), 60);
   for (const [options, bad] of [
-    [HEDGED, reset],
-    [{ ...HEDGED, retryOn: [503] }, BUSY],
+    [HEDGED, (socket: Socket) => void socket.resetAndDestroy()],
+    [{ ...HEDGED, retryOn: [503] }, (socket: Socket) => sendTo(socket, BUSY)],
   ] as const) {
-    const { app, targets } = await balanced(t, [slow, bad], options);
+    const slow = whenBothAreAsked(named("slow"));
+    const failing: Answer = (socket) => {
+      bad(socket);
+      slow.other();
+    };
+    const { app, targets } = await balanced(t, [slow.answer, failing], options);
     assert.deepEqual(await ask(app, 1), ["slow"]);
     assert.deepEqual(headsOf(targets), [1, 1]);
   }

@@ -1,43 +1,26 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { createClient } from "redis";
+import { before, test } from "node:test";
 import { cache, redisCacheStore } from "../../../middleware/cache.ts";
 import { toFetch } from "../../../src/adapters/to-fetch.ts";
 import type { App } from "../../../src/gateway.ts";
 import { request } from "../../../src/testing.ts";
 import { eventually } from "../../support/raw-client.ts";
+import { RedisServer, withRedis } from "../../support/redis.ts";
 import { allOwned } from "../../support/unowned.ts";
 
-const isInstalled = spawnSync("redis-server", ["--version"]).status === 0;
-const options = { skip: isInstalled ? false : "redis-server is not installed" };
-const folder = mkdtempSync(join(tmpdir(), "tsgi-redis-"));
-const path = join(folder, "redis.sock");
-const connect = () => createClient({ socket: { path, tls: false }, disableOfflineQueue: true }).on("error", () => {});
-
-let server: ChildProcess | undefined;
-const client = connect();
+const server = new RedisServer();
+// Its type depends on the modules of its server.
+let client: Parameters<typeof redisCacheStore>[0] & {
+  keys(pattern: string): Promise<string[]>;
+  pTTL(key: string): Promise<number>;
+  set(key: string, value: string): Promise<unknown>;
+  isReady: boolean;
+};
 
 before(async () => {
-  if (!isInstalled) return;
-  server = spawn("redis-server", ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder], {
-    stdio: "ignore",
-  });
-  await eventually(() => existsSync(path));
-  await client.connect();
-});
-
-after(async () => {
-  client.destroy();
-  if (server !== undefined && server.exitCode === null && server.signalCode === null) {
-    server.kill("SIGKILL");
-    await once(server, "exit");
-  }
-  rmSync(folder, { recursive: true });
+  if (withRedis.skip !== false) return;
+  await server.start();
+  client = await server.connect({ disableOfflineQueue: true });
 });
 
 function counting(body: (call: number) => string | Uint8Array = String): App & { calls: number } {
@@ -64,7 +47,7 @@ async function hit(app: App, headers = {}): Promise<Response> {
   assert.fail("never answered from the store");
 }
 
-test("redisCacheStore: processes share responses, byte by byte", options, async () => {
+test("redisCacheStore: processes share responses, byte by byte", withRedis, async () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   const store = redisCacheStore(client, { prefix: "bytes:" });
   const one = counting(() => bytes);
@@ -76,7 +59,7 @@ test("redisCacheStore: processes share responses, byte by byte", options, async 
   assert.equal(one.calls, 1);
 });
 
-test("redisCacheStore: keys tell nothing of requests, and expire", options, async () => {
+test("redisCacheStore: keys tell nothing of requests, and expire", withRedis, async () => {
   const app = cache(counting(), { store: redisCacheStore(client, { prefix: "keys:" }) });
   await hit(app, { A: "secret" });
   const keys = await client.keys("keys:*");
@@ -87,7 +70,7 @@ test("redisCacheStore: keys tell nothing of requests, and expire", options, asyn
   }
 });
 
-test("redisCacheStore: an unsafe method invalidates for all processes", options, async () => {
+test("redisCacheStore: an unsafe method invalidates for all processes", withRedis, async () => {
   const store = () => redisCacheStore(client, { prefix: "unsafe:" });
   const one = cache(counting(), { store: store() });
   const other = cache(
@@ -100,7 +83,7 @@ test("redisCacheStore: an unsafe method invalidates for all processes", options,
   assert.match(await (await request(other, "/")).text(), /^other/);
 });
 
-test("redisCacheStore: what is not an entry counts as missing", options, async () => {
+test("redisCacheStore: what is not an entry counts as missing", withRedis, async () => {
   const store = redisCacheStore(client, { prefix: "odd:" });
   await hit(cache(counting(), { store }));
   for (const value of ["", "x", "\0\0\0\x02{}", "\0\0\0\x02[]", "\xff\xff\xff\xffabc"]) {
@@ -120,18 +103,17 @@ for (const [what, made] of [
   });
 }
 
-test("redisCacheStore: a server that stops, hangs or goes only means that the app is asked", options, () =>
+test("redisCacheStore: a server that stops, hangs or goes only means that the app is asked", withRedis, () =>
   allOwned(async () => {
     const app = counting();
     const errors: string[] = [];
     const cached = cache(app, { store: redisCacheStore(client, { prefix: "down:" }), storeTimeout: 50 });
     const handler = toFetch(cached, { errors: { write: (text) => errors.push(text) } });
     const get = async () => (await handler(new Request("http://localhost/"))).text();
-    server?.kill("SIGSTOP");
+    server.freeze();
     assert.equal(await get(), "1");
     assert.equal(await get(), "2");
-    server?.kill("SIGKILL");
-    await once(server as ChildProcess, "exit");
+    await server.kill();
     await eventually(() => !client.isReady);
     assert.equal(await get(), "3");
     assert.equal(errors.length, 1, errors.join(""));

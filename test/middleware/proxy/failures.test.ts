@@ -1,8 +1,12 @@
 /** Targets that fail, and clients that leave: what either side gets to see, and that nothing is left of it. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { settingsOf } from "../../../middleware/proxy/options.ts";
 import { type AttemptListener, failure } from "../../../middleware/proxy/outcome.ts";
 import { Run, type Strategy } from "../../../middleware/proxy/run.ts";
@@ -10,9 +14,11 @@ import { targetOf } from "../../../middleware/proxy/target.ts";
 import { type ProxyOptions, proxy } from "../../../middleware/proxy.ts";
 import type { App } from "../../../src/gateway.ts";
 import { type RequestOptions, request } from "../../../src/testing.ts";
+import { NODE_FLAGS, pathToRun } from "../../support/compiled.ts";
 import { Random } from "../../support/random.ts";
 import { eventually, lastAnswer, type RawClient, type Started, start } from "../../support/raw-client.ts";
 import { type Answer, HI, type RawTarget, rawTarget, sendTo } from "../../support/raw-target.ts";
+import { root } from "../../support/session.ts";
 import { reported, transcript } from "../../support/transcript.ts";
 import { allOwned } from "../../support/unowned.ts";
 
@@ -174,6 +180,7 @@ const MALFORMED: Readonly<Record<string, string>> = {
   "a chunk size that is none": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nzz\nhi\n0\n\n",
   "another protocol unasked": "HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: x\n\n",
   "informational responses without end": "HTTP/1.1 103 Early Hints\nLink: x\n\n".repeat(50),
+  "a status beyond 599": "HTTP/1.1 600 What\nContent-Length: 0\n\n",
   "a status of two digits": "HTTP/1.1 20 OK\nContent-Length: 0\n\n",
 };
 
@@ -521,4 +528,49 @@ test("proxy: survives random faults of targets and clients", async (t) => {
     await target.untilLeft();
     assert.ok(server.port > 0);
   });
+});
+
+test("proxy: closing it ends what is kept, refuses what comes, and waits for what is under way", async (t) => {
+  const waiting: Socket[] = [];
+  const target = await rawTarget(t, (socket, _head, count) => {
+    if (count < 3) sendTo(socket, HI);
+    else waiting.push(socket);
+  });
+  const app = proxy(target.url, { connections: 2, keepAliveTimeout: 60_000 });
+  await Promise.all([transcript(app, "/1"), transcript(app, "/2")]);
+  assert.equal(target.open.size, 2);
+  const underWay = transcript(app, "/3");
+  await eventually(() => waiting.length === 1);
+  let isClosed = false;
+  const closed = app.close().then(() => {
+    isClosed = true;
+  });
+  await eventually(() => target.open.size === 1);
+  assert.equal((await reported(app, "/4"))[0], refused(503));
+  assert.equal(isClosed, false);
+  sendTo(waiting[0] as Socket, HI);
+  assert.match(await underWay, /^200/);
+  await closed;
+  await target.untilLeft();
+  await app.close();
+  assert.equal(target.heads.length, 3);
+});
+
+test("proxy: connections that are kept hold no process", async (t) => {
+  const target = await rawTarget(t, HI);
+  const proxies = pathToFileURL(pathToRun(join(root, "middleware/proxy.ts"))).href;
+  const testing = pathToFileURL(pathToRun(join(root, "src/testing.ts"))).href;
+  const code = `
+    const { proxy } = await import(${JSON.stringify(proxies)});
+    const { request } = await import(${JSON.stringify(testing)});
+    const app = proxy(${JSON.stringify(target.url)}, { keepAliveTimeout: 300_000 });
+    console.log(await (await request(app, "/")).text());`;
+  const child = spawn(process.execPath, [...NODE_FLAGS, "--input-type=module", "--eval", code], { cwd: root });
+  t.after(() => child.kill());
+  let said = "";
+  child.stdout.on("data", (chunk) => {
+    said += chunk;
+  });
+  const [status] = await once(child, "exit");
+  assert.deepEqual([said, status], ["hi\n", 0]);
 });

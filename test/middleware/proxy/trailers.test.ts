@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { compress } from "../../../middleware/compress.ts";
 import { proxy } from "../../../middleware/proxy.ts";
@@ -6,6 +7,7 @@ import { fromNode } from "../../../src/adapters/from-node.ts";
 import { toNode } from "../../../src/adapters/to-node.ts";
 import type { App } from "../../../src/gateway.ts";
 import { request } from "../../../src/testing.ts";
+import { startHttp2 } from "../../support/http2-client.ts";
 import { type RawClient, start, wire } from "../../support/raw-client.ts";
 import { HI, rawTarget, sendTo } from "../../support/raw-target.ts";
 
@@ -122,4 +124,15 @@ test("proxy: a response that is cut has no trailers", async (t) => {
   const client = await connect();
   const answer = await client.get("/", "TE: trailers").all();
   assert.ok(answer.endsWith("\r\n\r\n2\r\nhi\r\n"), answer);
+});
+
+test("proxy: trailers reach every client of HTTP/2", async (t) => {
+  const target = await rawTarget(t, TRAILING);
+  const { connect } = await startHttp2(t, proxy(target.url, { via: false }));
+  const stream = connect().request({ ":path": "/" });
+  const trailers = once(stream, "trailers");
+  let body = "";
+  for await (const part of stream) body += part;
+  const [{ "x-t": sum, "set-cookie": cookie }] = await trailers;
+  assert.deepEqual([body, sum, cookie], ["hi", "1, 2", undefined]);
 });

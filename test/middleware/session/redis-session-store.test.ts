@@ -61,7 +61,7 @@ test("redisSessionStore: of many changes at the same time none is lost", withRed
   const apps = [(await make("many:")).app, (await make("many:")).app];
   const visitor = new Visitor(apps[0] as App);
   await visitor.ask("/?user=ann");
-  const names = Array.from({ length: 8 }, (_, index) => `n${index}`);
+  const names = Array.from({ length: 40 }, (_, index) => `n${index}`);
   await Promise.all(
     names.map(async (name, index) => {
       const each = new Visitor(apps[index % 2] as App);
