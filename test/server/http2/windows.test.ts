@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "../../../src/gateway.ts";
 import { openRequests } from "../../../src/server/serve.ts";
 import {
+  ACK,
   block,
   DATA,
   END_HEADERS,
@@ -16,6 +17,7 @@ import {
   PING,
   pseudo,
   RST_STREAM,
+  SETTINGS,
   settings,
   uint32,
   WINDOW_UPDATE,
@@ -102,26 +104,73 @@ class Honest {
   window = FIRST_WINDOW;
   readonly windows = new Map<number, number>();
   readonly #over = new Set<number>();
-  first = FIRST_WINDOW;
+  /** What the server may send: on the connection, on a new stream, on each; and settings that it has not confirmed. */
+  #taken = FIRST_WINDOW;
+  #first = FIRST_WINDOW;
+  readonly #takes = new Map<number, number>();
+  readonly #settings: (number | undefined)[] = [undefined];
+  /** Whose end has come. */
+  readonly #ended = new Set<number>();
 
   constructor(client: FrameClient) {
     this.#client = client;
     client.answersPings = true;
     client.onFrame = ({ type, id, payload, flags }) => {
+      this.#check(type, flags, id, payload.length);
       if (type === WINDOW_UPDATE && id === 0) this.window += payload.readUInt32BE(0);
       else if (type === WINDOW_UPDATE) {
         assert.ok(!client.of(RST_STREAM, id).length, "a window after the reset");
         this.windows.set(id, (this.windows.get(id) ?? 0) + payload.readUInt32BE(0));
       } else if (type === RST_STREAM) this.#over.add(id);
-      if (type === DATA && payload.length > 0) client.send(frame(WINDOW_UPDATE, 0, 0, uint32(payload.length)));
-      if (type === DATA && payload.length > 0 && (flags & END_STREAM) === 0)
-        client.send(frame(WINDOW_UPDATE, 0, id, uint32(payload.length)));
+      if (type !== DATA || payload.length === 0) return;
+      this.grow(payload.length);
+      if (this.#ended.has(id)) return;
+      this.#takes.set(id, (this.#takes.get(id) as number) + payload.length);
+      client.send(frame(WINDOW_UPDATE, 0, id, uint32(payload.length)));
     };
+  }
+
+  /** Has the server send more. */
+  grow(count: number): void {
+    this.#taken += count;
+    this.#client.send(frame(WINDOW_UPDATE, 0, 0, uint32(count)));
+  }
+
+  resize(first: number): void {
+    this.#settings.push(first);
+    this.#client.send(settings([4, first]));
+  }
+
+  resizeTable(size: number): void {
+    this.#settings.push(undefined);
+    this.#client.send(settings([1, size]));
+  }
+
+  /** What a client takes for an error. */
+  #check(type: number, flags: number, id: number, length: number): void {
+    if (type === SETTINGS && flags === ACK) {
+      const first = this.#settings.shift();
+      if (first === undefined) return;
+      for (const [stream, window] of this.#takes) this.#takes.set(stream, window + first - this.#first);
+      this.#first = first;
+    } else if (type === DATA || type === HEADERS) {
+      assert.ok(!this.#ended.has(id), `${type} after the end of ${id}`);
+      if ((flags & END_STREAM) !== 0) this.#ended.add(id);
+      if (type === HEADERS) return;
+      this.#taken -= length;
+      const left = (this.#takes.get(id) as number) - length;
+      this.#takes.set(id, left);
+      assert.ok(length === 0 || (left >= 0 && this.#taken >= 0), `more than the window of ${id}`);
+    } else if (type === RST_STREAM) {
+      assert.equal(this.#client.of(RST_STREAM, id).length, 1);
+      this.#ended.add(id);
+    }
   }
 
   async stream(id: number, random: Random): Promise<void> {
     const client = this.#client;
     this.windows.set(id, FIRST_WINDOW);
+    this.#takes.set(id, this.#first);
     const isTunnel = random.below(5) === 0;
     const lines = isTunnel
       ? block([...pseudo("CONNECT"), [":protocol", "websocket"]])
@@ -178,10 +227,11 @@ test("windows: nothing of what was sent counts for ever, and each exchange ends 
   for (let index = 0; index < STREAMS * ROUNDS; index++) {
     streams.push(honest.stream(2 * index + 1, random));
     if (random.below(2) === 0) await sleep(random.below(3));
-    if (random.below(40) === 0) client.send(settings([4, random.pick([0, 1000, 65_535, 200_000])]));
-    if (random.below(60) === 0) client.send(settings([1, random.pick([0, 100, 4096])]));
+    if (random.below(40) === 0) honest.resize(random.pick([0, 1000, 65_535, 200_000]));
+    if (random.below(60) === 0) honest.resizeTable(random.pick([0, 100, 4096]));
   }
-  client.send(settings([4, 1 << 20]), frame(WINDOW_UPDATE, 0, 0, uint32(1 << 28)));
+  honest.resize(1 << 20);
+  honest.grow(1 << 28);
   await Promise.all(streams);
   await eventually(() => openRequests(server).length === 0 && log.started === log.ended && log.tunnels === 0);
   assert.deepEqual([log.tooOften, client.end, client.of(GOAWAY)], [0, undefined, []]);
