@@ -7,13 +7,17 @@ import {
   ACK,
   CONTINUATION,
   DATA,
+  ENABLE_PUSH,
   END_HEADERS,
   END_STREAM,
   ENHANCE_YOUR_CALM,
   FLOW_CONTROL_ERROR,
   FRAME_SIZE_ERROR,
   GOAWAY,
+  HEADER_TABLE_SIZE,
   HEADERS,
+  INITIAL_WINDOW_SIZE,
+  MAX_FRAME_SIZE,
   MOST,
   MOST_IN_FRAME,
   NO_ERROR,
@@ -35,11 +39,6 @@ import type { Stream } from "./stream.ts";
 const PRIORITY_SIZE = 5;
 const SETTING_SIZE = 6;
 const PING_SIZE = 8;
-
-const HEADER_TABLE_SIZE = 1;
-const ENABLE_PUSH = 2;
-const INITIAL_WINDOW_SIZE = 4;
-const MAX_FRAME_SIZE = 5;
 
 /** How many answers to PING and SETTINGS may wait for a client that does not read. */
 const MOST_UNREAD = 1000;

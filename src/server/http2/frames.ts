@@ -29,6 +29,15 @@ export const CANCEL = 8;
 export const COMPRESSION_ERROR = 9;
 export const ENHANCE_YOUR_CALM = 11;
 
+/** Settings (§6.5.2, RFC 8441 §3). */
+export const HEADER_TABLE_SIZE = 1;
+export const ENABLE_PUSH = 2;
+export const MAX_CONCURRENT_STREAMS = 3;
+export const INITIAL_WINDOW_SIZE = 4;
+export const MAX_FRAME_SIZE = 5;
+export const MAX_HEADER_LIST_SIZE = 6;
+export const ENABLE_CONNECT_PROTOCOL = 8;
+
 /** The largest number of a stream, and of a window. */
 export const MOST: number = 2 ** 31 - 1;
 

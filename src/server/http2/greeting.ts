@@ -1,7 +1,7 @@
 /** What a server says first on a connection of HTTP/2 (RFC 9113 §3.4, §6.5). */
 
 import type { ParserLimits } from "../engine/steps.ts";
-import { MOST, setting } from "./frames.ts";
+import { ENABLE_CONNECT_PROTOCOL, MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, MOST, setting } from "./frames.ts";
 import { LINE_COST } from "./hpack/static-table.ts";
 
 /** How large a head is accepted in any case: what is larger than a request may be is answered up to there. */
@@ -9,10 +9,6 @@ const LEAST_HEADER_LIST = 65_536;
 
 /** How many pseudo-headers a request has at most. */
 const PSEUDO_HEADERS = 5;
-
-const MAX_CONCURRENT_STREAMS = 3;
-const MAX_HEADER_LIST_SIZE = 6;
-const ENABLE_CONNECT_PROTOCOL = 8;
 
 /** What all connections of a server have in common. */
 export interface SessionLimits {

@@ -1,9 +1,9 @@
 /** What a client sends on one stream after the head (RFC 9113 §5.2, §8.1). */
 
-import { joinBytes } from "../../body/chunk.ts";
 import { clientGone, type TsgiError } from "../../errors.ts";
 import { badBody } from "../engine/refusal.ts";
 import { type BodySource, bodyDiscarded, RequestInput } from "../engine/request-input.ts";
+import { Arrived } from "./arrived.ts";
 import { FIRST_WINDOW, FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./frames.ts";
 
 /** How much of an unread request body is read and discarded, in bytes, before the client is told to stop. */
@@ -11,19 +11,6 @@ const MOST_DISCARDED = 1024 * 1024;
 
 /** How far a client may be ahead of an app that reads, in bytes: what one that is far away needs to send without pauses. */
 const MOST_AHEAD = 512 * 1024;
-
-/** More pieces than these are read as one. */
-const MANY = 8;
-
-/**
- * What is shorter than this, or than this share of the memory that it is part of, is copied where it has to wait: a client may
- * send its bytes one by one, and each with much that serves nobody. How much is gathered in one piece, in bytes.
- */
-const SMALL = 256;
-const SMALL_SHARE = 8;
-const GATHERED = 2048;
-
-const NOTHING = Buffer.alloc(0);
 
 /** Who holds the stream. */
 export interface InboundOwner {
@@ -42,11 +29,7 @@ export class Inbound implements BodySource {
   /** The trailer lines, once they have come: names and values in turn. */
   trailers: readonly string[] = [];
   readonly #owner: InboundOwner;
-  #pieces: Uint8Array[] = [];
-  /** Where small pieces are gathered, how much of it is filled, and which piece ends there. */
-  #gathered: Buffer = NOTHING;
-  #filled = 0;
-  #growing: Buffer | undefined;
+  #arrived = new Arrived();
   #hasEnded = false;
   /** How much more the client may send, and how much of what it has sent waits here. */
   #window: number = FIRST_WINDOW;
@@ -89,31 +72,13 @@ export class Inbound implements BodySource {
     this.#hasMoved = true;
     if (this.#discardLeft >= 0) this.#discard(length);
     else {
-      this.#pieces.push(piece);
+      this.#arrived.add(piece);
       this.#waiting += length;
       this.#owner.heldChanged(length, 0);
       this.#arrive();
-      if (this.#pieces.length > 0 && isSmall(piece)) this.#gather(piece);
+      this.#arrived.settle();
     }
     return NO_ERROR;
-  }
-
-  /** Copies the last piece to the end of the one before it, or begins another one. */
-  #gather(piece: Uint8Array): void {
-    const pieces = this.#pieces;
-    pieces.pop();
-    if (this.#filled + piece.length > this.#gathered.length) {
-      this.#gathered = Buffer.allocUnsafe(Math.max(GATHERED, piece.length));
-      this.#filled = 0;
-      this.#growing = undefined;
-    }
-    // What somebody has taken does not grow.
-    const isGrowing = this.#growing !== undefined && pieces.at(-1) === this.#growing;
-    const start = isGrowing ? this.#filled - (pieces.pop() as Uint8Array).length : this.#filled;
-    this.#gathered.set(piece, this.#filled);
-    this.#filled += piece.length;
-    this.#growing = this.#gathered.subarray(start, this.#filled);
-    pieces.push(this.#growing);
   }
 
   /** Nothing more comes. Gives an error code. */
@@ -136,7 +101,7 @@ export class Inbound implements BodySource {
   }
 
   readBody(): Uint8Array | "end" | TsgiError | undefined {
-    const piece = this.#takePiece();
+    const piece = this.#arrived.take();
     if (piece === undefined) return this.#hasEnded ? "end" : undefined;
     if (!this.#isCounted) return piece;
     this.#hasMoved = true;
@@ -144,12 +109,6 @@ export class Inbound implements BodySource {
     this.#waiting -= piece.length;
     this.#renewWindow(-piece.length);
     return piece;
-  }
-
-  /** A client may send its bytes one by one. */
-  #takePiece(): Uint8Array | undefined {
-    const pieces = this.#pieces;
-    return pieces.length > MANY ? joinBytes(pieces.splice(0)) : pieces.shift();
   }
 
   /** The client is told in large steps. */
@@ -163,7 +122,7 @@ export class Inbound implements BodySource {
   bodyWanted(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
-    if (this.#pieces.length === 0 && !this.#hasEnded) this.#owner.sendContinue();
+    if (this.#arrived.isEmpty && !this.#hasEnded) this.#owner.sendContinue();
   }
 
   bodyAwaited(): void {
@@ -202,11 +161,11 @@ export class Inbound implements BodySource {
 
   clientLeft(): void {
     if (this.#listener === undefined) this.input.fail(clientGone());
-    const pieces = this.#pieces;
-    this.#dropPieces();
+    const arrived = this.#arrived;
+    this.#drop();
     this.#isCounted = false;
     // What ended well may still be read.
-    if (this.#hasEnded) this.#pieces = pieces;
+    if (this.#hasEnded) this.#arrived = arrived;
   }
 
   /** The response was handed over: reads a rest that is short, and has the client stop sending one that is long. */
@@ -216,14 +175,14 @@ export class Inbound implements BodySource {
     input.fail(bodyDiscarded());
     if (this.#hasEnded || this.#discardLeft >= 0) return;
     this.#discardLeft = MOST_DISCARDED;
-    this.#dropPieces();
+    this.#drop();
     // A client that still waits for `100 Continue` need not send its body.
     if (this.#expectsContinue) this.#owner.stopClient();
   }
 
-  #dropPieces(): void {
+  #drop(): void {
     const count = this.#waiting;
-    this.#pieces = [];
+    this.#arrived = new Arrived();
     this.#waiting = 0;
     if (count > 0) this.#renewWindow(-count);
   }
@@ -235,8 +194,4 @@ export class Inbound implements BodySource {
     this.#discardLeft = 0;
     this.#owner.stopClient();
   }
-}
-
-function isSmall(piece: Uint8Array): boolean {
-  return piece.length < SMALL || piece.length * SMALL_SHARE < piece.buffer.byteLength;
 }
