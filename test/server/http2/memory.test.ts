@@ -5,6 +5,7 @@ import { runInNewContext } from "node:vm";
 import type { App } from "../../../src/gateway.ts";
 import { DATA, frame, get, PING, post, RST_STREAM, uint32, WINDOW_UPDATE } from "../../support/frames.ts";
 import { startHttp2, WAYS } from "../../support/http2-client.ts";
+import { eventually } from "../../support/raw-client.ts";
 
 const MIB = 1 << 20;
 const SIZE = 128 * MIB;
@@ -78,7 +79,7 @@ for (const [how, [count, one]] of Object.entries(BYTES)) {
     }
     client.send(frame(PING, 0, 0, Buffer.alloc(8)));
     await client.until(PING, 0, 2);
-    const more = inUse() - before;
-    assert.ok(more < 2 * MIB, `${more} bytes`);
+    // What was read last may still be held by the sockets.
+    await eventually(() => inUse() - before < 2 * MIB);
   });
 }
