@@ -215,6 +215,25 @@ test("close: an event stream that has not sent anything is cut at once", async (
   assert.equal(await client.all(), "");
 });
 
+test("close: an event stream that begins meanwhile ends as well", async (t) => {
+  const events: string[] = [];
+  let go = () => {};
+  const { server, connect } = await start(t, async (environ, startResponse) => {
+    await new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    return eventStream(events)(environ, startResponse);
+  });
+  const client = await connect();
+  client.get("/");
+  await aWhile();
+  const closed = server.close({ grace: 60_000 });
+  go();
+  await closed;
+  assert.match(await client.all(), /\r\n\r\n9\r\ndata: 1\n\n\r\n0\r\n\r\n$/);
+  assert.deepEqual(events, ["aborted", "finished"]);
+});
+
 test("close: any other stream goes on", async (t) => {
   const events: string[] = [];
   const { server, connect } = await start(t, eventStream(events, "text/plain"));

@@ -129,6 +129,8 @@ export class ResponseWriter implements Sink {
     if (headSent.hasSubscribers) {
       headSent.publish({ environ: this.environ as Environ, head: text, status: status.code });
     }
+    // It was on its way when the others ended.
+    if (this.#connection.service.isClosing) setImmediate(() => this.serverCloses());
   }
 
   #addHead(text: string): void {
@@ -235,7 +237,7 @@ export class ResponseWriter implements Sink {
    * responses are sent to their end.
    */
   serverCloses(): void {
-    if (!isEventStream(this.#isSent ? this.#headers : undefined, this.requestHeaders)) return;
+    if (this.#isOver || !isEventStream(this.#isSent ? this.#headers : undefined, this.requestHeaders)) return;
     const onClose = this.#onClose;
     this.#onClose = undefined;
     onClose?.();
