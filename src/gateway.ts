@@ -55,8 +55,9 @@
  *
  * The rule of trailers:
  *
- * 19. `exchange.addTrailers` names lines that follow the body, before its end. They are sent where the request says
- *     `TE: trailers` and the response is framed so that they can be, and are dropped elsewhere, a `Trailer` header with them.
+ * 19. `exchange.addTrailers` names lines that follow the body, before its end. They are sent over HTTP/2, and over HTTP/1.1 where
+ *     the request says `TE: trailers`, if the response is framed so that they can be; they are dropped elsewhere, a `Trailer`
+ *     header with them.
  *
  * A failure stays where it happens: an error that an app, a body, a callback or the log throws or rejects with is caught at
  * the border that it crosses, reported once, and settled. A callback of the gateway never throws into the code that called
@@ -150,8 +151,8 @@ export interface Exchange {
   onEnd?(callback: (end: ExchangeEnd) => void): void;
   /**
    * Names trailer lines that follow the body, before its end: what is known only then, such as a checksum or the status of gRPC
-   * (RFC 9110 §6.5). Several calls add up; an error that replaces the response drops them. They are sent where the client asks
-   * for them and the framing has room, in chunks or over HTTP/2, and are dropped elsewhere, as a `Trailer` header is that
+   * (RFC 9110 §6.5). Several calls add up; an error that replaces the response drops them. They are sent where the client
+   * keeps them and the framing has room, in chunks or over HTTP/2, and are dropped elsewhere, as a `Trailer` header is that
    * announces them (rule 19). A response without `Content-Length` whose lines are announced, or named before its head is sent,
    * is framed so that they have room. Throws `TSGI_BAD_TRAILER` for what has to come before the body (§6.5.1), what
    * `startResponse` throws for a malformed line, and `TSGI_RESPONSE_OVER` after the end. Absent where there are no trailers.
