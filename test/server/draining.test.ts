@@ -10,7 +10,7 @@ import { loops } from "../support/loops.ts";
 import { aWhile, HELLO, hello, RawClient, start, wire } from "../support/raw-client.ts";
 
 /** How many times the server is replaced. By hand: `TSGI_RELOADS=100`, with the options of `close` in `TSGI_CLOSE`. */
-const RELOADS = Number(process.env.TSGI_RELOADS ?? 3);
+const RELOADS = Number(process.env.TSGI_RELOADS ?? 2);
 /** How many requests each server answers at least. */
 const REQUESTS = 500;
 /** What the servers are closed with, in JSON; a slow machine may need some time for the last bodies. */

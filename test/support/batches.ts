@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./session.ts";
 
-/** Files that wait most of their time, for what must not happen and for children: together they load less than one processor. */
+/** Files that wait much of their time, for what must not happen and for children. */
 const WAITING = [
   "adapters/cgi",
   "adapters/from-node/departures",
@@ -13,12 +13,21 @@ const WAITING = [
   "server/close",
   "server/departures",
   "server/http2/frames",
+  "server/http2/limits",
+  "server/http2/requests",
+  "server/http2/tunnels",
+  "server/limits",
   "server/pipelining",
   "server/requests",
   "server/serve",
   "server/upgrade",
+  "system/control",
+  "system/deploy",
   "system/one-stack",
+  "system/reload",
+  "system/settings",
   "system/supervisor",
+  "system/tls-files",
 ].map((name) => `test/${name}.test.ts`);
 
 /** It runs test files itself. */
@@ -38,7 +47,7 @@ export function batchesOf(files: readonly string[]): Batch[] {
   const isBusy = (file: string) => !WAITING.includes(file) && file !== OTHER_VERSIONS;
   return [
     { files: files.filter(isBusy), atOnce: 2 },
-    { files: files.filter((file) => WAITING.includes(file)), atOnce: 4 },
+    { files: files.filter((file) => WAITING.includes(file)), atOnce: 5 },
     { files: files.filter((file) => file === OTHER_VERSIONS), atOnce: 1 },
   ].filter((batch) => batch.files.length > 0);
 }

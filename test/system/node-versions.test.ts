@@ -15,11 +15,11 @@ const { NODE_TEST_CONTEXT: _context, ...environment } = process.env;
 const env = { TSGI_RELOADS: "2", TSGI_STREAM_MIB: "128", ...environment };
 
 /**
- * What is the same on every version: the parser and the writer, which reach into nothing, programs by the bytes that they send,
+ * What is the same on every version: the parsers and the writers, which reach into nothing, programs by the bytes that they send,
  * and what other programs make of a server.
  */
 const SAME_EVERYWHERE =
-  /adapters\/(?:program\/|fastcgi\/records|from-fetch\/lazy-url)|engine\/(?!differential|hostile|clock)|(?:smuggling|slow-clients|proxied|programs)\.test\.ts$/;
+  /adapters\/(?:program\/|fastcgi\/records|from-fetch\/lazy-url)|engine\/(?!differential|hostile|clock)|http2\/(?:frame|hpack|limits|memory|requests|responses|windows)|(?:smuggling|slow-clients|proxied|programs)\.test\.ts$/;
 
 for (const version of [22, 24, 26]) {
   const node = join(root, `node_modules/node-${version}/bin/node`);

@@ -23,7 +23,7 @@ import { http2Loops } from "../../support/loops.ts";
 import { aWhile, eventually, hello } from "../../support/raw-client.ts";
 
 /** How many times the server is replaced. By hand: `TSGI_RELOADS=100`. */
-const RELOADS = Number(process.env.TSGI_RELOADS ?? 3);
+const RELOADS = Number(process.env.TSGI_RELOADS ?? 2);
 /** How many requests each server answers at least. */
 const REQUESTS = 300;
 const FOREVER = { linger: 60_000, grace: 60_000 };
@@ -61,7 +61,7 @@ for (const way of ["plain", "tls"]) {
 }
 
 /** How many times a server is closed while requests are sent without a pause. By hand: `TSGI_CLOSE=100`. */
-const CLOSES = Number(process.env.TSGI_CLOSE ?? 3);
+const CLOSES = Number(process.env.TSGI_CLOSE ?? 2);
 
 for (const way of WAYS) {
   test(`draining over ${way}: what is sent until the client has read the GOAWAY is answered, close after close`, async (t) => {
