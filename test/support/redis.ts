@@ -3,13 +3,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
-import { freePort } from "./proxies.ts";
+import { freePort, isListening } from "./proxies.ts";
 import { eventually } from "./raw-client.ts";
 
 /** For tests that need it. */
@@ -83,18 +82,6 @@ export async function startRedis(t: TestContext): Promise<string> {
     await exited;
     rmSync(folder, { recursive: true });
   });
-  while (!(await isReached(port))) await sleep(20);
+  while (!(await isListening(port))) await sleep(20);
   return `redis://127.0.0.1:${port}`;
-}
-
-async function isReached(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

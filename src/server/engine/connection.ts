@@ -15,21 +15,15 @@ import { Output } from "./output.ts";
 import { BODY, END, HEAD, MORE, REFUSED, RequestParser } from "./parser.ts";
 import { Probe } from "./probe.ts";
 import { badBody, headOf, refusalText } from "./refusal.ts";
-import { type BodySource, bodyDiscarded, RequestInput } from "./request-input.ts";
+import { type BodySource, bodyDiscarded, MOST_DISCARDED, RequestInput } from "./request-input.ts";
 import { type ResponseConnection, ResponseWriter } from "./response-writer.ts";
-import type { OpenExchange, ServedConnection, Service } from "./service.ts";
+import { hasLingered, LINGER, type OpenExchange, type ServedConnection, type Service } from "./service.ts";
 
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
 
 /** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/** How much of an unread request body is read and discarded, in bytes, before the connection is closed instead. */
-const MOST_DISCARDED = 1024 * 1024;
-
-/** How long a client that still sends may take to read its last answer, in milliseconds. */
-const LINGER = 2000;
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -388,7 +382,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (this.#hasLingered) this.#close();
+        if (hasLingered(this.service, this.#since)) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
@@ -407,14 +401,6 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
         if (this.#since !== NEVER && clock.hasPassed(this.#since, LINGER)) this.socket.destroy();
     }
     this.output.checkReader(limits.bodyTimeout);
-  }
-
-  /** Whether the server closes, and no request is on its way any more. */
-  get #hasLingered(): boolean {
-    const { clock, lingering } = this.service;
-    if (lingering === undefined) return false;
-    const { since, linger } = lingering;
-    return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   #checkHead(): void {

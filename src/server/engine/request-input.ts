@@ -14,6 +14,9 @@ export interface BodySource {
   bodyAwaited(): void;
 }
 
+/** How much of what nobody reads of a body is read and discarded, in bytes, before the client is told to stop, or is left. */
+export const MOST_DISCARDED: number = 1024 * 1024;
+
 type Waiter = { resolve(step: InputStep): void; reject(error: unknown): void };
 
 const DONE: InputStep = Object.freeze({ done: true, value: undefined });

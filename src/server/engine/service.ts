@@ -71,3 +71,16 @@ export interface Service {
   /** Whether what comes is left in the sockets for a moment. */
   isHeld: boolean;
 }
+
+/** How long a client may take to read its last answer, and to end its connection, in milliseconds. */
+export const LINGER = 2000;
+
+/**
+ * hasLingered tells whether the server closes, and no request is on its way any more on a connection that has been idle since a
+ * time of the clock.
+ */
+export function hasLingered({ clock, lingering }: Service, idleSince: number): boolean {
+  if (lingering === undefined) return false;
+  const { since, linger } = lingering;
+  return idleSince <= since || linger === 0 || clock.hasPassed(idleSince, linger);
+}

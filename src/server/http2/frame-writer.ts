@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { Chunk, HeaderList } from "../../gateway.ts";
 import { httpDate } from "../engine/head-text.ts";
 import { Output } from "../engine/output.ts";
+import { trimmed } from "./field-value.ts";
 import {
   CONTINUATION,
   END_HEADERS,
@@ -18,8 +19,6 @@ import {
   uint32,
 } from "./frames.ts";
 import { HeaderEncoder } from "./hpack/encoder.ts";
-
-const SPACE = 32;
 
 /** A stream that has more to send than there was room for. */
 export interface WaitingStream {
@@ -161,10 +160,4 @@ export class FrameWriter {
     });
     return true;
   }
-}
-
-/** Whitespace around a value, which HTTP/1.1 ignores, is malformed here (RFC 9113 §8.2.1). */
-function trimmed(value: string): string {
-  const { length } = value;
-  return value.charCodeAt(0) <= SPACE || value.charCodeAt(length - 1) <= SPACE ? value.trim() : value;
 }

@@ -2,12 +2,9 @@
 
 import { clientGone, type TsgiError } from "../../errors.ts";
 import { badBody } from "../engine/refusal.ts";
-import { type BodySource, bodyDiscarded, RequestInput } from "../engine/request-input.ts";
+import { type BodySource, bodyDiscarded, MOST_DISCARDED, RequestInput } from "../engine/request-input.ts";
 import { Arrived } from "./arrived.ts";
 import { FIRST_WINDOW, FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./frames.ts";
-
-/** How much of an unread request body is read and discarded, in bytes, before the client is told to stop. */
-const MOST_DISCARDED = 1024 * 1024;
 
 /** How far a client may be ahead of an app that reads, in bytes: what one that is far away needs to send without pauses. */
 const MOST_AHEAD = 512 * 1024;

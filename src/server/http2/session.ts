@@ -8,7 +8,7 @@ import type { Timed } from "../engine/clock.ts";
 import { refused, started } from "../engine/events.ts";
 import { HIGH_WATER_MARK } from "../engine/output.ts";
 import { headOfLines } from "../engine/refusal.ts";
-import type { OpenExchange, ServedConnection, Service } from "../engine/service.ts";
+import { hasLingered, LINGER, type OpenExchange, type ServedConnection, type Service } from "../engine/service.ts";
 import type { ParserLimits } from "../engine/steps.ts";
 import { peerOf } from "../peer.ts";
 import type { SecurePeer } from "../tls/environ.ts";
@@ -37,9 +37,6 @@ import { ReceiveWindow } from "./receive-window.ts";
 import { MALFORMED, type RequestHead, readHead } from "./request-head.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import { StreamTimes } from "./stream-times.ts";
-
-/** How long a client may take to hear that its connection ends, and to end it, in milliseconds. */
-const LINGER = 2000;
 
 /** How much may wait for the client before no more of what it sends is read, in bytes. Of bodies, half of it waits at most. */
 const MOST_UNSENT = 2 * HIGH_WATER_MARK;
@@ -384,16 +381,8 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     else if (this.#streams.size > 0) {
       this.#times.check(this.#streams.values(), this.writer.progress);
       if (!this.#heartbeat.beat(limits.bodyTimeout)) this.#socket.destroy();
-    } else if (this.#hasLingered) this.#close();
+    } else if (hasLingered(this.service, this.#since)) this.#close();
     else if (this.#phase === "open" && this.#isIdle) this.#endIdle();
-  }
-
-  /** Whether the server closes, and no request is on its way any more. */
-  get #hasLingered(): boolean {
-    const { clock, lingering } = this.service;
-    if (lingering === undefined) return false;
-    const { since, linger } = lingering;
-    return this.#since <= since || linger === 0 || clock.hasPassed(this.#since, linger);
   }
 
   get #isIdle(): boolean {

@@ -4,10 +4,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { clientGone, type TsgiError } from "../../../errors.ts";
 import type { HeaderList } from "../../../gateway.ts";
 import { headerPairs } from "../../../http/headers.ts";
-import { type BodySource, bodyDiscarded, RequestInput } from "../../../server/engine/request-input.ts";
-
-/** How much of an unread request body is read and discarded, in bytes, before the client is told to stop. */
-const MOST_DISCARDED = 1024 * 1024;
+import { type BodySource, bodyDiscarded, MOST_DISCARDED, RequestInput } from "../../../server/engine/request-input.ts";
 
 const NO_ERROR = 0;
 

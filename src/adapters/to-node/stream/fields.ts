@@ -2,9 +2,8 @@
 
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { HeaderList } from "../../../gateway.ts";
+import { trimmed } from "../../../server/http2/field-value.ts";
 import { repeatedValue } from "./repeated-field.ts";
-
-const SPACE = 32;
 
 /** Belongs to a connection of HTTP/1.1 that changes to HTTP/2 (RFC 7540 §3.2.1); Node refuses it. */
 const SETTINGS = "http2-settings";
@@ -37,9 +36,4 @@ function addLines(fields: OutgoingHttpHeaders, headers: HeaderList): void {
     else if (name !== "__proto__") fields[name] = value;
     else Object.defineProperty(fields, name, { value, enumerable: true, writable: true });
   }
-}
-
-function trimmed(value: string): string {
-  const { length } = value;
-  return value.charCodeAt(0) <= SPACE || value.charCodeAt(length - 1) <= SPACE ? value.trim() : value;
 }
