@@ -98,6 +98,21 @@ test("balancer: a request that nobody has got goes elsewhere, a POST with its bo
   assert.ok(app.status().retries >= 5);
 });
 
+test("balancer: a target that cannot be reached has another one asked, for a POST too", async (t) => {
+  const up = await rawTarget(t, HI);
+  const silent = await rawTarget(t, () => {});
+  const plain = await rawTarget(t, HI);
+  plain.server.on("connection", (socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  const secure = ({ url }: { readonly url: string }): string => url.replace("http:", "https:");
+  for (const url of ["http://nowhere.invalid", secure(plain), secure(silent)]) {
+    const app = balancer([url, up.url], { balance: "roundRobin", ejection: false, connectTimeout: 200 });
+    t.after(() => app.close());
+    assert.deepEqual(await ask(app, 2), ["hi", "hi"]);
+    assert.deepEqual(await ask(app, 2, "/", { method: "POST", body: "abc" }), ["hi", "hi"]);
+    assert.deepEqual([app.status().targets[0]?.failures, app.status().retries], [2, 2]);
+  }
+});
+
 test("balancer: a GET that was cut off goes elsewhere, a POST does not", async (t) => {
   const options: BalancerOptions = { balance: "roundRobin", ejection: false };
   const { targets, app } = await balanced(t, [reset, HI], options);
