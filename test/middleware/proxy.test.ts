@@ -118,6 +118,16 @@ test("proxy: Connection cannot take away what a target decides by", async (t) =>
   assert.match(head, /X-Forwarded-For: 127\.0\.0\.1\r\n[\s\S]*Via: 1\.1 p/);
 });
 
+test("proxy: Connection cannot take away what layers have set", async (t) => {
+  const target = await rawTarget(t, HI);
+  const inner = proxy(target.url, { via: false });
+  const app: App = (environ, startResponse) =>
+    inner({ ...environ, HTTP_X_USER: "ann", HTTP_X_ROLE: "all" }, startResponse);
+  const headers = { Connection: "X-User, X-Role, X-Hop", "X-User": "root", "X-Hop": "1" };
+  await (await request(app, "/", { headers })).text();
+  assert.deepEqual(linesOf(target.heads[0]), ["GET / HTTP/1.1", "X-User: ann", "X-Role: all"]);
+});
+
 test("proxy: the canonical path is sent, the query as it came", async (t) => {
   const { lines } = await sent(t, "/a%2Fb/%7Eu/./c/../d//e;x?y=%zz");
   assert.deepEqual(lines, ["GET /a%2Fb/~u/d/e;x?y=%zz HTTP/1.1"]);

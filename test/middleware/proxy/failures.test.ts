@@ -182,6 +182,11 @@ const MALFORMED: Readonly<Record<string, string>> = {
   "a chunk size that is none": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nzz\nhi\n0\n\n",
   "another protocol unasked": "HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: x\n\n",
   "informational responses without end": "HTTP/1.1 103 Early Hints\nLink: x\n\n".repeat(50),
+  "a coding that is not chunks": "HTTP/1.1 200 OK\nTransfer-Encoding: gzip\n\nhi",
+  "a coding before the chunks": "HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n\n2\nhi\n0\n\n",
+  "a coding after the chunks":
+    "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTransfer-Encoding: identity\n\n2\nhi\n0\n\n",
+  "chunks twice": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked, chunked\n\n2\nhi\n0\n\n",
   "a status beyond 599": "HTTP/1.1 600 What\nContent-Length: 0\n\n",
   "a status of two digits": "HTTP/1.1 20 OK\nContent-Length: 0\n\n",
 };
@@ -194,6 +199,12 @@ for (const [what, answer] of Object.entries(MALFORMED)) {
     assert.equal(target.heads.length, 1);
   });
 }
+
+test("proxy: 100 Continue without end is a 502", async (t) => {
+  const { target, app } = await proxied(t, "HTTP/1.1 100 Continue\n\n".repeat(50) + HI);
+  assert.equal((await reported(app))[0], refused(502));
+  await target.untilLeft();
+});
 
 test("proxy: a head without end is a 502", async (t) => {
   const { target, app } = await proxied(t, (socket) => {
