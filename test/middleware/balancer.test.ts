@@ -79,6 +79,21 @@ test("balancer: a function of one's own chooses; where it throws, it is reported
   assert.match(log.join(""), /Error: no idea/);
 });
 
+test("balancer: what chooses has to do so at once: a promise is reported, and ends nothing if it rejects", (t) =>
+  allOwned(async () => {
+    const later = (): never => Promise.reject(new Error("no idea")) as never;
+    for (const [balance, status] of [
+      [later, 200],
+      [{ key: later }, 500],
+    ] as const) {
+      const { app } = await balanced(t, [HI, HI], { balance });
+      const { log, connect } = await start(t, app);
+      const client = await connect();
+      assert.match(await client.get("/").until("\r\n\r\n"), new RegExp(`^HTTP/1.1 ${status} `));
+      assert.match(log.join(""), /has returned a promise/);
+    }
+  }));
+
 test("balancer: a slow target gets few requests", async (t) => {
   const slow: Answer = (socket) => setTimeout(() => sendTo(socket, HI), 60);
   const fast: Answer = (socket) => setTimeout(() => sendTo(socket, HI), 3);
