@@ -7,7 +7,7 @@
 
 import { TsgiError } from "../errors.ts";
 import type { Body, Chunk } from "../gateway.ts";
-import { isPromise, mayBeDropped } from "../promise.ts";
+import { callOut, isPromise, mayBeDropped } from "../promise.ts";
 import { checkChunk, checkChunks, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
 
 /** The members that close a body, and those of a Node stream that fails. */
@@ -154,11 +154,9 @@ export function closeBody(body: Body): undefined | Promise<unknown> {
   }
 }
 
-/** failAfter rejects with `error` once what was to be sent is closed, whatever else goes wrong in closing it. */
+/** failAfter closes what was to be sent and rejects with `error`, whatever goes wrong in closing and however long it takes. */
 export async function failAfter(closing: () => unknown, error: unknown): Promise<never> {
-  try {
-    await closing();
-  } catch {}
+  callOut(closing, ignore);
   throw error;
 }
 
