@@ -7,7 +7,7 @@
 
 import { TsgiError } from "../errors.ts";
 import type { Body, Chunk } from "../gateway.ts";
-import { callOut, isPromise, mayBeDropped } from "../promise.ts";
+import { callOut, isPromise, mayBeDropped, whenSettled } from "../promise.ts";
 import { checkChunk, checkChunks, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
 
 /** The members that close a body, and those of a Node stream that fails. */
@@ -62,7 +62,7 @@ export class BodyReader implements ChunkReader {
     if (typeof source.getReader === "function") {
       const reader = (source as ReadableStream).getReader();
       this.#advance = () => reader.read() as PromiseLike<ChunkStep>;
-      this.#stop = () => reader.cancel();
+      this.#stop = () => cancelStream(reader);
       return;
     }
     let iterator: Iterator<unknown> | AsyncIterator<unknown>;
@@ -116,6 +116,15 @@ export class BodyReader implements ChunkReader {
       return Promise.reject(error);
     }
   }
+}
+
+/**
+ * Cancels a web stream, or its reader, once nothing is about to flow into it: on Node 20 and 22 a stream of `Readable.toWeb` that
+ * is cancelled before the Node stream flows ends the process.
+ */
+export async function cancelStream(stream: Pick<ReadableStreamDefaultReader, "cancel">): Promise<void> {
+  await new Promise<void>(whenSettled);
+  return stream.cancel();
 }
 
 function settled(result: unknown): undefined | Promise<unknown> {
