@@ -39,6 +39,7 @@ import { requestId } from "../../middleware/request-id.ts";
 import { rewriteHtml } from "../../middleware/rewrite-html.ts";
 import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
+import { sendFile } from "../../middleware/send-file.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
 import { type SseSource, sse } from "../../middleware/sse.ts";
@@ -46,6 +47,7 @@ import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
+import { websocket } from "../../middleware/websocket.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
@@ -396,7 +398,10 @@ const layers: Record<string, (app: App) => App> = {
     ),
   errorPages: (app) => errorPages(app, { "4xx": text("4xx"), "5xx": text("5xx") }),
   "head and contentLength": (app) => head(contentLength(app)),
+  lint: (app) => lint(app),
   cascade: (app) => cascade([notFound, app]),
+  "after sendFile and websocket": (app) =>
+    cascade([sendFile("./missing"), failover([websocket({}), app], { statuses: [426] })]),
   "cascade, first": (app) => cascade([app, notFound]),
   "failover and mirror": (app) =>
     mirror(failover([text("down", { status: "503 Service Unavailable" }), failover([app, notFound])]), text("a copy")),
