@@ -80,7 +80,9 @@ const ofPage =
 
 /** The error of an inner host is a response of its own for the layers around it. */
 const answered = (inner: Expected): Expected =>
-  inner.ending === "error" ? { ...inner, body: "500 Internal Server Error\n", ending: "whole" } : inner;
+  inner.ending === "error"
+    ? { ...inner, type: "text/plain", body: "500 Internal Server Error\n", ending: "whole" }
+    : inner;
 
 /** What reads all of a body before it sends anything fails before its head. */
 const readWhole = (inner: Expected): Expected =>
