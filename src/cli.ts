@@ -65,10 +65,16 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
+/** How long an app may keep the process alive after the command is done, in milliseconds. */
+const EXIT_TIMEOUT = 1_000;
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof CommandError)) throw error;
-  process.stderr.write(`tsgi: ${error.message}\n`);
-  process.exitCode = error.exitCode;
+  const { message, exitCode } = error;
+  // A module that has opened a server would keep the process alive.
+  process.stderr.write(`tsgi: ${message}\n`, () => process.exit(exitCode));
 }
+// What an app still does, in an interval for example, is not to keep the process alive.
+setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();

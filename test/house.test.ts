@@ -138,6 +138,24 @@ test("house: each middleware exports a function of its name, and the entry point
   }
 });
 
+/** What a test imports of the middlewares, and what its helpers do. */
+function exercised(file: string, found = new Set<string>()): Set<string> {
+  for (const target of importsOf(file)) {
+    if (found.has(target)) continue;
+    if (/^middleware\/[^/]+\.ts$/.test(target)) found.add(target);
+    else if (target.startsWith("test/support/")) exercised(target, found.add(target));
+  }
+  return found;
+}
+
+for (const file of ["test/exchange/borders.test.ts", "test/system/random-stacks.test.ts"]) {
+  test(`house: each middleware is in ${file}`, () => {
+    const tried = exercised(file);
+    const missing = files.filter((name) => /^middleware\/[^/]+\.ts$/.test(name) && !tried.has(name));
+    assert.deepEqual(missing, ["middleware/index.ts"]);
+  });
+}
+
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   exports: Record<string, string | { default: string } | null>;
   dependencies: Record<string, string>;
