@@ -382,7 +382,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (hasLingered(this.service, this.#since)) this.#close();
+        // A client that still reads its last answer is not idle, and may have sent its next request.
+        if (this.output.length > 0) this.#since = clock.now;
+        else if (hasLingered(this.service, this.#since)) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
