@@ -354,8 +354,8 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     }
     const { input } = exchange;
     input?.collect();
-    // The rest of its body will not come.
-    if (input !== undefined && !input.isComplete) this.socket.destroy();
+    // The rest of its body will not come; but one that is refused is answered.
+    if (input !== undefined && !input.isComplete && !input.hasFailed) this.socket.destroy();
     else this.departureMatters();
   };
 
