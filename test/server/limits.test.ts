@@ -46,6 +46,29 @@ for (const head of ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked
   });
 }
 
+test("limits: of what is sent after a body was given up, a mebibyte is taken from the client", async (t) => {
+  let answer: (() => void) | undefined;
+  const { connect } = await start(
+    t,
+    async (environ, startResponse) => {
+      await readBytes(environ).catch(() => {});
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return hello(environ, startResponse);
+    },
+    { bodyTimeout: 50 },
+  );
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+  await eventually(() => answer !== undefined);
+  client.send(Buffer.alloc(64 << 20));
+  await sleep(100);
+  assert.ok(client.socket.writableLength > 0);
+  answer?.();
+  assert.match(await client.all(), /\r\nConnection: close\r\n\r\nhello$/);
+});
+
 test("limits: a body that moves, however slowly, is read", async (t) => {
   const { connect } = await start(t, echo, { bodyTimeout: 200 });
   const client = await connect();

@@ -312,10 +312,7 @@ test("requests: a client that ends its side after a malformed chunk reads the an
   });
   const client = await connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n").socket.end();
-  assert.equal(
-    await client.all(),
-    wire("HTTP/1.1 400 Bad Request\nContent-Length: 9\nConnection: close\n\nmalformed"),
-  );
+  assert.equal(await client.all(), wire("HTTP/1.1 400 Bad Request\nContent-Length: 9\nConnection: close\n\nmalformed"));
   assert.equal(client.end, "end");
 });
 
