@@ -109,10 +109,13 @@ test("inject: a tag that is cut is found without holding anything else back", as
 });
 
 test("inject: headers are those of the new body", async () => {
-  const app = inject(page("<head></head>", [...HTML, ["ETag", '"a"'], ["Content-Length", "13"]]), { head: "é" });
+  const app = inject(
+    page("<head></head>", [...HTML, ["ETag", '"a"'], ["Last-Modified", "x"], ["Content-Length", "13"]]),
+    { head: "é" },
+  );
   assert.equal(
     await transcript(app, "/"),
-    '200 OK\ncontent-length: 15\ncontent-type: text/html; charset=utf-8\netag: W/"a"\n\n<head>é</head>',
+    "200 OK\ncontent-length: 15\ncontent-type: text/html; charset=utf-8\n\n<head>é</head>",
   );
 });
 

@@ -133,14 +133,14 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
     ["a coding after identity", "200 OK", [["Content-Encoding", "identity, br"]], {}],
     ["a 204", "204 No Content", [], {}],
     ["a 205", "205 Reset Content", [], {}],
+    ["a 304", "304 Not Modified", [], {}],
   ] as [string, StatusLine, HeaderList, RequestOptions][]) {
+    // What a 304 stands for was negotiated: compress says so.
+    if (name === "compress" && what === "a 304") continue;
     test(`transformers: ${name} leaves ${what} alone`, async () => {
-      const app = answering(/^20[45]/.test(status) ? undefined : source, [...tagged, ...headers], status);
+      const app = answering(/^(?:20[45]|304)/.test(status) ? undefined : source, [...tagged, ...headers], status);
       const options = { headers: { ...GZIP.headers, ...asked.headers } };
-      const [plain, wrapped] = await Promise.all([transcript(app, "/", options), transcript(wrap(app), "/", options)]);
-      // The tag of what has no body may be that of one that would have been changed.
-      const bare = (answer: string) => (/^20[45]/.test(answer) ? answer.replace('W/"a"', '"a"') : answer);
-      assert.equal(bare(wrapped), bare(plain));
+      assert.equal(await transcript(wrap(app), "/", options), await transcript(app, "/", options));
     });
   }
 
@@ -156,9 +156,10 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
     assert.equal(await textOf(await request(wrap(app), "/", GZIP)), makes(source));
   });
 
-  test(`transformers: ${name} leaves nothing that described the bytes, and weakens the tag`, async () => {
+  test(`transformers: ${name} leaves nothing that described the bytes, and no tag that could be taken for theirs`, async () => {
     const described: HeaderList = [
       ...tagged,
+      ["Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"],
       ["Content-Length", String(Buffer.byteLength(source))],
       ["Accept-Ranges", "bytes"],
       ["Content-MD5", "a"],
@@ -172,8 +173,10 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
     ];
     const response = await request(wrap(answering(source, described)), "/", GZIP);
     const names = [...response.headers.keys()].filter((each) => !/^(?:content-(?:encoding|length)|vary)$/.test(each));
-    assert.deepEqual(names, ["content-security-policy", "content-type", "etag", "link", "set-cookie", "set-cookie"]);
-    assert.equal(response.headers.get("ETag"), 'W/"a"');
+    const validators = name === "compress" ? ["etag", "last-modified"] : [];
+    const others = ["content-security-policy", "content-type", "link", "set-cookie", "set-cookie"];
+    assert.deepEqual(names, [...others, ...validators].sort());
+    if (name === "compress") assert.equal(response.headers.get("ETag"), 'W/"a"');
     assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
     const bytes = Buffer.from(await response.arrayBuffer());
     assert.equal(Number(response.headers.get("Content-Length") ?? bytes.length), bytes.length);
