@@ -455,6 +455,21 @@ test("rewriteHtml: an element is a child of what it is a child of in a browser",
   );
 });
 
+test("rewriteHtml: what a page ends within stays where it is, however it is cut", async () => {
+  const change: Record<string, HtmlHandler> = {
+    li: (element) => element.remove(),
+    "div > *": (element) => element.append("2").after("3"),
+  };
+  for (const [page, expected] of [
+    ["<li><title><!--</b>", ""],
+    ["<li><a b", ""],
+    ["<div><title><!--</b>", "<div><title><!--</b>23"],
+    ["<div><p><a b", "<div><p>23<a b"],
+  ] as const) {
+    for (const chunks of [[page], [...page]]) assert.equal(await rewritten(chunks, change), expected);
+  }
+});
+
 const PIECES = [
   "<p>",
   "</p>",
