@@ -410,8 +410,9 @@ test("rewriteHtml: hostile pages take linear time and bounded depth", async () =
     `<!--${"-->".repeat(10)}${"<!--".repeat(50_000)}-->`,
     `<a ${"b ".repeat(50_000)}>`,
     "</p>".repeat(50_000),
+    "<div>".repeat(400) + "<br>".repeat(200),
   ]) {
-    const handlers = { "p b i": mark, "div > div > div > p": mark };
+    const handlers = { "p b i": mark, "div > div > div > p": mark, "i div div div div > div br": mark };
     assert.equal(await rewritten(html.match(/[\s\S]{1,16384}/g) ?? [], handlers), html);
   }
   const letters = `<a b="${">".repeat(20_000)}">`;

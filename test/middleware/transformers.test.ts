@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gunzipSync } from "node:zlib";
+import { constants, gunzipSync } from "node:zlib";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
 import { inject } from "../../middleware/inject.ts";
@@ -115,6 +115,30 @@ function answering(body: Body | (() => Body), headers: HeaderList, status: Statu
 async function textOf(response: Response): Promise<string> {
   const bytes = Buffer.from(await response.arrayBuffer());
   return (response.headers.get("Content-Encoding") === "gzip" ? gunzipSync(bytes) : bytes).toString();
+}
+
+/** What can be decoded of the beginning of a response. */
+function soFar(response: Response, bytes: Buffer): string {
+  if (bytes.length === 0) return "";
+  const isCoded = response.headers.get("Content-Encoding") === "gzip";
+  return (isCoded ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes).toString();
+}
+
+/** A body that pauses after some chunks, and never goes on. */
+function slow(...chunks: string[]): { readonly body: AsyncIterable<string>; closed(): number } {
+  let closed = 0;
+  const left = [...chunks];
+  const iterator: AsyncIterator<string> = {
+    next() {
+      const value = left.shift();
+      return value === undefined ? new Promise(() => {}) : Promise.resolve({ done: false, value });
+    },
+    async return() {
+      closed++;
+      return { done: true, value: undefined };
+    },
+  };
+  return { body: { [Symbol.asyncIterator]: () => iterator }, closed: () => closed };
 }
 
 for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entries(TRANSFORMERS)) {
@@ -262,7 +286,37 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
     if (!isWhole && name !== "compress") assert.ok(longest <= 65_540, String(longest));
   });
 
+  test(`transformers: ${name} passes an event stream on as it comes`, async () => {
+    const source = slow("data: 1\n\n");
+    const app = wrap(answering(source.body, [["Content-Type", "text/event-stream"]]));
+    const response = await request(app, "/", GZIP);
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    assert.equal(Buffer.from((await reader.read()).value as Uint8Array).toString(), "data: 1\n\n");
+    await reader.cancel();
+    await eventually(() => source.closed() === 1);
+  });
+
   if (!isWhole) {
+    test(`transformers: ${name} sends the head that its app flushes, and what a page has shown before it pauses`, async () => {
+      const source = slow(FILLED, "");
+      const app: App = (environ, startResponse) => {
+        startResponse("200 OK", tagged);
+        environ["tsgi.exchange"].flush?.();
+        return source.body;
+      };
+      const response = await request(wrap(app), "/", GZIP);
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+      const end = makes(FILLED)
+        .slice(-40)
+        .replace(/\[B\]|\.$/, "");
+      let received = Buffer.alloc(0);
+      while (!soFar(response, received).endsWith(end)) {
+        received = Buffer.concat([received, (await reader.read()).value as Uint8Array]);
+      }
+      await reader.cancel();
+      await eventually(() => source.closed() === 1);
+    });
+
     test(`transformers: ${name} does not read on while its client does not, and closes once when that leaves`, async () => {
       let read = 0;
       let closed = 0;
