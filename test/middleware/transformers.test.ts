@@ -1,6 +1,8 @@
 /** What holds for every middleware that reworks bodies: what it leaves alone, what becomes of headers, and when it reads what. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { constants, gunzipSync } from "node:zlib";
 import { compress } from "../../middleware/compress.ts";
@@ -21,8 +23,10 @@ import {
 import { joinBytes, toBytes } from "../../src/body/chunk.ts";
 import type { App, Body, Chunk, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
+import { countingCodecs } from "../support/codings.ts";
 import { eventually } from "../support/raw-client.ts";
 import { transcript } from "../support/transcript.ts";
+import { TRANSFORMER_RULES } from "../support/transformer-rules.ts";
 
 interface Transformer {
   readonly wrap: (app: App) => App;
@@ -101,6 +105,9 @@ const TRANSFORMERS: Readonly<Record<string, Transformer>> = {
     type: "application/json",
   },
 };
+
+/** How many clients leave. */
+const ABORTS = Number(process.env.TSGI_ABORTS ?? 20);
 
 const GZIP: RequestOptions = { headers: { "Accept-Encoding": "gzip" } };
 
@@ -342,6 +349,50 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
     });
   }
 
+  test(`transformers: a body that fails under ${name} amid its bytes does not look whole`, async () => {
+    let finished = 0;
+    const app: App = async function* (_environ, startResponse) {
+      startResponse("200 OK", tagged);
+      try {
+        for (let chunk = 0; chunk < 5; chunk++) yield source.repeat(10);
+        throw new Error("amid");
+      } finally {
+        finished++;
+      }
+    };
+    await assert.rejects(async () => textOf(await request(wrap(app), "/", GZIP)), /amid/);
+    assert.equal(finished, 1);
+  });
+
+  test(`transformers: clients that leave ${name} amid their bodies leave nothing behind`, async () => {
+    let open = 0;
+    const app: App = async function* (_environ, startResponse) {
+      startResponse("200 OK", tagged);
+      open++;
+      try {
+        for (let chunk = 0; chunk < 100; chunk++) {
+          yield source.repeat(10);
+          await new Promise(setImmediate);
+        }
+      } finally {
+        open--;
+      }
+    };
+    const wrapped = wrap(app);
+    const leave = async (): Promise<void> => {
+      const leaving = new AbortController();
+      const asked = request(wrapped, "/", { ...GZIP, signal: leaving.signal });
+      if (isWhole) setTimeout(() => leaving.abort());
+      else await (await asked).body?.cancel();
+      await asked.catch(() => {});
+    };
+    const { opened } = await countingCodecs(async () => {
+      for (let left = 0; left < ABORTS; left += 10) await Promise.all(Array.from({ length: 10 }, leave));
+      await eventually(() => open === 0);
+    });
+    assert.equal(opened > 0, name === "compress");
+  });
+
   test(`transformers: a response that an error handler replaces is judged anew by ${name}`, async () => {
     const app: App = (_environ, startResponse) => {
       startResponse("200 OK", tagged);
@@ -352,5 +403,18 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
       await transcript(wrap(app), "/", GZIP),
       `500 Internal Server Error\ncontent-length: ${Buffer.byteLength(source)}\ncontent-type: image/png\n\n${source}`,
     );
+  });
+}
+
+const root = join(import.meta.dirname, "../..");
+
+for (const [rule, titles] of Object.entries(TRANSFORMER_RULES)) {
+  test(`transformers: rule ${rule}`, () => {
+    for (const named of titles) {
+      const [file = "", title = ""] = named.split(/: (.*)/);
+      const pattern = title.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&").replaceAll("…", "\\$\\{.+?\\}");
+      const tests = readFileSync(join(root, `test/${file}.test.ts`), "utf8");
+      assert.match(tests, new RegExp(`\\btest\\(\\s*(["\`])${pattern}\\1,`), named);
+    }
   });
 }
