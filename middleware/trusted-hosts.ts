@@ -70,7 +70,7 @@ export function trustedHosts(app: App, options: TrustedHostsOptions): App {
   function isTrusted(host: string): boolean {
     if (host.length > 262 || host.startsWith("*") || !isHostField(host)) return false;
     const [, , name, port] = HOST.exec(host.toLowerCase()) ?? [];
-    if (name === undefined) return false;
+    if (name === undefined || (port !== undefined && Number(port) > 65_535)) return false;
     return exact.has(name) || exact.has(`${name}:${port}`) || suffixes.some((suffix) => name.endsWith(suffix));
   }
 }
