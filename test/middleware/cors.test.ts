@@ -145,9 +145,9 @@ test("cors: a function decides by the origin, by true alone", async () => {
 test("cors: a function cannot give credentials to pages without an origin", async () => {
   const everybody = { origins: () => true };
   const allowed = async (credentials: boolean) =>
-    (
-      await request(cors(text(""), { ...everybody, credentials }), "/", { headers: { Origin: "null" } })
-    ).headers.get("access-control-allow-origin");
+    (await request(cors(text(""), { ...everybody, credentials }), "/", { headers: { Origin: "null" } })).headers.get(
+      "access-control-allow-origin",
+    );
   assert.deepEqual([await allowed(true), await allowed(false)], [null, "null"]);
 });
 

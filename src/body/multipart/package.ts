@@ -14,7 +14,13 @@ export interface BusboyFile {
 }
 
 interface BusboyEvents {
-  file(name: string | undefined, stream: BusboyFile, filename: string | undefined, encoding: string, mime: string): void;
+  file(
+    name: string | undefined,
+    stream: BusboyFile,
+    filename: string | undefined,
+    encoding: string,
+    mime: string,
+  ): void;
   field(
     name: string | undefined,
     value: string,
