@@ -5,13 +5,16 @@
  * on the machine only adds.
  */
 
+import { join } from "node:path";
 import { SignJWT } from "jose";
+import { accessLog } from "../middleware/access-log.ts";
 import { basicAuth } from "../middleware/basic-auth.ts";
 import { bearer } from "../middleware/bearer.ts";
 import { bodyLimit } from "../middleware/body-limit.ts";
 import { cache } from "../middleware/cache.ts";
 import { cors } from "../middleware/cors.ts";
 import { csrf } from "../middleware/csrf.ts";
+import { metrics } from "../middleware/metrics.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { requestId } from "../middleware/request-id.ts";
 import { secureHeaders } from "../middleware/secure-headers.ts";
@@ -23,6 +26,7 @@ import { Responder } from "../src/exchange/responder.ts";
 import type { Sink } from "../src/exchange/sink.ts";
 import type { App } from "../src/gateway.ts";
 import { request } from "../src/testing.ts";
+import { FOLDER } from "./temporary-folder.ts";
 
 const ROUNDS = 25;
 const REQUESTS = 4000;
@@ -86,6 +90,10 @@ const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
   secureHeaders: { app: secureHeaders(hello) },
   "secureHeaders with a nonce": { app: secureHeaders(hello, { nonce: true }) },
   requestId: { app: requestId(hello) },
+  "requestId, a list of its own": { app: requestId(fresh), base: fresh },
+  metrics: { app: metrics(hello) },
+  "accessLog, combined": { app: accessLog(hello, { format: "combined", to: join(FOLDER, "combined.log") }) },
+  "accessLog, json": { app: accessLog(hello, { format: "json", to: join(FOLDER, "json.log") }) },
   bodyLimit: { app: bodyLimit(hello, { limit: 1024 }) },
   timeout: { app: timeout(hello, { after: 1000 }) },
   rateLimit: { app: rateLimit(hello, { limit: 1_000_000_000, window: 60_000 }) },
