@@ -105,8 +105,11 @@ const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
  *
  * The default policy allows scripts of the site itself, and none in the page: those need `nonce`. With a nonce, browsers ignore
  * `'unsafe-inline'` in `style-src`, so that styles in the page need it too. `Cross-Origin-Resource-Policy: same-origin` keeps other
- * sites from showing pictures of this one; `cors` does not change that. A policy is a second line: it does not replace the escaping of
- * what comes from others.
+ * sites from showing pictures of this one; `cors` does not change that.
+ *
+ * It refuses nothing: browsers do, and other clients do as they like. A policy is a second line: it does not replace the escaping of what
+ * comes from others, nor does it keep scripts that are allowed from sending elsewhere what they see (`connect-src` bounds that). A
+ * response that a layer outside of it makes has none of these headers, so it belongs far outside.
  *
  * Throws `TSGI_BAD_OPTION`.
  */
