@@ -79,6 +79,10 @@ const made: App = (_environ, startResponse) => {
   return ready;
 };
 
+/** Asked by POST, with the headers of a browser, and of one that sends an `Origin` alone. */
+const posted: App = (environ, startResponse) => hello(environ, startResponse);
+const postedByOrigin: App = (environ, startResponse) => hello(environ, startResponse);
+
 const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
   "a header": { app: adding },
   "cache, a hit": { app: cache(made), base: made },
@@ -87,6 +91,8 @@ const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
   cors: { app: cors(hello) },
   "cors with origins": { app: cors(hello, { origins: ["https://site.example"] }) },
   csrf: { app: csrf(hello) },
+  "csrf, a POST": { app: csrf(posted), base: posted },
+  "csrf, a POST by its origin": { app: csrf(postedByOrigin), base: postedByOrigin },
   secureHeaders: { app: secureHeaders(hello) },
   "secureHeaders with a nonce": { app: secureHeaders(hello, { nonce: true }) },
   requestId: { app: requestId(hello) },
@@ -131,6 +137,14 @@ const HEADERS = [
   ...["Authorization", `Bearer ${token}`],
 ];
 
+const WITHOUT_SITE = HEADERS.filter((_each, index) => HEADERS[index - (index % 2)] !== "Sec-Fetch-Site");
+
+/** How an app on this one is asked. */
+function askedOf(base: App): readonly [method: string, headers: string[]] {
+  if (base === posted) return ["POST", HEADERS];
+  return base === postedByOrigin ? ["POST", WITHOUT_SITE] : ["GET", HEADERS];
+}
+
 class Drain implements Sink {
   readonly closed = false;
   isOver = false;
@@ -156,12 +170,13 @@ const build = environBuilder({
 });
 const peer = { address: "192.0.2.7", port: "50000" };
 
-async function cost(app: App): Promise<number> {
+async function cost(app: App, base: App): Promise<number> {
+  const [method, headers] = askedOf(base);
   const start = process.cpuUsage();
   for (let count = 0; count < REQUESTS; count++) {
     const sink = new Drain();
     const exchange = new Responder(sink, {});
-    const environ = build("GET", "/", "HTTP/1.1", HEADERS, peer, exchange);
+    const environ = build(method, "/", "HTTP/1.1", headers, peer, exchange);
     if (environ === undefined) throw new Error("the request was refused");
     exchange.run(app, environ);
     if (!sink.isOver) await new Promise<void>((resolve) => (sink.onOver = resolve));
@@ -176,8 +191,14 @@ const measured = Object.entries(LAYERS).filter(
 );
 const least = new Map<App, number>();
 for (let round = 0; round < ROUNDS; round++) {
-  for (const app of new Set(measured.flatMap(([, layer]) => [layer.base ?? hello, layer.app]))) {
-    least.set(app, Math.min(least.get(app) ?? Number.POSITIVE_INFINITY, await cost(app)));
+  const asked = new Map(
+    measured.flatMap(([, { app, base = hello }]) => [
+      [base, base],
+      [app, base],
+    ]),
+  );
+  for (const [app, base] of asked) {
+    least.set(app, Math.min(least.get(app) ?? Number.POSITIVE_INFINITY, await cost(app, base)));
   }
 }
 console.log(`Node ${process.version}, hello alone ${least.get(hello)?.toFixed(2) ?? "-"} µs`);
