@@ -128,7 +128,8 @@ function mappedCookie(cookie: string, { target, environ, cookieDomain }: Return,
   return mapped.replace(/(;[ \t]*path[ \t]*=[ \t]*)([^;]*)/gi, (whole, start: string, path: string) => {
     const at = path.trim();
     if (!at.startsWith("/")) return whole;
-    const mount = environ.SCRIPT_NAME;
+    // A client may choose what the pattern of a mount matches: a semicolon would end the attribute, and begin another.
+    const mount = environ.SCRIPT_NAME.replaceAll(";", "%3B");
     return start + (at === "/" ? mount || "/" : (mappedPath(at, target, mount) ?? at));
   });
 }

@@ -436,7 +436,7 @@ test("balancer: faults of all kinds leave no request behind, and no error withou
     const { app } = await balanced(t, [faulty, faulty, HI], { connections: 4, queue: 8, headTimeout: 200 });
     const methods = ["GET", "POST", "HEAD"];
     await Promise.all(
-      Array.from({ length: 120 }, async (_, index) => {
+      Array.from({ length: Number(process.env.TSGI_FAULTS ?? 120) }, async (_, index) => {
         const method = methods[index % 3] as string;
         const init = { method, ...(method === "POST" && { body: "abc" }) };
         const response = await request(app, "/", init).catch(() => undefined);

@@ -452,6 +452,14 @@ test("proxy: paths of cookies are mapped, and their domain where that is asked f
   assert.equal((await got({ cookieDomain: "x.example" }, "/m"))[1], "b=2; path=/m/x; Domain=x.example");
 });
 
+test("proxy: no attribute of a cookie comes from the mount, which a client may choose", async (t) => {
+  const target = await rawTarget(t, HI.replace("\n", "\nSet-Cookie: a=b; Path=/\nSet-Cookie: c=d; Path=/e\n"));
+  const app = dispatcher(notFound, { "/:team": proxy(target.url, { via: false }) });
+  const response = await request(app, "/a;Domain=example.com/e");
+  const mount = "/a%3BDomain=example.com";
+  assert.deepEqual(response.headers.getSetCookie(), [`a=b; Path=${mount}`, `c=d; Path=${mount}/e`]);
+});
+
 test("proxy: status and reason are kept, any that there may be", async (t) => {
   let line = "";
   const { app } = await proxied(t, (socket) => sendTo(socket, `HTTP/1.1 ${line}\nContent-Length: 0\n\n`));
