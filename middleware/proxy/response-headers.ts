@@ -102,7 +102,9 @@ function mappedReference(reference: string, how: Return): string {
   const rest = reference.slice(origin?.length ?? 0);
   const [, path = "", suffix = ""] = /^([^?#]*)(.*)$/s.exec(rest) ?? [];
   const mapped = mappedPath(path === "" ? "/" : path, target, environ.SCRIPT_NAME);
-  return mapped === undefined ? reference : mapped + suffix;
+  if (mapped === undefined) return reference;
+  // Two slashes would begin the name of a host (RFC 3986 §4.2), and browsers take a backslash for one and leave tabs out.
+  return (/^\/\t*[/\\]/.test(mapped) ? "/." : "") + mapped + suffix;
 }
 
 /**
