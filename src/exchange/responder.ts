@@ -516,8 +516,9 @@ export class Responder implements Exchange, Traced {
   }
 
   get onServerClose(): Exchange["onServerClose"] {
-    if (this.#sink.onServerClose === undefined) return undefined;
-    return (callback) => this.#sink.onServerClose?.(() => callOut(callback, (error) => this.#reportLate(error)));
+    const { onServerClose } = this.#sink;
+    if (onServerClose === undefined) return undefined;
+    return (callback) => onServerClose.call(this.#sink, () => callOut(callback, (error) => this.#reportLate(error)));
   }
 
   get isUpgraded(): boolean {
