@@ -20,7 +20,7 @@ import { parseStatus } from "../src/http/status.ts";
 import { andThen, callOut, isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import type { Change } from "./transform/change.ts";
-import { headersOfNewBody, NO_BODY, withKnownTag } from "./transform/new-body.ts";
+import { headersOfNewBody, headersOfNoBody, isUnchanged, NO_BODY } from "./transform/new-body.ts";
 import { hidesType, isSelected, mayAskAgain, wholeRequest } from "./transform/selection.ts";
 
 export { type Change, hasType, isTransformable, mapChunks } from "./transform/change.ts";
@@ -36,8 +36,9 @@ export {
 /**
  * transform calls `change` with each response that the app has started, and sends what it returns. Where that has another
  * body, the headers that described the old one go with it: `Content-Length` (the server adds the new one where it is
- * known), `Accept-Ranges` and digests, and a strong `ETag` becomes weak (RFC 9110 §8.8.1). The app's body is closed once,
- * whatever the change did with it.
+ * known), `Accept-Ranges`, digests, and the `ETag` and `Last-Modified` of the app, which stay the same when the change becomes another
+ * one; those that a change sets itself stay. Put `conditional` around it for new ones. The app's body is closed once, whatever the
+ * change did with it.
  *
  * A changed resource has one representation. Where the app answers `Range` or `Accept-Encoding` with a part of a body, or an
  * encoded one, that the change would take, it is asked again for the whole (GET and HEAD without a body), and the client gets
@@ -59,10 +60,7 @@ export function transform(app: App, change: Change): App {
   const outer: App = function transform(environ, startResponse) {
     return andThen(capture(app, environ), (response) =>
       andThen(isTakenOver(response, environ) ? response : changed(response, environ), ({ status, headers, body }) =>
-        respond(
-          { status, headers: status.startsWith("304 ") ? withKnownTag(headers, environ) : headers, body },
-          startResponse,
-        ),
+        respond({ status, headers, body }, startResponse),
       ),
     );
   };
@@ -188,12 +186,13 @@ class Original {
 
 function withNewBody(original: Original, changed: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
   if (changed.body === original.response.body) return changed;
-  let headers: HeaderList;
+  let headers: HeaderList = changed.headers;
   let isBodiless: boolean;
   try {
-    headers = headersOfNewBody(original.response.headers, changed.headers);
-    isBodiless =
-      environ.REQUEST_METHOD === "HEAD" || isSwitching(changed.status) || parseStatus(changed.status).bodiless;
+    const hasNone = isSwitching(changed.status) || parseStatus(changed.status).bodiless;
+    isBodiless = hasNone || environ.REQUEST_METHOD === "HEAD";
+    if (hasNone) headers = headersOfNoBody(headers);
+    else if (!isUnchanged(changed.body)) headers = headersOfNewBody(original.response.headers, headers);
   } catch (error) {
     return failAfter(() => closeBody(changed.body), error);
   }

@@ -207,6 +207,8 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
   "src/exchange/failures.ts": "test/exchange/responder.test.ts: what breaks its rules",
   "src/exchange/departure.ts": "test/exchange/responder.test.ts: a part of the Responder",
+  "src/exchange/error-page.ts": "test/exchange/responder.test.ts: error pages that fail",
+  "src/exchange/takeover.ts": "test/exchange/on-upgrade.test.ts: what takes a connection over",
 };
 
 /** Whether a file has a test at its mirrored place, or belongs to one that has. */

@@ -9,7 +9,7 @@ import { dropBody } from "../../src/exchange/respond.ts";
 import type { AppResponse, Environ, HeaderList } from "../../src/gateway.ts";
 import { addVary, getHeader, removeHeaders } from "../../src/http/headers.ts";
 import { callOut } from "../../src/promise.ts";
-import { headersOfNewBody, NO_BODY } from "../transform/new-body.ts";
+import { headersOfEncodedBody, NO_BODY } from "../transform/new-body.ts";
 import { PieceReader } from "../transform/pieces.ts";
 import { Ahead } from "./ahead.ts";
 import { EncodedBody } from "./encoded-body.ts";
@@ -69,7 +69,7 @@ function unencoded(response: AppResponse): AppResponse {
 
 function encodedHeaders(headers: HeaderList, { coding }: Encoder): HeaderList {
   // An app may say "identity".
-  const own = removeHeaders(headersOfNewBody(headers, headers), "Content-Encoding");
+  const own = removeHeaders(headersOfEncodedBody(headers), "Content-Encoding");
   return addVary([...own, ["Content-Encoding", coding]], "Accept-Encoding");
 }
 
