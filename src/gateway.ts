@@ -130,7 +130,7 @@ export interface ExchangeEnd {
   readonly isComplete: boolean;
   /** Whether the client left before that. */
   readonly isClientGone: boolean;
-  /** What the app has failed with, where it got a 500 or its response was cut for it. */
+  /** What the app has failed with, where it got an error response for it, of the server or of a layer, or its response was cut. */
   readonly error: unknown;
 }
 

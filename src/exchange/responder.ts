@@ -369,6 +369,7 @@ export class Responder implements Exchange, Traced {
 
   /** Reports an error to `tsgi.errors` and to `onError`, the same one once. Never throws. */
   report(error: unknown): void {
+    if (this.#ending !== undefined && !this.#sent) this.#ending.reported = error;
     this.#reports().report(error);
   }
 
