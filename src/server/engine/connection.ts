@@ -25,6 +25,9 @@ const MOST_HELD = 64 * 1024;
 /** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/** After how long the operating system asks a client that has ended its side whether it is there, in milliseconds. */
+const KEEP_ALIVE = 10_000;
+
 /** The time of what has not happened yet. */
 const NEVER = -1;
 
@@ -364,7 +367,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   };
 
   departureMatters(): void {
-    if (this.#hasEnded) this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
+    if (!this.#hasEnded) return;
+    this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
+    this.socket.setKeepAlive(true, KEEP_ALIVE);
   }
 
   readonly #onClose = (): void => {
@@ -396,6 +401,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
         this.#checkHead();
         break;
       case "exchange":
+        if (this.#hasEnded || this.#isFull) this.output.ask();
         this.#checkBody();
         break;
       case "discard":
