@@ -23,7 +23,10 @@ export interface MultipartOptions {
 export interface FormPart {
   /** The name of the field. */
   readonly name: string;
-  /** The name of the file, without folders; undefined for a field. The client chooses it: never open a file by it. */
+  /**
+   * The name of the file, without folders; `""` where the client gives none, as browsers do where no file was chosen; undefined for a
+   * field. The client chooses it: never open a file by it.
+   */
   readonly filename: string | undefined;
   /** The media type, as the client says. */
   readonly type: string;
@@ -81,6 +84,7 @@ class Parts implements AsyncIterableIterator<FormPart> {
   constructor(environ: Environ, type: string, options: MultipartOptions) {
     const { fileSize = 10 * 1024 * 1024, fieldSize = 64 * 1024, files = 20, fields = 200 } = options;
     const BusboyClass = loadBusboy();
+    if (!hasBoundary(type)) throw malformed("it has no boundary of 1 to 70 characters", undefined);
     try {
       this.#parser = new BusboyClass({
         headers: { "content-type": type },
@@ -92,9 +96,13 @@ class Parts implements AsyncIterableIterator<FormPart> {
     this.#input = environ["tsgi.input"][Symbol.asyncIterator]();
     const tooMany = (what: string) => () => this.#fail(tooMuch(`has more ${what}`));
     this.#parser
-      .on("file", (name, stream, filename, _encoding, mime) => this.#file(name, stream, filename ?? "", mime))
+      .on("file", (name, stream, filename, _encoding, mime) => {
+        if (name === undefined) this.#fail(nameless());
+        this.#file(name ?? "", stream, filename ?? "", mime);
+      })
       .on("field", (name, value, isNameCut, isValueCut, _encoding, mime) => {
-        if (isNameCut || isValueCut) this.#fail(tooMuch("has a longer field"));
+        if (name === undefined) this.#fail(nameless());
+        else if (isNameCut || isValueCut) this.#fail(tooMuch("has a longer field"));
         else this.#add(fieldPart(name, value, mime));
       })
       .on("filesLimit", tooMany("files"))
@@ -239,6 +247,20 @@ function fieldPart(name: string, value: string, type: string): FormPart {
     if (value !== "") yield new TextEncoder().encode(value);
   };
   return { name, filename: undefined, type, body: body(), text: () => Promise.resolve(value) };
+}
+
+const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]*))/gi;
+
+/** Whether it says once what parts end with, and that has the length of RFC 2046 §5.1.1. */
+function hasBoundary(type: string): boolean {
+  const [first, second] = type.matchAll(BOUNDARY);
+  const { length } = first?.[1] ?? first?.[2] ?? "";
+  return second === undefined && length >= 1 && length <= 70;
+}
+
+/** RFC 7578 §4.2: each part has one. */
+function nameless(): TsgiError {
+  return malformed("a part has no name", undefined);
 }
 
 function malformed(problem: string, cause: unknown): TsgiError {
