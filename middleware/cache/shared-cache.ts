@@ -251,17 +251,15 @@ export class SharedCache {
     const { status, headers, body } = response;
     const code = status.slice(0, 3);
     if (basis !== undefined && validation !== undefined && code === "304") {
-      return andThen(dropBody(body, environ), () =>
-        isOfStored(basis.meta.headers, headers)
-          ? this.#freshened(fetching, basis, response)
-          : this.#fetch({ ...fetching, basis: undefined, validation: undefined }),
-      );
+      dropBody(body, environ);
+      return isOfStored(basis.meta.headers, headers)
+        ? this.#freshened(fetching, basis, response)
+        : this.#fetch({ ...fetching, basis: undefined, validation: undefined });
     }
     if (basis !== undefined && ERRORS.has(code) && mayServeOnError(basis)) {
       this.#land(fetching, basis, request.index?.vary);
-      return andThen(dropBody(body, environ), () =>
-        reused(basis, environ, `${this.#options.name}; fwd=stale; fwd-status=${code}`),
-      );
+      dropBody(body, environ);
+      return reused(basis, environ, `${this.#options.name}; fwd=stale; fwd-status=${code}`);
     }
     const judgement = judge(environ, response);
     const vary = judgement && varyOf(headers);
@@ -367,8 +365,8 @@ export class SharedCache {
       { status: "304 Not Modified", headers: notModifiedHeaders(headers), body: undefined },
       member,
     );
-    if (!isNeeded()) return andThen(dropBody(body, environ), () => known);
-    drain(body, environ, isNeeded);
+    if (isNeeded()) drain(body, environ, isNeeded);
+    else dropBody(body, environ);
     return known;
   }
 

@@ -47,6 +47,19 @@ export class Ending implements ExchangeEnd {
     this.#others = undefined;
   }
 
+  /** The whole response was sent, with this status. */
+  complete(status: number): void {
+    this.status = status;
+    this.tell(true);
+  }
+
+  /** The response was cut after this status, or 0 for none, by a client that has left or by the server. */
+  cut(status: number, isClientGone: boolean, unsent: number): void {
+    this.status = status;
+    this.isClientGone = isClientGone;
+    this.tell(false, unsent);
+  }
+
   /** What was handed over is with the operating system, or the client has left before. */
   sent(isSent: boolean, unsent: number): void {
     if (!isSent) this.isClientGone = true;

@@ -35,6 +35,8 @@ export interface WorkerOptions {
 export interface HandedConnection {
   readonly place: number;
   readonly socket: Socket;
+  /** The slot that it has waited for first. */
+  readonly origin: number;
 }
 
 /** The first descriptor that a worker inherits; those before it are the standard streams and the channel. */
@@ -65,6 +67,8 @@ export class Worker {
   isSilent = false;
   /** Whether its event loop hangs, and it is about to be killed. */
   isHanging = false;
+  /** Whether a new worker was started as nobody took what comes for this one. */
+  isRelieved = false;
   /** Why it was ended by the supervisor. */
   verdict: string | undefined;
   /** The slots that it accepts connections for beside its own. */
@@ -164,10 +168,10 @@ export class Worker {
   }
 
   /** Hands a connection over. It stays open here until the worker has it, as the worker may die before. */
-  hand(place: number, socket: Socket): void {
+  hand(place: number, socket: Socket, origin: number = this.slot): void {
     const id = ++this.#lastId;
     const time = monotonicTime();
-    this.#handed.set(id, { place, socket, time });
+    this.#handed.set(id, { place, socket, origin, time });
     if (!this.#child.connected) return;
     // Else Node has the worker count the connections of the server, and the server ask after them when it closes.
     (socket as { server?: unknown }).server = undefined;
@@ -182,11 +186,11 @@ export class Worker {
 
   /**
    * The connections that it has not taken, which are not its any more: all where its process has ended, else those that it would
-   * ask for before it took them.
+   * ask for before it took them. Only those of slots that are wanted are given.
    */
-  takeBack(): HandedConnection[] {
+  takeBack(isWanted: (origin: number) => boolean = () => true): HandedConnection[] {
     const before = this.state === "gone" ? Number.POSITIVE_INFINITY : monotonicTime() - REVOKED_AFTER;
-    const late = [...this.#handed].filter(([, { time }]) => time < before);
+    const late = [...this.#handed].filter(([, { time, origin }]) => time < before && isWanted(origin));
     for (const [id] of late) this.#handed.delete(id);
     return late.map(([, connection]) => connection);
   }

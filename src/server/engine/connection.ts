@@ -106,8 +106,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#phase === "linger") this.#discard(bytes.length);
-    if (this.#isDeaf) return;
+    if (this.#isDeaf) {
+      this.#discard(bytes.length);
+      return;
+    }
     this.#parser.push(bytes);
     if (this.#exchange === undefined) {
       this.#readRequests();
@@ -307,8 +309,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     this.#since = this.#phase === "linger" ? this.#since : this.service.clock.now;
     this.#discardLeft -= length;
     if (this.#discardLeft >= 0) return true;
-    if (this.#phase === "linger") this.socket.pause();
-    else this.#close();
+    if (this.#isDeaf) {
+      this.#isFull = true;
+      this.#resume();
+    } else this.#close();
     return false;
   }
 
@@ -329,7 +333,6 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     if (this.#phase === "linger") return;
     this.#phase = "linger";
     this.#since = NEVER;
-    this.#discardLeft = MOST_DISCARDED;
     this.#stopListening();
     this.output.flush();
     this.socket.end(() => {
@@ -337,9 +340,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     });
   }
 
-  /** Reads on, so that a client that leaves is noticed, but forgets what it sends. */
+  /** Reads on for a while, so that a client that leaves is noticed, but forgets what it sends. */
   #stopListening(): void {
     this.#isDeaf = true;
+    this.#discardLeft = MOST_DISCARDED;
     this.#isLast = true;
     this.#parser.takeRest();
     this.#checkHeld();
@@ -354,8 +358,8 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     }
     const { input } = exchange;
     input?.collect();
-    // The rest of its body will not come.
-    if (input !== undefined && !input.isComplete) this.socket.destroy();
+    // The rest of its body will not come; but one that is refused is answered.
+    if (input !== undefined && !input.isComplete && !input.hasFailed) this.socket.destroy();
     else this.departureMatters();
   };
 
@@ -382,7 +386,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (hasLingered(this.service, this.#since)) this.#close();
+        // A client that still reads its last answer is not idle, and may have sent its next request.
+        if (this.output.length > 0) this.#since = clock.now;
+        else if (hasLingered(this.service, this.#since)) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;

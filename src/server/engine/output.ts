@@ -140,6 +140,18 @@ export class Output {
     this.#socket.write("", "latin1", this.#onTaken);
   }
 
+  /** Sends text, also where it is empty: by a write, a connection tells that it was reset, of which nothing is read any more. */
+  sendAtOnce(text: string): void {
+    this.addText(text);
+    this.flush();
+    if (text === "" && this.#socket.writable) this.#socket.write("", "latin1");
+  }
+
+  /** Has the operating system ask whether the client is there where nothing is heard of it for a time, in milliseconds. */
+  keepAlive(delay: number): void {
+    this.#socket.setKeepAlive(true, delay);
+  }
+
   /** Sends what was gathered at the end of this turn. */
   flushSoon(): void {
     if (this.#isScheduled) return;
