@@ -7,8 +7,7 @@
  */
 
 import { checkApp } from "../src/apps.ts";
-import { mayHaveBody } from "../src/body/input.ts";
-import { NO_INPUT } from "../src/exchange/environ.ts";
+import { mayHaveBody, NO_INPUT } from "../src/body/input.ts";
 import { choose, enter } from "../src/exchange/innermost.ts";
 import type { App, Environ } from "../src/gateway.ts";
 import { checkOptions, count, type Kinds } from "../src/options.ts";
