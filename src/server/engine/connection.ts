@@ -22,8 +22,14 @@ import { hasLingered, LINGER, type OpenExchange, type ServedConnection, type Ser
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
 
+/** How many requests that came at once are run before other connections have their turn. */
+const MOST_IN_TURN = 128;
+
 /** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/** After how long the operating system asks a client that has ended its side whether it is there, in milliseconds. */
+const KEEP_ALIVE = 10_000;
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -69,8 +75,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   #isReading = false;
   /** Whether what comes is not looked at any more. */
   #isDeaf = false;
-  /** Whether the next request waits for the client to read. */
+  /** Whether the next request waits: for the client to read, or for other connections. */
   #isWaiting = false;
+  /** How many requests were run since something came last. */
+  #inTurn = 0;
   /** Whether what comes has to wait, since enough is held; and since the server is about to stop listening. */
   #isFull = false;
   #isHeld = false;
@@ -111,6 +119,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
       return;
     }
     this.#parser.push(bytes);
+    this.#inTurn = 0;
     if (this.#exchange === undefined) {
       this.#readRequests();
       return;
@@ -161,12 +170,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     if (this.#phase === "linger" || this.#isWaiting || this.closed) return false;
     // A client that does not read its answers gets no more of them.
     const room = this.output.isFull ? this.output.untilRoom() : undefined;
-    if (room !== undefined) {
+    if (room !== undefined || this.#inTurn === MOST_IN_TURN) {
       this.#isWaiting = true;
-      void room.then(() => {
-        this.#isWaiting = false;
-        this.#readRequests();
-      });
+      if (room === undefined) setImmediate(() => this.#goOn());
+      else void room.then(() => this.#goOn());
       return false;
     }
     switch (this.#parser.read()) {
@@ -188,6 +195,12 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
         else if (!this.#isPreface()) this.#refuse(this.#parser.refusal);
         return false;
     }
+  }
+
+  #goOn(): void {
+    this.#isWaiting = false;
+    this.#inTurn = 0;
+    this.#readRequests();
   }
 
   /** Whether it is HTTP/2 that a new connection speaks, as far as that is known; then it is a session's, once that is sure. */
@@ -225,6 +238,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
       return;
     }
     this.#count++;
+    this.#inTurn++;
     service.requests++;
     this.#phase = "exchange";
     this.#since = service.clock.now;
@@ -364,7 +378,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   };
 
   departureMatters(): void {
-    if (this.#hasEnded) this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
+    if (!this.#hasEnded) return;
+    this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
+    this.socket.setKeepAlive(true, KEEP_ALIVE);
   }
 
   readonly #onClose = (): void => {
@@ -387,7 +403,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     switch (this.#phase) {
       case "idle":
         // A client that still reads its last answer is not idle, and may have sent its next request.
-        if (this.output.length > 0) this.#since = clock.now;
+        if (this.#isWaiting || this.output.length > 0) this.#since = clock.now;
         else if (hasLingered(this.service, this.#since)) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
@@ -396,6 +412,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
         this.#checkHead();
         break;
       case "exchange":
+        if (this.#hasEnded || this.#isFull) this.output.ask();
         this.#checkBody();
         break;
       case "discard":

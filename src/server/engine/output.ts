@@ -140,16 +140,12 @@ export class Output {
     this.#socket.write("", "latin1", this.#onTaken);
   }
 
-  /** Sends text, also where it is empty: by a write, a connection tells that it was reset, of which nothing is read any more. */
-  sendAtOnce(text: string): void {
-    this.addText(text);
-    this.flush();
-    if (text === "" && this.#socket.writable) this.#socket.write("", "latin1");
-  }
-
-  /** Has the operating system ask whether the client is there where nothing is heard of it for a time, in milliseconds. */
-  keepAlive(delay: number): void {
-    this.#socket.setKeepAlive(true, delay);
+  /**
+   * Has a socket that nothing is read of tell whether its client has left, by writing nothing: Node hears of a reset when it reads
+   * or writes. (Over TLS it does not hear of it by an empty write.)
+   */
+  ask(): void {
+    if (this.length === 0 && this.#socket.writable) this.#socket.write("", "latin1");
   }
 
   /** Sends what was gathered at the end of this turn. */

@@ -6,9 +6,8 @@
 
 import type { Output } from "./output.ts";
 
-/** How long after one another a client is asked, in milliseconds; and how long from then on. */
-const DELAYS = [0, 10, 40, 160, 640, 2_560];
-const LONGEST = 10_000;
+/** How long after one another a client is asked, in milliseconds. */
+const DELAYS = [0, 10, 40, 160, 640, 2_560, 10_240];
 
 /** Probe asks the client of one connection. */
 export class Probe {
@@ -21,9 +20,7 @@ export class Probe {
 
   /** Begins to ask, unless it does already. `nextText` gives what can be sent early; an empty string for nothing. */
   start(nextText: () => string): void {
-    if (this.#timer !== undefined) return;
-    this.#output.keepAlive(LONGEST);
-    this.#askAfter(0, nextText);
+    if (this.#timer === undefined) this.#askAfter(0, nextText);
   }
 
   /** Asks no more. */
@@ -33,10 +30,16 @@ export class Probe {
   }
 
   #askAfter(count: number, nextText: () => string): void {
+    const delay = DELAYS[count];
+    if (delay === undefined) {
+      this.#timer = undefined;
+      return;
+    }
     this.#timer = setTimeout(() => {
       // What waits to be sent asks as well.
-      if (this.#output.length === 0) this.#output.sendAtOnce(nextText());
+      if (this.#output.length === 0) this.#output.addText(nextText());
+      this.#output.flush();
       this.#askAfter(count + 1, nextText);
-    }, DELAYS[count] ?? LONGEST).unref();
+    }, delay).unref();
   }
 }
