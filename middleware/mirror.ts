@@ -1,5 +1,5 @@
 /**
- * Sends copies of requests to another app as well, as to a new release that nobody is to depend on yet.
+ * Sends copies of requests to another app as well, for example to a new release before anything depends on it.
  *
  * ```ts
  * export const app = mirror(site, proxy("http://10.0.0.9:3000"), { share: 10 });
