@@ -214,7 +214,7 @@ export class Supervisor implements SlotOwner, Watcher {
     });
   }
 
-  /** Has so many workers more run, or less. */
+  /** Changes the number of workers by this many. */
   scaleBy(difference: number): Promise<Outcome> {
     return this.scale(Math.max(0, this.#wanted + difference));
   }
