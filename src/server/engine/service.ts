@@ -72,6 +72,9 @@ export interface Service {
   isHeld: boolean;
 }
 
+/** How many requests that came at once on a connection are run before others have their turn. */
+export const MOST_IN_TURN: number = 128;
+
 /** How long a client may take to read its last answer, and to end its connection, in milliseconds. */
 export const LINGER = 2000;
 
