@@ -14,17 +14,24 @@ import { bodyLimit } from "../middleware/body-limit.ts";
 import { cache } from "../middleware/cache.ts";
 import { cors } from "../middleware/cors.ts";
 import { csrf } from "../middleware/csrf.ts";
+import { favicon } from "../middleware/favicon.ts";
+import { ipFilter } from "../middleware/ip-filter.ts";
+import { methodOverride } from "../middleware/method-override.ts";
 import { metrics } from "../middleware/metrics.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { requestId } from "../middleware/request-id.ts";
 import { secureHeaders } from "../middleware/secure-headers.ts";
 import { memorySessionStore, session, sessionOf } from "../middleware/session.ts";
+import { setHeaders } from "../middleware/set-headers.ts";
 import { timeout } from "../middleware/timeout.ts";
+import { trailingSlash } from "../middleware/trailing-slash.ts";
+import { trustedHosts } from "../middleware/trusted-hosts.ts";
 import { text } from "../src/apps.ts";
 import { environBuilder } from "../src/exchange/environ.ts";
 import { Responder } from "../src/exchange/responder.ts";
 import type { Sink } from "../src/exchange/sink.ts";
 import type { App } from "../src/gateway.ts";
+import { stack } from "../src/stack.ts";
 import { request } from "../src/testing.ts";
 import { FOLDER } from "./temporary-folder.ts";
 
@@ -79,6 +86,22 @@ const made: App = (_environ, startResponse) => {
   return ready;
 };
 
+/** Guards that let a request pass, and layers that add to its headers. */
+function tenOfHeaders(app: App): App {
+  return stack()
+    .use(trustedHosts, { hosts: ["site.example"] })
+    .use(ipFilter, { deny: ["198.51.100.0/24"] })
+    .use(favicon)
+    .use(secureHeaders)
+    .use(cors, { origins: ["https://site.example"] })
+    .use(csrf)
+    .use(rateLimit, { limit: 1_000_000_000, window: 60_000 })
+    .use(methodOverride)
+    .use(trailingSlash)
+    .use(setHeaders, { "X-Own": "1", Server: null })
+    .run(app);
+}
+
 /** Asked by POST, with the headers of a browser, and of one that sends an `Origin` alone. */
 const posted: App = (environ, startResponse) => hello(environ, startResponse);
 const postedByOrigin: App = (environ, startResponse) => hello(environ, startResponse);
@@ -100,6 +123,8 @@ const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
   metrics: { app: metrics(hello) },
   "accessLog, combined": { app: accessLog(hello, { format: "combined", to: join(FOLDER, "combined.log") }) },
   "accessLog, json": { app: accessLog(hello, { format: "json", to: join(FOLDER, "json.log") }) },
+  "ten of headers": { app: tenOfHeaders(hello) },
+  "ten of headers, a list of its own": { app: tenOfHeaders(fresh), base: fresh },
   bodyLimit: { app: bodyLimit(hello, { limit: 1024 }) },
   timeout: { app: timeout(hello, { after: 1000 }) },
   rateLimit: { app: rateLimit(hello, { limit: 1_000_000_000, window: 60_000 }) },

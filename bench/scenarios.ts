@@ -163,6 +163,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...FILE, name: "file-100k", path: "/100k.txt", answer: FILES["100k.txt"] },
   { ...FILE, name: "file-10m", path: "/10m.bin", answer: FILES["10m.bin"], type: "application/octet-stream" },
   { ...FILE, name: "missing", path: "/users/7", answer: HELLO },
-  { ...FILE, name: "proxy-1k", servers: PROXIES },
-  { ...FILE, name: "proxy-100k", path: "/100k.txt", answer: FILES["100k.txt"], servers: PROXIES },
+  { ...FILE, name: "proxy-1k", head: "none", servers: PROXIES },
+  { ...FILE, name: "proxy-browser", servers: PROXIES },
+  { ...FILE, name: "proxy-100k", head: "none", path: "/100k.txt", answer: FILES["100k.txt"], servers: PROXIES },
 ];

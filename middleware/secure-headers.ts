@@ -108,8 +108,8 @@ const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
  * sites from showing pictures of this one; `cors` does not change that.
  *
  * It refuses nothing: browsers do, and other clients do as they like. A policy is a second line: it does not replace the escaping of what
- * comes from others, nor does it keep scripts that are allowed from sending elsewhere what they see (`connect-src` bounds that). A
- * response that a layer outside of it makes has none of these headers, so it belongs far outside.
+ * comes from others, and a script that it allows can do what the user can, and lead the page elsewhere with what it has read. What a
+ * layer outside of it answers has none of these headers, so it belongs far outside.
  *
  * Throws `TSGI_BAD_OPTION`.
  */

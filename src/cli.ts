@@ -13,6 +13,11 @@ const [{ runCommand }, { CommandError }] = await Promise.all([
 /** How long an app may keep the process alive after the command is done, in milliseconds. */
 const EXIT_TIMEOUT = 1_000;
 
+// Who has stopped reading, as "tsgi check site.ts | head -1" does, is not an error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   process.exitCode = await runCommand(process.argv.slice(2));
 } catch (error) {

@@ -41,18 +41,29 @@ const KINDS: Kinds<MultipartOptions> = { fileSize: count(1), fieldSize: count(),
 /**
  * multipart returns the parts of a `multipart/form-data` body (RFC 7578) one after the other, each as a stream with back-pressure:
  *
- * ```
- * for await (const { name, filename, body } of multipart(environ, { fileSize: 1024 ** 3 })) {
- *   if (filename === undefined) continue;
- *   const path = join(folder, randomUUID());
- *   await pipeline(body, createWriteStream(path)).catch((error) => rm(path, { force: true }).then(() => Promise.reject(error)));
- * }
+ * ```ts
+ * import { createWriteStream } from "node:fs";
+ * import { rm } from "node:fs/promises";
+ * import { pipeline } from "node:stream/promises";
+ *
+ * export const app: App = async (environ, startResponse) => {
+ *   for await (const { filename, body } of multipart(environ, { fileSize: 1024 ** 3 })) {
+ *     if (filename === undefined) continue;
+ *     const path = `./uploads/${crypto.randomUUID()}`;
+ *     const failed = (error: unknown) => rm(path, { force: true }).then(() => Promise.reject(error));
+ *     await pipeline(body, createWriteStream(path)).catch(failed);
+ *   }
+ *   return text("kept")(environ, startResponse);
+ * };
  * ```
  *
  * Nothing is written to disk, and no more than about 200 KiB is held in memory. It rejects, and so does the body that is being
  * read, with `TSGI_UNSUPPORTED_TYPE` (415) for another type, `TSGI_MALFORMED_BODY` (400) for a form that is malformed or cut short,
  * `TSGI_BODY_TOO_LARGE` (413) over a limit, `TSGI_CLIENT_GONE` where the client leaves: remove then what was written. A loop that
- * is left early reads no further.
+ * is left early reads no further. A part that does not say what it is, or says so after 50 lines, is skipped; it counts.
+ *
+ * It does not protect from what files hold: names, types and content are what the client says, so serve them from another origin, or as
+ * downloads. It bounds a form, not how many of them come at once (`concurrencyLimit`), nor the disk.
  *
  * It needs Node and the package `@fastify/busboy`: `npm install @fastify/busboy@3`. Throws `TSGI_NO_PACKAGE`, `TSGI_BAD_OPTION`.
  */

@@ -369,6 +369,7 @@ export class Responder implements Exchange, Traced {
 
   /** Reports an error to `tsgi.errors` and to `onError`, the same one once. Never throws. */
   report(error: unknown): void {
+    if (this.#ending !== undefined && !this.#sent) this.#ending.reported = error;
     this.#reports().report(error);
   }
 
@@ -496,8 +497,9 @@ export class Responder implements Exchange, Traced {
   }
 
   get onServerClose(): Exchange["onServerClose"] {
-    if (this.#sink.onServerClose === undefined) return undefined;
-    return (callback) => this.#sink.onServerClose?.(() => callOut(callback, (error) => this.#reportLate(error)));
+    const { onServerClose } = this.#sink;
+    if (onServerClose === undefined) return undefined;
+    return (callback) => onServerClose.call(this.#sink, () => callOut(callback, (error) => this.#reportLate(error)));
   }
 
   get signal(): AbortSignal {

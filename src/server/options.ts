@@ -3,7 +3,7 @@
 import { TsgiError } from "../errors.ts";
 import type { Environ, ErrorStream } from "../gateway.ts";
 import { BOOLEAN, checkOptions, count, FUNCTION, type Kind, type Kinds } from "../options.ts";
-import { checkProxyProtocol, type ProxyProtocolOptions } from "./proxied.ts";
+import { checkProxyProtocol, type ProxyProtocolOptions } from "./peer/proxied.ts";
 import { checkTls, type TlsOptions } from "./tls/options.ts";
 
 /** One place where a server listens. */

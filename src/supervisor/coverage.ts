@@ -9,6 +9,8 @@ export class Coverage {
   readonly #slots: readonly Slot[];
   readonly #isStopping: () => boolean;
   readonly #adoption = new Adoption();
+  /** Kept, as each connection that is handed over asks for them. */
+  #serving: Worker[] = [];
 
   constructor(slots: readonly Slot[], isStopping: () => boolean) {
     this.#slots = slots;
@@ -17,13 +19,16 @@ export class Coverage {
 
   /** Has siblings take over where a worker does not serve any more, and no longer where one does. */
   update(): void {
-    this.#adoption.cover(this.#slots.map(({ current }) => current));
+    const currents = this.#slots.map(({ current }) => current);
+    this.#serving = currents.filter((worker): worker is Worker => worker?.serves === true);
+    this.#adoption.cover(currents);
   }
 
   /** The workers that connections can be handed to. */
-  takers(): Worker[] {
-    const serving = this.#slots.flatMap(({ current }) => (current?.serves ? [current] : []));
-    return serving.length > 0 || !this.#isStopping() ? serving : this.#leaving();
+  takers(): readonly Worker[] {
+    if (!this.#isStopping()) return this.#serving;
+    const serving = this.#serving.filter(({ serves }) => serves);
+    return serving.length > 0 ? serving : this.#leaving();
   }
 
   /** The worker that takes what waits for another one of a slot. */

@@ -12,6 +12,7 @@ import {
   type RequestUnderWay,
   type Start,
 } from "./messages.ts";
+import { readReport } from "./reports.ts";
 
 /** How a process has ended. */
 export interface Exit {
@@ -99,12 +100,12 @@ export class Worker {
       this.#settleReady = resolve;
     });
     const inspect = [`--inspect-port=127.0.0.1:${inspectPort}`, "--inspect-publish-uid=http"];
-    const child = spawn(process.execPath, [...childArguments(), ...inspect, program], {
-      env,
-      stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
-    });
+    const child = startProcess([...childArguments(), ...inspect, program], env, descriptors);
     this.#child = child;
-    child.on("message", (report: Report) => this.#onReport(report));
+    child.on("message", (message) => {
+      const report = readReport(message);
+      if (report !== undefined) this.#onReport(report);
+    });
     this.send({ type: "start", packed: pack(start) });
     this.whenGone = new Promise((resolve) => {
       const end = (exit: Exit) => {
@@ -113,7 +114,11 @@ export class Worker {
         resolve(exit);
       };
       child.once("exit", (code, signal) => end({ code, signal }));
-      child.on("error", () => child.pid === undefined && end({ code: null, signal: null }));
+      child.on("error", (error) => {
+        if (child.pid !== undefined) return;
+        this.verdict ??= whyNotStarted(error);
+        end({ code: null, signal: null });
+      });
     });
   }
 
@@ -225,6 +230,22 @@ export class Worker {
       this.send({ type: "list", id });
     }).finally(() => this.#lists.delete(id));
   }
+}
+
+/** Some of the reasons why a process cannot be started are thrown, others are events. */
+function startProcess(args: readonly string[], env: NodeJS.ProcessEnv, descriptors: readonly number[]): ChildProcess {
+  try {
+    return spawn(process.execPath, args, {
+      env,
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
+    });
+  } catch (error) {
+    throw new Error(whyNotStarted(error as Error), { cause: error });
+  }
+}
+
+function whyNotStarted({ message }: Error): string {
+  return `${message}; perhaps this process may open too few files: ulimit -n`;
 }
 
 /** How a process has ended, in words. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect as connectPlainly } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
@@ -12,6 +13,8 @@ import { certificate } from "../support/certificate.ts";
 import { Command, until } from "../support/command.ts";
 import { loops } from "../support/loops.ts";
 import { freePort } from "../support/proxies.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { cli } from "../support/session.ts";
 import { childrenOf, fixtures, isAlive, nodes, page, pidOf, pids, supervised } from "../support/supervised.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-supervisor-"));
@@ -177,6 +180,23 @@ test("supervisor: where no worker can start, the reason is said once, and the ex
   assert.match(error, /^tsgi: supervised-app\.mjs cannot be loaded: Error: this module does not load \(.*\)\n$/);
 });
 
+const [, bound, isMissing] = nodes[1] as (typeof nodes)[number];
+
+for (const [limit, code, said] of [
+  [24, 1, /^tsgi: cannot listen on .*EMFILE.*ulimit -n\n$/],
+  [48, 3, /^tsgi: spawn .*; perhaps this process may open too few files: ulimit -n\n$/],
+] as const) {
+  test(`supervisor: with ${limit} files that may be open the command says so`, {
+    skip: isMissing,
+  }, () => {
+    const command = [bound, cli, "supervised-app.mjs", "--workers", "2", "--port", "0"];
+    const limited = ["-c", 'ulimit -n "$0"; exec "$@"', String(limit), ...command];
+    const { status, stderr } = spawnSync("bash", limited, { cwd: fixtures, encoding: "utf8" });
+    assert.match(stderr, said);
+    assert.equal(status, code);
+  });
+}
+
 test("supervisor: SIGTERM lets requests finish, and nothing is left", async () => {
   const socket = join(scratch, "socket");
   const pidFile = join(scratch, "pid");
@@ -186,6 +206,7 @@ test("supervisor: SIGTERM lets requests finish, and nothing is left", async () =
   assert.equal(statSync(socket).mode & 0o777, 0o600);
   assert.equal(readFileSync(pidFile, "utf8"), `${site.child.pid}\n`);
   const workers = await pids(site.url, 2);
+  assert.equal(await page(`${site.url}/say`), "");
   const slow = page(`${site.url}/wait`);
   await sleep(100);
   site.child.kill("SIGTERM");
@@ -193,6 +214,22 @@ test("supervisor: SIGTERM lets requests finish, and nothing is left", async () =
   assert.deepEqual(await site.exited, [0, null]);
   assert.deepEqual([...workers].filter(isAlive), []);
   assert.deepEqual([existsSync(socket), existsSync(pidFile)], [false, false]);
+});
+
+test("supervisor: as many workers as the environment says, each replaced after exactly so many requests", async () => {
+  const flags = ["--max-requests", "100", "--max-requests-jitter", "0", "--port", "0"];
+  const site = await new Command(fixtures, { WEB_CONCURRENCY: "2" }).running("supervised-app.mjs", ...flags);
+  assert.match(site.printed(), /with 2 workers on/);
+  const client = await RawClient.open(connectPlainly(Number(new URL(site.url).port)));
+  for (let count = 1; count <= 100; count++) {
+    client.get("/pid");
+    await until(() => client.received.split("HTTP/1.1 200").length > count);
+  }
+  const pid = Number(/\r\n\r\n(\d+) /.exec(client.received)?.[1]);
+  await until(() => !isAlive(pid));
+  assert.equal(client.end, "end");
+  assert.equal((await pids(site.url, 2)).has(pid), false);
+  assert.doesNotMatch(site.printed(), /died/);
 });
 
 /** A command whose config file is read until it is let go on. */
