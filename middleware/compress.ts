@@ -2,7 +2,14 @@
  * Sends responses in fewer bytes.
  *
  * ```ts
- * export const app = compress(site);
+ * const rows = Array.from({ length: 500 }, (_, id) => ({ id, name: `user ${id}` }));
+ * const users: App = (environ, startResponse) => {
+ *   // A page with a secret beside text of a stranger's choice is sent as it is.
+ *   if (environ.PATH_INFO === "/tokens") environ["tsgi.state"].compress = false;
+ *   return json(rows)(environ, startResponse);
+ * };
+ *
+ * export const app = compress(users, { levels: { br: 5 }, threshold: 512 });
  * ```
  */
 
