@@ -27,7 +27,7 @@ import { reportError } from "../src/exchange/report.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { parseStatus } from "../src/http/status.ts";
-import { andThen, isPromise } from "../src/promise.ts";
+import { andThen, callOut, isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import type { Change } from "./transform/change.ts";
 import { headersOfNewBody, headersOfNoBody, isUnchanged, NO_BODY } from "./transform/new-body.ts";
@@ -86,7 +86,7 @@ export function transform(app: App, change: Change): App {
     if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
     return orClosing(original, () =>
       takes(original.response, environ)
-        ? andThen(original.drop(), () => changedWhole(environ))
+        ? original.drop(() => changedWhole(environ))
         : changeResponse(original, change, environ),
     );
   }
@@ -105,11 +105,9 @@ export function transform(app: App, change: Change): App {
       andThen(capture(app, whole), (response) => {
         const original = new Original(response, environ);
         return orClosing(original, () => {
-          if (change.takes?.(original.response, whole) === false) return andThen(original.drop(), keepPart);
+          if (change.takes?.(original.response, whole) === false) return original.drop(keepPart);
           return andThen(changeResponse(original, change, whole), (changed) =>
-            changed.body === original.response.body
-              ? andThen(original.drop(), keepPart)
-              : andThen(originalPart.drop(), () => changed),
+            changed.body === original.response.body ? original.drop(keepPart) : originalPart.drop(() => changed),
           );
         });
       }),
@@ -133,7 +131,8 @@ function changeResponse(
   const settle = (changed: AppResponse) => {
     const { body } = checkResponse(changed);
     if (instead === undefined || body === before.body) return withNewBody(original, changed, environ);
-    return andThen(closeBoth(dropBody(body, environ), original), instead);
+    dropBody(body, environ);
+    return original.drop(instead);
   };
   return orClosing(original, () => andThen(change(before, environ), settle));
 }
@@ -185,9 +184,13 @@ class Original {
     return this.#reader?.close();
   }
 
-  /** Closes it where another body is sent; what that fails with is reported, and fails nothing else. */
-  drop(): Promise<unknown> | undefined {
-    return this.close()?.catch((error) => reportError(this.#environ, error));
+  /** Closes it and gives what is sent instead. Nothing waits for the closing; what it fails with is reported. */
+  drop<T>(instead: () => T): T {
+    callOut(
+      () => this.close(),
+      (error) => reportError(this.#environ, error),
+    );
+    return instead();
   }
 }
 
@@ -205,15 +208,12 @@ function withNewBody(original: Original, changed: AppResponse, environ: Environ)
   }
   if (isBodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
-    return andThen(closeBoth(dropBody(changed.body, environ), original), () => ({
-      ...changed,
-      headers,
-      body: NO_BODY,
-    }));
+    dropBody(changed.body, environ);
+    return original.drop(() => ({ ...changed, headers, body: NO_BODY }));
   }
   if (knownChunks(changed.body) === undefined)
     return { ...changed, headers, body: closingBoth(changed.body, original) };
-  return andThen(original.drop(), () => ({ ...changed, headers }));
+  return original.drop(() => ({ ...changed, headers }));
 }
 
 function closingBoth(body: Body, original: Original): Body {
@@ -221,12 +221,9 @@ function closingBoth(body: Body, original: Original): Body {
   return toStream({
     isAsync: reader.isAsync,
     next: () => reader.next(),
-    close: () => closeBoth(reader.close(), original),
+    close() {
+      const closing = reader.close();
+      return original.drop(() => closing);
+    },
   });
-}
-
-/** Closes the app's body too where closing the new one fails. */
-function closeBoth(closing: Promise<unknown> | undefined, original: Original): Promise<unknown> | undefined {
-  const all = [closing, original.drop()].filter((each) => each !== undefined);
-  return all.length === 0 ? undefined : Promise.all(all);
 }

@@ -2,23 +2,27 @@
 
 import { fileURLToPath } from "node:url";
 import { escapeControls } from "../escape.ts";
+import { BACKLOG } from "../server/options.ts";
 import type { Controlled } from "../supervisor/control.ts";
 import { automaticWorkers } from "../supervisor/cpus.ts";
 import { OwnListeners } from "../supervisor/listeners.ts";
 import type { Settings } from "../supervisor/settings.ts";
 import type { Outcome } from "../supervisor/slot.ts";
+import type { Inherited } from "../supervisor/sockets.ts";
 import type { SupervisorState } from "../supervisor/status.ts";
-import { appointSuccessor, inheritance, succeed, takeCounted } from "../supervisor/succession.ts";
+import { inheritance, succeed, takeCounted } from "../supervisor/succession.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { type Account, findAccount, giveSockets } from "./accounts.ts";
 import { announcementOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
+import { obeyHeldSignals } from "./early-signals.ts";
+import { HandOver } from "./hand-over.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
 import { printLines } from "./print-lines.ts";
-import { type Activated, activatedVariables } from "./systemd/activation.ts";
+import type { Activated } from "./systemd/activation.ts";
 import { Notifier } from "./systemd/notifier.ts";
 import { loadTls } from "./tls-files.ts";
 import type { CommandTask } from "./worker.ts";
@@ -45,57 +49,51 @@ export async function superviseCommand(
   const supervisor = new Supervisor(settingsOf(configuration, args, account));
   const commands = commandsOf(supervisor, print);
   const listeners = new OwnListeners(supervisor, commands, configuration.supervisor);
-  let appointment: AbortController | undefined;
+  const handOver = new HandOver({ supervisor, listeners, notifier, print, writeError }, args, activated);
   supervisor.onState = (state) => {
-    if (state === "draining") appointment?.abort();
+    if (state === "draining") handOver.abort();
     notify(notifier, state);
   };
   obeySignals(commands, supervisor);
-  process.on("SIGUSR2", async () => {
-    if (appointment !== undefined) return writeError("a new supervisor is starting already");
-    appointment = new AbortController();
-    const env = { ...process.env, ...notifier.variables, ...activatedVariables(activated) };
-    const program = [process.argv[1] as string, ...args];
-    const { signal } = appointment;
-    const outcome = await appointSuccessor(supervisor, program, { env, signal, ...listeners.passedOn });
-    if (!outcome.ok) {
-      appointment = undefined;
-      if (!supervisor.isStopping) writeError(`the new supervisor does not serve: ${outcome.reason}`);
-      return;
-    }
-    const { successor } = outcome;
-    print([`the supervisor ${successor.pid} goes on`]);
-    supervisor.onState = () => {};
-    listeners.measurements.passOn(successor.count);
-    await Promise.all([listeners.close(), notifier.handOver(successor.pid)]);
-    await supervisor.stop({ isReplaced: true });
-    await successor.release();
-  });
+  process.on("SIGUSR2", () => void handOver.begin());
+  obeyHeldSignals();
   const inherited = await inheritance();
   const holdPid = () => pidFile !== undefined && holdPidFile(pidFile, account);
   if (inherited === undefined) holdPid();
   try {
     if (inherited === undefined) await listeners.open();
     const outcome = await supervisor.start(inherited);
-    if (!outcome.ok) throw new CommandError(outcome.reason, NONE_STARTED);
+    if (!outcome.ok && !commands.isEnding) throw new CommandError(outcome.reason, NONE_STARTED);
   } catch (error) {
     await listeners.close();
     throw listeningError(error);
   }
-  if (inherited !== undefined) {
-    const told = takeCounted((counted) => listeners.measurements.inherit(counted));
-    // The one before this holds the file until it has gone.
-    void succeed().then(holdPid);
-    void told.then(() => listeners.takeOver(inherited)).catch((error: Error) => writeError(error.message));
+  // It may have been told to end before it could serve.
+  if (!supervisor.isStopping) {
+    if (inherited !== undefined) goOn(listeners, inherited, holdPid);
+    const url = announce(supervisor, listeners, print);
+    if (configuration.open && inherited === undefined) openBrowser(url);
   }
+  await supervisor.whenStopped;
+  await listeners.close();
+  return 0;
+}
+
+/** The supervisor before this one may go. */
+function goOn(listeners: OwnListeners, inherited: Inherited, holdPid: () => void): void {
+  const told = takeCounted((counted) => listeners.measurements.inherit(counted));
+  // That holds the file until it has gone.
+  void succeed().then(holdPid);
+  void told.then(() => listeners.takeOver(inherited)).catch((error: Error) => writeError(error.message));
+}
+
+/** Says what serves where; gives the URL that a person opens. */
+function announce(supervisor: Supervisor, listeners: OwnListeners, print: Print): string {
   const { title, urls, wanted } = supervisor.status;
   const { local, lines } = announcementOf(`${title} with ${wanted} ${wanted === 1 ? "worker" : "workers"}`, urls);
   print(lines, supervisor.tree);
   print(listeners.statusUrls.map((url) => `health and metrics on ${url}`));
-  if (configuration.open && inherited === undefined) openBrowser(`${local}/`);
-  await supervisor.whenStopped;
-  await listeners.close();
-  return 0;
+  return `${local}/`;
 }
 
 function notify(notifier: Notifier, state: SupervisorState): void {
@@ -126,7 +124,7 @@ function settingsOf(configuration: Configuration, args: readonly string[], accou
     task: { args } satisfies CommandTask,
     workers: workers === "auto" ? automaticWorkers() : workers,
     listen: places,
-    backlog: serve.backlog ?? 1024,
+    backlog: serve.backlog ?? BACKLOG,
     drainDelay: close.delay,
     linger: close.linger,
     grace: close.grace,
@@ -137,6 +135,8 @@ function settingsOf(configuration: Configuration, args: readonly string[], accou
 
 /** What a supervisor can be told, by a signal or by the control socket; each says what has come of it. */
 interface Commands extends Controlled {
+  /** Whether it was told to end. */
+  readonly isEnding: boolean;
   scaleBy(difference: number): Promise<Outcome>;
   /** Ends everything, and at once where it is ending already; `again` says how the latter is asked for. */
   end(isQuick: boolean, again: string): Promise<void>;
@@ -156,6 +156,9 @@ function commandsOf(supervisor: Supervisor, print: Print): Commands {
     return supervisor.stop({ isQuick });
   };
   return {
+    get isEnding() {
+      return isEnding;
+    },
     get status() {
       return supervisor.status;
     },

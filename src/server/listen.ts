@@ -111,6 +111,12 @@ export function portError(cause: NodeJS.ErrnoException, where: string): TsgiErro
         hint: "Choose a port from 1024 up.",
         cause,
       });
+    case "EMFILE":
+    case "ENFILE":
+      return new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on ${where}: ${cause.message}`, {
+        hint: "Raise the limit of open files: ulimit -n",
+        cause,
+      });
     default:
       return new TsgiError("TSGI_CANNOT_LISTEN", `cannot listen on ${where}: ${cause.message}`, {
         hint: "Check the host: it has to be an address of this machine.",

@@ -1,6 +1,7 @@
 /** What the workers have measured, added up, and what the supervisor knows of them. */
 
 import { type Metric, type MetricsSnapshot, MetricTotals, type MetricType } from "../metrics/snapshot.ts";
+import { readMetrics } from "./reports.ts";
 import type { Status, WorkerStatus } from "./status.ts";
 import type { Worker } from "./worker.ts";
 
@@ -13,8 +14,8 @@ export class Measurements {
   #heir: ((counted: MetricsSnapshot) => void) | undefined;
 
   /** Adds what a worker has recorded since the last time. */
-  add(increments: unknown, worker: Worker): void {
-    if (!Array.isArray(increments)) return;
+  add(recorded: unknown, worker: Worker): void {
+    const increments = readMetrics(recorded);
     // A worker that is about to go has a successor of the same number.
     const isGauged = worker.state === "ready";
     if (isGauged) this.#gauged.add(worker);

@@ -90,6 +90,7 @@ export class Slot {
     const next = await owner.spawn(this.index);
     this.next = next;
     void next.whenGone.then((exit) => this.#onGone(next, describeExit(exit)));
+    if (owner.isStopping) next.kill("the supervisor is stopping");
     const timer = bootTimeout > 0 ? setTimeout(() => void this.#bootIsLate(next), bootTimeout) : undefined;
     const reason = await next.whenReady;
     clearTimeout(timer);
@@ -117,14 +118,15 @@ export class Slot {
   #onGone(worker: Worker, how: string): void {
     const owner = this.#owner;
     this.leaving.delete(worker);
-    if (this.current === worker) {
-      this.current = undefined;
-      if (!owner.isStopping && owner.wants(this.index)) {
-        owner.died();
-        owner.settings.log(`${nameOf(worker)} has died: ${worker.verdict ?? how}`);
-        this.#failures = Date.now() - worker.startedAt < LONG_ENOUGH ? this.#failures + 1 : 0;
-        this.revive();
-      }
+    const isMissed = this.current === worker && !owner.isStopping && owner.wants(this.index);
+    if (this.current === worker) this.current = undefined;
+    if (isMissed || worker.isHanging) {
+      owner.died();
+      owner.settings.log(`${nameOf(worker)} has died: ${worker.verdict ?? how}`);
+    }
+    if (isMissed) {
+      this.#failures = Date.now() - worker.startedAt < LONG_ENOUGH ? this.#failures + 1 : 0;
+      this.revive();
     }
     owner.changed();
     owner.gone(worker);

@@ -36,14 +36,18 @@ export class Sockets {
   readonly #places: PlaceSockets[] = [];
   /** The workers that connections can be handed to: those that serve, else those that are leaving. */
   readonly #takers: () => readonly Worker[];
-  /** Connections that wait for a worker. */
-  readonly #waiting: HandedConnection[] = [];
+  /** The worker that takes what has waited for another one of a slot. */
+  readonly #heirOf: (slot: number) => Worker | undefined;
+  /** Connections that wait for any worker, and those that wait for the one that takes over from another. */
+  readonly #waiting: Omit<HandedConnection, "origin">[] = [];
+  #left: HandedConnection[] = [];
   #turn = 0;
   #lastConnection = 0;
   #isClosed = false;
 
-  constructor(takers: () => readonly Worker[]) {
+  constructor(takers: () => readonly Worker[], heirOf: (slot: number) => Worker | undefined = () => takers()[0]) {
     this.#takers = takers;
+    this.#heirOf = heirOf;
   }
 
   /** Binds all places, or goes on with those of a former supervisor. Rejects as `bindPlace` does, and holds nothing then. */
@@ -97,17 +101,32 @@ export class Sockets {
     this.#lastConnection = performance.now();
     // A client that leaves before a worker has its connection.
     socket.on("error", () => {});
-    this.hand([{ place, socket }]);
+    this.#waiting.push({ place, socket });
+    this.#handWaiting();
   }
 
-  /** Hands connections to the workers in turn, with those that have waited for one. */
-  hand(connections: readonly HandedConnection[] = []): void {
+  /** Hands what waits to workers, and what was taken back from one to the one that takes over from it. */
+  hand(takenBack: readonly HandedConnection[] = []): void {
+    this.#handWaiting();
+    const left = [...this.#left, ...takenBack];
+    this.#left = [];
+    for (const connection of left) {
+      const { place, socket, origin } = connection;
+      const heir = this.#heirOf(origin);
+      if (heir !== undefined) heir.hand(place, socket, origin);
+      else if (this.#isClosed) socket.destroy();
+      else this.#left.push(connection);
+    }
+  }
+
+  /** Hands connections that nobody has had yet to the workers in turn. */
+  #handWaiting(): void {
     const takers = this.#takers();
-    for (const { place, socket } of [...this.#waiting.splice(0), ...connections]) {
+    if (takers.length === 0 && !this.#isClosed) return;
+    for (const { place, socket } of this.#waiting.splice(0)) {
       const worker = takers[this.#turn++ % takers.length];
       if (worker !== undefined) worker.hand(place, socket);
-      else if (this.#isClosed) socket.destroy();
-      else this.#waiting.push({ place, socket });
+      else socket.destroy();
     }
   }
 
@@ -140,7 +159,7 @@ export class Sockets {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const place of this.#places) place.close();
-    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+    for (const { socket } of [...this.#waiting.splice(0), ...this.#left.splice(0)]) socket.destroy();
   }
 
   /** Removes what the places leave in the file system. */

@@ -1,15 +1,15 @@
 /** The supervisor: it keeps workers running behind sockets that it holds, and never runs code of an app. */
 
-import { randomBytes, randomInt } from "node:crypto";
-import { createServer } from "node:net";
-import { Adoption } from "./adoption.ts";
+import { randomBytes } from "node:crypto";
+import { Coverage } from "./coverage.ts";
 import type { RequestUnderWay } from "./messages.ts";
+import { recruit } from "./recruiter.ts";
 import type { Settings } from "./settings.ts";
 import { type Outcome, Slot, type SlotOwner, untilGone } from "./slot.ts";
 import { type Inherited, Sockets } from "./sockets.ts";
 import { describeWorker, nameOf, type Status, type SupervisorState } from "./status.ts";
-import { Watch, type Watcher } from "./watch.ts";
-import { Worker } from "./worker.ts";
+import { SILENCE, Watch, type Watcher } from "./watch.ts";
+import type { Worker } from "./worker.ts";
 
 /** A request that some worker is answering. */
 export interface SupervisedRequest extends RequestUnderWay {
@@ -22,16 +22,15 @@ export interface SupervisedRequest extends RequestUnderWay {
 export interface StopOptions {
   /** Whether the workers are killed. */
   readonly isQuick?: boolean;
-  /** Whether another supervisor goes on with the sockets. */
+  /** Whether another supervisor goes on with the sockets. Default: whether this one was about to take over from another. */
   readonly isReplaced?: boolean;
 }
 
 /** How many slots a supervisor has at least: as many workers can be asked for. */
 const LEAST_SLOTS = 16;
 
-/** How often a worker says that it is alive, and how often at most; in milliseconds. */
-const BEAT = 500;
-const FASTEST_BEAT = 50;
+/** The part of its time that a worker may hang while nobody takes what comes for it. */
+const ALONE = 1 / 4;
 
 /** How much longer than they were given the workers may take to leave, in milliseconds. */
 const PATIENCE = 3_000;
@@ -50,7 +49,7 @@ export class Supervisor implements SlotOwner, Watcher {
   /** What TLS tickets are encrypted with, by all workers. */
   ticketKeys: Uint8Array = randomBytes(48);
   readonly #slots: readonly Slot[];
-  readonly #adoption = new Adoption();
+  readonly #coverage: Coverage;
   #watch: Watch | undefined;
   #state: SupervisorState = "starting";
   #wanted: number;
@@ -58,8 +57,13 @@ export class Supervisor implements SlotOwner, Watcher {
   #hangs = 0;
   #reloads = 0;
   #reloadedAt: number | undefined;
+  /** Resolves when it serves, or to why it cannot. */
+  readonly whenStarted: Promise<Outcome>;
   /** What is asked for is done one after the other, and nothing before it has started. */
   #turn: Promise<Outcome>;
+  #opening: Promise<void> | undefined;
+  /** Whether it is to go on where another one serves, as long as it does not itself. */
+  #isSuccessor = false;
   #settleStarted: (outcome: Outcome) => void = () => {};
   #settleStopped: () => void = () => {};
 
@@ -68,10 +72,16 @@ export class Supervisor implements SlotOwner, Watcher {
     this.#wanted = settings.workers;
     const count = Math.max(LEAST_SLOTS, 2 * settings.workers);
     this.#slots = Array.from({ length: count }, (_, index) => new Slot(index, this));
-    this.sockets = new Sockets(() => this.#takers());
-    this.#turn = new Promise((resolve) => {
+    const coverage = new Coverage(this.#slots, () => this.isStopping);
+    this.#coverage = coverage;
+    this.sockets = new Sockets(
+      () => coverage.takers(),
+      (slot) => coverage.heirOf(slot),
+    );
+    this.whenStarted = new Promise((resolve) => {
       this.#settleStarted = resolve;
     });
+    this.#turn = this.whenStarted;
     this.whenStopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
@@ -84,25 +94,32 @@ export class Supervisor implements SlotOwner, Watcher {
    */
   async start(inherited?: Inherited): Promise<Outcome> {
     const { listen, backlog, timeout } = this.settings;
-    if (inherited !== undefined) {
-      this.ticketKeys = inherited.ticketKeys;
-      this.#deaths = inherited.events.deaths;
-      this.#hangs = inherited.events.hangs;
-      this.#reloads = inherited.events.reloads;
+    if (inherited !== undefined) this.#inherit(inherited);
+    if (!this.isStopping) {
+      this.#opening = this.sockets.open(listen, this.#slots.length, backlog, inherited);
+      await this.#opening;
+      this.settings.onBound?.();
+      this.#watch = new Watch(() => this.workers, timeout, this);
     }
-    await this.sockets.open(listen, this.#slots.length, backlog, inherited);
-    this.settings.onBound?.();
-    this.#watch = new Watch(() => this.workers, timeout, this);
     const [first, ...others] = this.#slots.slice(0, this.#wanted) as [Slot, ...Slot[]];
     const outcome = await first.replace();
     if (!outcome.ok) {
-      await this.stop({ isReplaced: inherited !== undefined });
+      await this.stop();
     } else {
       await Promise.all(others.map((slot) => slot.replace().then(({ ok }) => ok || slot.revive())));
       this.#become("serving");
+      this.#isSuccessor = false;
     }
     this.#settleStarted(outcome);
     return outcome;
+  }
+
+  #inherit({ ticketKeys, events }: Inherited): void {
+    this.#isSuccessor = true;
+    this.ticketKeys = ticketKeys;
+    this.#deaths = events.deaths;
+    this.#hangs = events.hangs;
+    this.#reloads = events.reloads;
   }
 
   get state(): SupervisorState {
@@ -208,11 +225,12 @@ export class Supervisor implements SlotOwner, Watcher {
   }
 
   /** Ends everything: without loss, within the delay and the grace of the settings; or at once. */
-  async stop({ isQuick = false, isReplaced = false }: StopOptions = {}): Promise<void> {
+  async stop({ isQuick = false, isReplaced = this.#isSuccessor }: StopOptions = {}): Promise<void> {
     const { workers } = this;
     if (isQuick) for (const worker of workers) worker.kill("the supervisor was told to end at once");
     if (this.isStopping) return this.whenStopped;
     this.#become("draining");
+    await this.#opening?.catch(() => {});
     const { drainDelay, linger, grace, log } = this.settings;
     for (const worker of workers) {
       if (worker.state === "starting") worker.kill("the supervisor is stopping");
@@ -238,31 +256,39 @@ export class Supervisor implements SlotOwner, Watcher {
     return this.#slots.flatMap(({ workers }) => workers);
   }
 
-  /** The workers that connections can be handed to. */
-  #takers(): Worker[] {
-    const serving = this.#slots.flatMap(({ current }) => (current?.serves ? [current] : []));
-    if (serving.length > 0 || !this.isStopping) return serving;
-    const draining = this.workers.filter(({ state }) => state === "draining");
-    const alive = draining.filter(({ isSilent }) => !isSilent);
-    return alive.length > 0 ? alive : draining;
-  }
-
   wants(slot: number): boolean {
     return slot < this.#wanted;
   }
 
   changed(): void {
-    this.#adoption.cover(this.#slots.map(({ current }) => current));
-    if (this.#takers().length > 0) this.sockets.hand();
+    this.#coverage.update();
+    this.sockets.hand();
   }
 
   gone(worker: Worker): void {
     this.sockets.hand(worker.takeBack());
   }
 
-  /** What waits for it is answered by others, where there are some. */
-  silent(worker: Worker): void {
-    if (this.#takers().length > 0) this.sockets.hand(worker.takeBack());
+  silent(worker: Worker, silence: number): void {
+    const isTaken = (slot: number) => ![undefined, worker].includes(this.#coverage.heirOf(slot));
+    this.sockets.hand(worker.takeBack(isTaken));
+    const { timeout } = this.settings;
+    const isLong = timeout > 0 && silence > Math.max(SILENCE, timeout * ALONE);
+    if (isLong && this.#wanted > 1 && !isTaken(worker.slot)) this.#relieve(worker, silence);
+  }
+
+  /** Starts a worker beside one that may hang, as its siblings do, or the one that has taken over from it. */
+  #relieve(worker: Worker, silence: number): void {
+    const slot = this.#slots[worker.slot] as Slot;
+    if (slot.current !== worker || worker.isRelieved || this.isStopping) return;
+    worker.isRelieved = true;
+    const { log } = this.settings;
+    log(
+      `${nameOf(worker)} has not answered for ${Math.round(silence)} ms, and nobody takes its place: a new one starts`,
+    );
+    void slot.renew(worker).then((outcome) => {
+      if (!outcome.ok && !this.isStopping) log(`${nameOf(worker)} was not replaced: ${outcome.reason}`);
+    });
   }
 
   died(): void {
@@ -274,22 +300,7 @@ export class Supervisor implements SlotOwner, Watcher {
   }
 
   async spawn(slot: number): Promise<Worker> {
-    const { program, env, task, maxRequests, maxRequestsJitter, timeout } = this.settings;
-    const { descriptors, ...sockets } = this.sockets.inheritanceOf(slot, this.#slots.length);
-    const worker = new Worker({
-      program,
-      env,
-      descriptors,
-      inspectPort: await freePort(),
-      start: {
-        task,
-        slot,
-        ...sockets,
-        ticketKeys: this.ticketKeys,
-        maxRequests: maxRequests === 0 ? 0 : maxRequests + randomInt(Math.floor(maxRequests * maxRequestsJitter) + 1),
-        beat: timeout === 0 ? BEAT : Math.max(FASTEST_BEAT, Math.min(BEAT, Math.floor(timeout / 4))),
-      },
-    });
+    const worker = await recruit(slot, this.#slots.length, this.settings, this.sockets, this.ticketKeys);
     worker.onBeat = ({ increments, memory }) => {
       if (increments !== undefined) this.onIncrements(increments, worker);
       const { maxMemory } = this.settings;
@@ -318,16 +329,4 @@ export class Supervisor implements SlotOwner, Watcher {
     this.#turn = this.#turn.then(action);
     return this.#turn;
   }
-}
-
-/** A port that nobody uses now; the inspector of a worker opens it only where the worker hangs. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -7,8 +7,8 @@ import type { Worker } from "./worker.ts";
 export interface Watcher {
   /** A worker has not been heard of for a while, or is heard of again. */
   changed(): void;
-  /** A worker has not been heard of since the last time that this was found. */
-  silent(worker: Worker): void;
+  /** A worker has not been heard of since the last time that this was found; `silence` is in milliseconds. */
+  silent(worker: Worker, silence: number): void;
   /** A worker is about to be killed. */
   hung(): void;
 }
@@ -17,7 +17,7 @@ export interface Watcher {
 const TICK = 250;
 
 /** After how long nothing is given any more to a worker that was not heard of, in milliseconds. */
-const SILENCE = 1_500;
+export const SILENCE = 1_500;
 
 /** Watch ends workers whose event loops hang, and tells of those that may. */
 export class Watch {
@@ -47,7 +47,7 @@ export class Watch {
       const silence = now - worker.heard;
       hasChanged ||= worker.isSilent !== silence > SILENCE;
       // Between two times, whatever it had said before was read.
-      if (worker.isSilent && silence > SILENCE) this.#watcher.silent(worker);
+      if (worker.isSilent && silence > SILENCE) this.#watcher.silent(worker, silence);
       worker.isSilent = silence > SILENCE;
       if (this.#timeout > 0 && silence > this.#timeout && !worker.isHanging) this.#end(worker);
     }

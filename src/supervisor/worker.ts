@@ -12,6 +12,7 @@ import {
   type RequestUnderWay,
   type Start,
 } from "./messages.ts";
+import { readReport } from "./reports.ts";
 
 /** How a process has ended. */
 export interface Exit {
@@ -35,6 +36,8 @@ export interface WorkerOptions {
 export interface HandedConnection {
   readonly place: number;
   readonly socket: Socket;
+  /** The slot that it has waited for first. */
+  readonly origin: number;
 }
 
 /** The first descriptor that a worker inherits; those before it are the standard streams and the channel. */
@@ -65,6 +68,8 @@ export class Worker {
   isSilent = false;
   /** Whether its event loop hangs, and it is about to be killed. */
   isHanging = false;
+  /** Whether a new worker was started as nobody took what comes for this one. */
+  isRelieved = false;
   /** Why it was ended by the supervisor. */
   verdict: string | undefined;
   /** The slots that it accepts connections for beside its own. */
@@ -95,12 +100,12 @@ export class Worker {
       this.#settleReady = resolve;
     });
     const inspect = [`--inspect-port=127.0.0.1:${inspectPort}`, "--inspect-publish-uid=http"];
-    const child = spawn(process.execPath, [...childArguments(), ...inspect, program], {
-      env,
-      stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
-    });
+    const child = startProcess([...childArguments(), ...inspect, program], env, descriptors);
     this.#child = child;
-    child.on("message", (report: Report) => this.#onReport(report));
+    child.on("message", (message) => {
+      const report = readReport(message);
+      if (report !== undefined) this.#onReport(report);
+    });
     this.send({ type: "start", packed: pack(start) });
     this.whenGone = new Promise((resolve) => {
       const end = (exit: Exit) => {
@@ -109,7 +114,11 @@ export class Worker {
         resolve(exit);
       };
       child.once("exit", (code, signal) => end({ code, signal }));
-      child.on("error", () => child.pid === undefined && end({ code: null, signal: null }));
+      child.on("error", (error) => {
+        if (child.pid !== undefined) return;
+        this.verdict ??= whyNotStarted(error);
+        end({ code: null, signal: null });
+      });
     });
   }
 
@@ -164,10 +173,10 @@ export class Worker {
   }
 
   /** Hands a connection over. It stays open here until the worker has it, as the worker may die before. */
-  hand(place: number, socket: Socket): void {
+  hand(place: number, socket: Socket, origin: number = this.slot): void {
     const id = ++this.#lastId;
     const time = monotonicTime();
-    this.#handed.set(id, { place, socket, time });
+    this.#handed.set(id, { place, socket, origin, time });
     if (!this.#child.connected) return;
     // Else Node has the worker count the connections of the server, and the server ask after them when it closes.
     (socket as { server?: unknown }).server = undefined;
@@ -182,11 +191,11 @@ export class Worker {
 
   /**
    * The connections that it has not taken, which are not its any more: all where its process has ended, else those that it would
-   * ask for before it took them.
+   * ask for before it took them. Only those of slots that are wanted are given.
    */
-  takeBack(): HandedConnection[] {
+  takeBack(isWanted: (origin: number) => boolean = () => true): HandedConnection[] {
     const before = this.state === "gone" ? Number.POSITIVE_INFINITY : monotonicTime() - REVOKED_AFTER;
-    const late = [...this.#handed].filter(([, { time }]) => time < before);
+    const late = [...this.#handed].filter(([, { time, origin }]) => time < before && isWanted(origin));
     for (const [id] of late) this.#handed.delete(id);
     return late.map(([, connection]) => connection);
   }
@@ -221,6 +230,22 @@ export class Worker {
       this.send({ type: "list", id });
     }).finally(() => this.#lists.delete(id));
   }
+}
+
+/** Some of the reasons why a process cannot be started are thrown, others are events. */
+function startProcess(args: readonly string[], env: NodeJS.ProcessEnv, descriptors: readonly number[]): ChildProcess {
+  try {
+    return spawn(process.execPath, args, {
+      env,
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
+    });
+  } catch (error) {
+    throw new Error(whyNotStarted(error as Error), { cause: error });
+  }
+}
+
+function whyNotStarted({ message }: Error): string {
+  return `${message}; perhaps this process may open too few files: ulimit -n`;
 }
 
 /** How a process has ended, in words. */

@@ -23,6 +23,7 @@ const WAITING = [
   "server/upgrade",
   "system/control",
   "system/deploy",
+  "system/hanging-workers",
   "system/one-stack",
   "system/reload",
   "system/settings",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "../../src/cli/configuration/settings.ts";
@@ -119,6 +119,23 @@ test("configuration: every setting is read from a config file", async () => {
       }
     }),
   );
+});
+
+test("configuration: what each flag, setting and variable does is tried by some test that runs the command", () => {
+  const folder = join(root, "test/system");
+  const texts = readdirSync(folder)
+    .filter((name) => name.endsWith(".test.ts") && !import.meta.url.includes(name.replace(/\.ts$/, "")))
+    .map((name) => readFileSync(join(folder, name), "utf8"));
+  const isTried = (pattern: RegExp) => texts.some((text) => pattern.test(text));
+  const untried = SETTING_NAMES.flatMap((name) => {
+    const { flag, variable } = settingOf(name);
+    const ways: [string, RegExp][] = [];
+    if (flag !== undefined) ways.push([`--${flagOf(name)}`, new RegExp(`--${flagOf(name)}(?![\\w-])`)]);
+    if (variable !== undefined) ways.push([`$${variable}`, new RegExp(`\\b${variable}: "[^"]`)]);
+    if (ways.length === 0) ways.push([name, new RegExp(`\\b${name}"?: `)]);
+    return ways.filter(([, pattern]) => !isTried(pattern)).map(([way]) => way);
+  });
+  assert.deepEqual(untried, []);
 });
 
 /** A setting as the command line gives it. */

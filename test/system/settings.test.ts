@@ -89,14 +89,14 @@ test("settings: an app, places, permissions and an id of a config file", async (
   const config: TsgiConfig = {
     app: "../site.mjs:app",
     bind: ["127.0.0.1:0", "unix:open.sock", "unix:group.sock?mode=660", "fd:3", "[::1]:0"],
-    umask: "077",
+    umask: "000",
     pidFile: "site.pid",
     backlog: 7,
     keepAliveTimeout: "7s",
   };
   writeFileSync(join(folder, "tsgi.config.json"), JSON.stringify(config));
   const inherited = await listening();
-  const child = spawn(process.execPath, [cli], {
+  const child = spawn(process.execPath, [cli, "--umask", "077"], {
     cwd: folder,
     env: { ...process.env, PORT: "1", WEB_CONCURRENCY: "" },
     stdio: ["ignore", "pipe", "inherit", inherited.fd],
@@ -144,7 +144,7 @@ test("settings: limits of a config file", async () => {
     host: "localhost",
     port: 0,
     headersTimeout: "400ms",
-    requestTimeout: 700,
+    requestTimeout: "1h",
     bodyTimeout: "1h",
     maxTargetLength: 100,
     maxHeaderSize: "1K",
@@ -155,7 +155,9 @@ test("settings: limits of a config file", async () => {
     mergeSlashes: false,
     http2: true,
   };
-  const command = await running("--config", file("limits.json", JSON.stringify(config)));
+  const command = await running(
+    ...["--config", file("limits.json", JSON.stringify(config)), "--request-timeout", "700ms"],
+  );
   const port = portOf(command);
   const open = () => raw({ port });
   const heads = [

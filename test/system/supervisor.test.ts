@@ -2,71 +2,26 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect as connectPlainly } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { selfSigned } from "../support/authority.ts";
 import { certificate } from "../support/certificate.ts";
-import { Command, type Running, until } from "../support/command.ts";
+import { Command, until } from "../support/command.ts";
 import { loops } from "../support/loops.ts";
 import { freePort } from "../support/proxies.ts";
-import { root } from "../support/session.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { cli } from "../support/session.ts";
+import { childrenOf, fixtures, isAlive, nodes, page, pidOf, pids, supervised } from "../support/supervised.ts";
 
-const fixtures = fileURLToPath(new URL("../support/fixtures", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "tsgi-supervisor-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** How often the workers are replaced under load. By hand: `TSGI_RELOADS=10`. */
 const RELOADS = Number(process.env.TSGI_RELOADS ?? 1);
-
-/** The Nodes: the one that runs the tests, whose supervisor hands connections over, and one whose supervisor binds sockets. */
-const other = join(root, "node_modules/node-24/bin/node");
-const nodes: readonly (readonly [name: string, node: string, skip: string | false])[] = [
-  [`Node ${process.versions.node}`, process.execPath, false],
-  ["Node 24", other, existsSync(other) ? false : "Node 24 is not installed"],
-];
-
-let files = 0;
-
-/** A supervised app whose behaviour is in a file. */
-async function supervised(
-  node: string,
-  args: readonly string[],
-  behaviour = "",
-): Promise<Running & { readonly behaviour: (text: string) => void; readonly exited: Promise<unknown[]> }> {
-  const file = join(scratch, `behaviour-${files++}`);
-  writeFileSync(file, behaviour);
-  const command = new Command(fixtures, { BEHAVIOUR: file }, { node });
-  const running = await command.running("supervised-app.mjs", "--bind", "127.0.0.1:0", ...args);
-  return {
-    ...running,
-    url: running.url,
-    exited: once(running.child, "exit"),
-    behaviour: (text) => writeFileSync(file, text),
-  };
-}
-
-const page = async (url: string): Promise<string> => (await fetch(url, { headers: { Connection: "close" } })).text();
-const pidOf = async (url: string): Promise<number> => Number.parseInt(await page(`${url}/pid`), 10);
-
-/** All processes that answer. */
-async function pids(url: string, count: number): Promise<Set<number>> {
-  const found = new Set<number>();
-  while (found.size < count) found.add(await pidOf(url));
-  return found;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A process that has ended is there until its parent has asked for its exit code.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}
 
 for (const [name, node, skip] of nodes) {
   test(`supervisor: on ${name} neither a reload nor a new supervisor loses a request under load`, {
@@ -190,39 +145,6 @@ for (const [name, node, skip] of nodes) {
       new RegExp(`tsgi: worker \\d \\(pid ${victim}\\) has died: SIGKILL; perhaps the system was out of memory`),
     );
   });
-
-  test(`supervisor: on ${name} what waits for a worker that does not answer is answered by another one`, {
-    skip,
-  }, async () => {
-    const site = await supervised(node, ["--workers", "2"]);
-    const workers = await pids(site.url, 2);
-    const [victim = 0, sibling = 0] = workers;
-    process.kill(victim, "SIGSTOP");
-    const answered = await Promise.all(Array.from({ length: 12 }, () => pidOf(site.url)));
-    assert.deepEqual(answered, Array(12).fill(sibling));
-    process.kill(victim, "SIGCONT");
-    assert.deepEqual(await pids(site.url, 2), workers);
-    assert.deepEqual(new Set(await Promise.all(Array.from({ length: 64 }, () => pidOf(site.url)))), workers);
-    assert.doesNotMatch(site.printed(), /died/);
-  });
-
-  test(`supervisor: on ${name} a worker that hangs is replaced, and the log says where and with which requests`, {
-    skip,
-  }, async () => {
-    const site = await supervised(node, ["--workers", "2", "--timeout", "4s"]);
-    // One in a loop, the other in a regular expression.
-    const path = node === other ? "/regexp?x=%1b" : "/hang?x=%1b";
-    const hung = page(`${site.url}${path}`).catch(() => "cut");
-    await sleep(300);
-    const answered = new Set<number>();
-    while (!site.printed().includes("has died")) answered.add(await pidOf(site.url));
-    assert.equal(answered.size, 1);
-    assert.equal(await hung, "cut");
-    assert.match(
-      site.printed(),
-      /has died: it has hung for 4000 ms in app \(supervised-app\.mjs:\d+:\d+\); it holds GET \/(?:hang|regexp)\?x=%1b for \d+ ms\n/,
-    );
-  });
 }
 
 test("supervisor: code that does not load, never ends or fails its canary leaves the old workers serving", async () => {
@@ -258,6 +180,23 @@ test("supervisor: where no worker can start, the reason is said once, and the ex
   assert.match(error, /^tsgi: supervised-app\.mjs cannot be loaded: Error: this module does not load \(.*\)\n$/);
 });
 
+const [, bound, isMissing] = nodes[1] as (typeof nodes)[number];
+
+for (const [limit, code, said] of [
+  [24, 1, /^tsgi: cannot listen on .*EMFILE.*ulimit -n\n$/],
+  [48, 3, /^tsgi: spawn .*; perhaps this process may open too few files: ulimit -n\n$/],
+] as const) {
+  test(`supervisor: with ${limit} files that may be open the command says so`, {
+    skip: isMissing,
+  }, () => {
+    const command = [bound, cli, "supervised-app.mjs", "--workers", "2", "--port", "0"];
+    const limited = ["-c", 'ulimit -n "$0"; exec "$@"', String(limit), ...command];
+    const { status, stderr } = spawnSync("bash", limited, { cwd: fixtures, encoding: "utf8" });
+    assert.match(stderr, said);
+    assert.equal(status, code);
+  });
+}
+
 test("supervisor: SIGTERM lets requests finish, and nothing is left", async () => {
   const socket = join(scratch, "socket");
   const pidFile = join(scratch, "pid");
@@ -267,6 +206,7 @@ test("supervisor: SIGTERM lets requests finish, and nothing is left", async () =
   assert.equal(statSync(socket).mode & 0o777, 0o600);
   assert.equal(readFileSync(pidFile, "utf8"), `${site.child.pid}\n`);
   const workers = await pids(site.url, 2);
+  assert.equal(await page(`${site.url}/say`), "");
   const slow = page(`${site.url}/wait`);
   await sleep(100);
   site.child.kill("SIGTERM");
@@ -274,6 +214,68 @@ test("supervisor: SIGTERM lets requests finish, and nothing is left", async () =
   assert.deepEqual(await site.exited, [0, null]);
   assert.deepEqual([...workers].filter(isAlive), []);
   assert.deepEqual([existsSync(socket), existsSync(pidFile)], [false, false]);
+});
+
+test("supervisor: as many workers as the environment says, each replaced after exactly so many requests", async () => {
+  const flags = ["--max-requests", "100", "--max-requests-jitter", "0", "--port", "0"];
+  const site = await new Command(fixtures, { WEB_CONCURRENCY: "2" }).running("supervised-app.mjs", ...flags);
+  assert.match(site.printed(), /with 2 workers on/);
+  const client = await RawClient.open(connectPlainly(Number(new URL(site.url).port)));
+  for (let count = 1; count <= 100; count++) {
+    client.get("/pid");
+    await until(() => client.received.split("HTTP/1.1 200").length > count);
+  }
+  const pid = Number(/\r\n\r\n(\d+) /.exec(client.received)?.[1]);
+  await until(() => !isAlive(pid));
+  assert.equal(client.end, "end");
+  assert.equal((await pids(site.url, 2)).has(pid), false);
+  assert.doesNotMatch(site.printed(), /died/);
+});
+
+/** A command whose config file is read until it is let go on. */
+async function readingConfiguration(t: TestContext, workers: number) {
+  const folder = mkdtempSync(join(scratch, "early-"));
+  const config = { app: join(fixtures, "supervised-app.mjs"), port: 0, workers };
+  writeFileSync(
+    join(folder, "tsgi.config.mjs"),
+    `import { existsSync, writeFileSync } from "node:fs";
+writeFileSync("reading", "");
+while (!existsSync("go")) await new Promise((resolve) => setTimeout(resolve, 5));
+export default ${JSON.stringify(config)};
+`,
+  );
+  const { child, printed } = new Command(folder).started();
+  t.after(() => child.kill("SIGTERM"));
+  await until(() => existsSync(join(folder, "reading")));
+  return { child, printed, exited: once(child, "exit"), goOn: () => writeFileSync(join(folder, "go"), "") };
+}
+
+test("supervisor: signals that come while the configuration is read are obeyed once it serves", async (t) => {
+  const [site, single] = await Promise.all([readingConfiguration(t, 2), readingConfiguration(t, 1)]);
+  for (const signal of ["SIGHUP", "SIGTTIN", "SIGUSR2"] as const) site.child.kill(signal);
+  single.child.kill("SIGHUP");
+  await sleep(50);
+  site.goOn();
+  single.goOn();
+  await until(() => ["reload: done", "one worker more: done"].every((done) => site.printed().includes(done)));
+  await until(() => /the supervisor \d+ goes on/.test(site.printed()));
+  const successor = Number(/the supervisor (\d+) goes on/.exec(site.printed())?.[1]);
+  assert.deepEqual(await site.exited, [0, null]);
+  assert.equal(isAlive(successor), true);
+  process.kill(successor, "SIGTERM");
+  await until(() => !isAlive(successor));
+  // One process alone has no use for it.
+  assert.deepEqual(await single.exited, [null, "SIGHUP"]);
+  assert.equal(single.printed(), "");
+});
+
+test("supervisor: one that is told to end before it serves ends well", async (t) => {
+  const site = await readingConfiguration(t, 2);
+  site.goOn();
+  await until(() => childrenOf(site.child.pid as number).length > 0);
+  site.child.kill("SIGTERM");
+  assert.deepEqual(await site.exited, [0, null]);
+  assert.equal(site.printed(), "tsgi: closing; SIGTERM again ends at once\n");
 });
 
 test("supervisor: a second signal ends everything at once", async () => {
@@ -297,21 +299,6 @@ test("supervisor: workers whose supervisor was killed leave", async () => {
   await until(() => [...workers].every((pid) => !isAlive(pid)));
 });
 
-test("supervisor: one that was stopped for longer than the timeout kills nobody; a worker that was stopped is replaced", async () => {
-  const site = await supervised(process.execPath, ["--workers", "2", "--timeout", "1s"]);
-  const workers = await pids(site.url, 2);
-  site.child.kill("SIGSTOP");
-  await sleep(2_500);
-  site.child.kill("SIGCONT");
-  assert.deepEqual(await pids(site.url, 2), workers);
-  await sleep(600);
-  assert.doesNotMatch(site.printed(), /died/);
-  const [victim = 0] = workers;
-  process.kill(victim, "SIGSTOP");
-  await until(() => site.printed().includes("has died: it has hung for 1000 ms\n"));
-  assert.equal(isAlive(victim), false);
-});
-
 test("supervisor: a worker that takes too much memory is replaced, and answers until then", async () => {
   const site = await supervised(process.execPath, ["--workers", "1", "--max-memory", "300M"]);
   const before = await pidOf(site.url);
@@ -325,13 +312,6 @@ test("supervisor: a worker that takes too much memory is replaced, and answers u
   await until(() => !isAlive(before));
   assert.doesNotMatch(site.printed(), /died/);
 });
-
-/** The processes that a process has started. */
-const childrenOf = (pid: number): number[] =>
-  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
-    .stdout.split("\n")
-    .filter(Boolean)
-    .map(Number);
 
 test("supervisor: one new supervisor is started at a time, and ended with the one that has started it", async () => {
   const site = await supervised(process.execPath, ["--workers", "2"]);
