@@ -269,22 +269,22 @@ export default ${JSON.stringify(config)};
 }
 
 test("supervisor: signals that come while the configuration is read are obeyed once it serves", async (t) => {
-  const [site, single] = await Promise.all([readingConfiguration(t, 2), readingConfiguration(t, 1)]);
-  for (const signal of ["SIGHUP", "SIGTTIN", "SIGUSR2"] as const) site.child.kill(signal);
+  const [site, replaced, single] = await Promise.all([2, 2, 1].map((workers) => readingConfiguration(t, workers)));
+  assert.ok(site && replaced && single);
+  for (const signal of ["SIGHUP", "SIGTTIN"] as const) site.child.kill(signal);
+  replaced.child.kill("SIGUSR2");
   single.child.kill("SIGHUP");
   await sleep(50);
-  site.goOn();
-  single.goOn();
-  await until(() => ["reload: done", "one worker more: done"].every((done) => site.printed().includes(done)));
-  await until(() => /the supervisor \d+ goes on/.test(site.printed()));
-  const successor = Number(/the supervisor (\d+) goes on/.exec(site.printed())?.[1]);
-  assert.deepEqual(await site.exited, [0, null]);
-  assert.equal(isAlive(successor), true);
-  process.kill(successor, "SIGTERM");
-  await until(() => !isAlive(successor));
+  for (const { goOn } of [site, replaced, single]) goOn();
   // One process alone has no use for it.
   assert.deepEqual(await single.exited, [null, "SIGHUP"]);
   assert.equal(single.printed(), "");
+  await until(() => ["reload: done", "one worker more: done"].every((done) => site.printed().includes(done)));
+  assert.deepEqual(await replaced.exited, [0, null]);
+  const successor = Number(/the supervisor (\d+) goes on/.exec(replaced.printed())?.[1]);
+  assert.equal(isAlive(successor), true);
+  process.kill(successor, "SIGTERM");
+  await until(() => !isAlive(successor));
 });
 
 test("supervisor: one that is told to end before it serves ends well", async (t) => {
@@ -326,6 +326,18 @@ test("supervisor: a worker that dies again at its start is tried again, and the 
   assert.equal(await pidOf(site.url), sibling);
   site.behaviour("");
   assert.ok((await pids(site.url, 2)).has(sibling));
+});
+
+test("supervisor: it goes on where nobody reads any more what it prints", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const before = await pids(site.url, 2);
+  site.child.stdout?.destroy();
+  site.child.stderr?.destroy();
+  site.child.kill("SIGHUP");
+  await until(() => ![...before].some(isAlive));
+  assert.equal((await pids(site.url, 2)).size, 2);
+  site.child.kill("SIGTERM");
+  assert.deepEqual(await site.exited, [0, null]);
 });
 
 test("supervisor: workers whose supervisor was killed leave", async () => {
