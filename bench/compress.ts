@@ -14,7 +14,8 @@ const run = promisify(execFile);
 const USAGE = `npx tsx bench/compress.ts [flags]
 
   --rounds 5     rounds that count, after one to warm up
-  --seconds 1    of each measurement`;
+  --seconds 1    of each measurement
+  --only gzip    tasks whose name has this in it`;
 
 interface Task {
   readonly name: string;
@@ -36,12 +37,18 @@ const TASKS: readonly Task[] = [
 await runCommand(
   USAGE,
   (args) => {
-    const options = { rounds: { type: "string" }, seconds: { type: "string" }, help: { type: "boolean" } } as const;
+    const options = {
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      only: { type: "string" },
+      help: { type: "boolean" },
+    } as const;
     const { values } = parseArgs({ args, options });
-    return values.help ? undefined : { rounds: Number(values.rounds ?? 5), seconds: Number(values.seconds ?? 1) };
+    const { rounds = "5", seconds = "1", only = "", help } = values;
+    return help ? undefined : { rounds: Number(rounds), seconds: Number(seconds), only };
   },
-  async ({ rounds, seconds }) => {
-    for (const task of TASKS) await compare(task, rounds, seconds);
+  async ({ rounds, seconds, only }) => {
+    for (const task of TASKS) if (task.name.includes(only)) await compare(task, rounds, seconds);
   },
 );
 

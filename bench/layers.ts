@@ -5,24 +5,35 @@
  * on the machine only adds.
  */
 
+import { join } from "node:path";
 import { SignJWT } from "jose";
+import { accessLog } from "../middleware/access-log.ts";
 import { basicAuth } from "../middleware/basic-auth.ts";
 import { bearer } from "../middleware/bearer.ts";
 import { bodyLimit } from "../middleware/body-limit.ts";
 import { cache } from "../middleware/cache.ts";
 import { cors } from "../middleware/cors.ts";
 import { csrf } from "../middleware/csrf.ts";
+import { favicon } from "../middleware/favicon.ts";
+import { ipFilter } from "../middleware/ip-filter.ts";
+import { methodOverride } from "../middleware/method-override.ts";
+import { metrics } from "../middleware/metrics.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { requestId } from "../middleware/request-id.ts";
 import { secureHeaders } from "../middleware/secure-headers.ts";
 import { memorySessionStore, session, sessionOf } from "../middleware/session.ts";
+import { setHeaders } from "../middleware/set-headers.ts";
 import { timeout } from "../middleware/timeout.ts";
+import { trailingSlash } from "../middleware/trailing-slash.ts";
+import { trustedHosts } from "../middleware/trusted-hosts.ts";
 import { text } from "../src/apps.ts";
 import { environBuilder } from "../src/exchange/environ.ts";
 import { Responder } from "../src/exchange/responder.ts";
 import type { Sink } from "../src/exchange/sink.ts";
 import type { App } from "../src/gateway.ts";
+import { stack } from "../src/stack.ts";
 import { request } from "../src/testing.ts";
+import { FOLDER } from "./temporary-folder.ts";
 
 const ROUNDS = 25;
 const REQUESTS = 4000;
@@ -75,6 +86,26 @@ const made: App = (_environ, startResponse) => {
   return ready;
 };
 
+/** Guards that let a request pass, and layers that add to its headers. */
+function tenOfHeaders(app: App): App {
+  return stack()
+    .use(trustedHosts, { hosts: ["site.example"] })
+    .use(ipFilter, { deny: ["198.51.100.0/24"] })
+    .use(favicon)
+    .use(secureHeaders)
+    .use(cors, { origins: ["https://site.example"] })
+    .use(csrf)
+    .use(rateLimit, { limit: 1_000_000_000, window: 60_000 })
+    .use(methodOverride)
+    .use(trailingSlash)
+    .use(setHeaders, { "X-Own": "1", Server: null })
+    .run(app);
+}
+
+/** Asked by POST, with the headers of a browser, and of one that sends an `Origin` alone. */
+const posted: App = (environ, startResponse) => hello(environ, startResponse);
+const postedByOrigin: App = (environ, startResponse) => hello(environ, startResponse);
+
 const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
   "a header": { app: adding },
   "cache, a hit": { app: cache(made), base: made },
@@ -83,9 +114,17 @@ const LAYERS: Readonly<Record<string, { app: App; base?: App }>> = {
   cors: { app: cors(hello) },
   "cors with origins": { app: cors(hello, { origins: ["https://site.example"] }) },
   csrf: { app: csrf(hello) },
+  "csrf, a POST": { app: csrf(posted), base: posted },
+  "csrf, a POST by its origin": { app: csrf(postedByOrigin), base: postedByOrigin },
   secureHeaders: { app: secureHeaders(hello) },
   "secureHeaders with a nonce": { app: secureHeaders(hello, { nonce: true }) },
   requestId: { app: requestId(hello) },
+  "requestId, a list of its own": { app: requestId(fresh), base: fresh },
+  metrics: { app: metrics(hello) },
+  "accessLog, combined": { app: accessLog(hello, { format: "combined", to: join(FOLDER, "combined.log") }) },
+  "accessLog, json": { app: accessLog(hello, { format: "json", to: join(FOLDER, "json.log") }) },
+  "ten of headers": { app: tenOfHeaders(hello) },
+  "ten of headers, a list of its own": { app: tenOfHeaders(fresh), base: fresh },
   bodyLimit: { app: bodyLimit(hello, { limit: 1024 }) },
   timeout: { app: timeout(hello, { after: 1000 }) },
   rateLimit: { app: rateLimit(hello, { limit: 1_000_000_000, window: 60_000 }) },
@@ -123,6 +162,14 @@ const HEADERS = [
   ...["Authorization", `Bearer ${token}`],
 ];
 
+const WITHOUT_SITE = HEADERS.filter((_each, index) => HEADERS[index - (index % 2)] !== "Sec-Fetch-Site");
+
+/** How an app on this one is asked. */
+function askedOf(base: App): readonly [method: string, headers: string[]] {
+  if (base === posted) return ["POST", HEADERS];
+  return base === postedByOrigin ? ["POST", WITHOUT_SITE] : ["GET", HEADERS];
+}
+
 class Drain implements Sink {
   readonly closed = false;
   isOver = false;
@@ -148,12 +195,13 @@ const build = environBuilder({
 });
 const peer = { address: "192.0.2.7", port: "50000" };
 
-async function cost(app: App): Promise<number> {
+async function cost(app: App, base: App): Promise<number> {
+  const [method, headers] = askedOf(base);
   const start = process.cpuUsage();
   for (let count = 0; count < REQUESTS; count++) {
     const sink = new Drain();
     const exchange = new Responder(sink, {});
-    const environ = build("GET", "/", "HTTP/1.1", HEADERS, peer, exchange);
+    const environ = build(method, "/", "HTTP/1.1", headers, peer, exchange);
     if (environ === undefined) throw new Error("the request was refused");
     exchange.run(app, environ);
     if (!sink.isOver) await new Promise<void>((resolve) => (sink.onOver = resolve));
@@ -168,8 +216,14 @@ const measured = Object.entries(LAYERS).filter(
 );
 const least = new Map<App, number>();
 for (let round = 0; round < ROUNDS; round++) {
-  for (const app of new Set(measured.flatMap(([, layer]) => [layer.base ?? hello, layer.app]))) {
-    least.set(app, Math.min(least.get(app) ?? Number.POSITIVE_INFINITY, await cost(app)));
+  const asked = new Map(
+    measured.flatMap(([, { app, base = hello }]) => [
+      [base, base],
+      [app, base],
+    ]),
+  );
+  for (const [app, base] of asked) {
+    least.set(app, Math.min(least.get(app) ?? Number.POSITIVE_INFINITY, await cost(app, base)));
   }
 }
 console.log(`Node ${process.version}, hello alone ${least.get(hello)?.toFixed(2) ?? "-"} µs`);

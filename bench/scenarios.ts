@@ -65,13 +65,18 @@ const STATIC = [
   "static/nginx cached",
 ];
 
+/** Proxies to an nginx that serves files. */
+const PROXIES = ["tsgi", "tsgi http2", "fastify", "http-proxy-middleware", "httpxy", "hono", "nginx", "haproxy"].map(
+  (name) => `proxy/${name}`,
+);
+
 /** The library that a server is of: `sirv` for `static/sirv dev`. */
 export function peerOf(server: string): string {
-  return server.replace(/^static\/| .*/g, "");
+  return server.replace(/^(?:static|proxy)\/| .*/g, "");
 }
 
 /** All libraries, the first two being the reference and tsgi. */
-export const PEERS: readonly string[] = [...new Set([...APPS, ...STATIC].map(peerOf))];
+export const PEERS: readonly string[] = [...new Set([...APPS, ...STATIC, ...PROXIES].map(peerOf))];
 
 const HELLO_SCENARIO: Scenario = {
   name: "hello",
@@ -158,4 +163,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...FILE, name: "file-100k", path: "/100k.txt", answer: FILES["100k.txt"] },
   { ...FILE, name: "file-10m", path: "/10m.bin", answer: FILES["10m.bin"], type: "application/octet-stream" },
   { ...FILE, name: "missing", path: "/users/7", answer: HELLO },
+  { ...FILE, name: "proxy-1k", head: "none", servers: PROXIES },
+  { ...FILE, name: "proxy-browser", servers: PROXIES },
+  { ...FILE, name: "proxy-100k", head: "none", path: "/100k.txt", answer: FILES["100k.txt"], servers: PROXIES },
 ];

@@ -6,10 +6,11 @@ export interface Row {
 }
 
 export function printTable(title: string, columns: readonly string[], rows: readonly Row[]): void {
+  const width = Math.max(22, ...rows.map(({ name }) => name.length + 1));
   console.log(`\n${title}`);
-  console.log(`${"".padEnd(22)}${columns.map((text) => text.padStart(14)).join("")}`);
+  console.log(`${"".padEnd(width)}${columns.map((text) => text.padStart(14)).join("")}`);
   for (const { name, cells } of rows) {
-    console.log(`${name.padEnd(22)}${cells.map((cell) => cell.toFixed(2).padStart(14)).join("")}`);
+    console.log(`${name.padEnd(width)}${cells.map((cell) => cell.toFixed(2).padStart(14)).join("")}`);
   }
 }
 

@@ -32,7 +32,8 @@ export function currentEnviron(): Environ | undefined {
  * and in its body, each time that is read and when it is closed. It goes by `AsyncLocalStorage` of `node:async_hooks`.
  *
  * Listeners of `onAbort` and of the `signal`, and the handlers of `websocket`, are called by others: what they need of the environ, they
- * take along. What was started for a request and goes on after it keeps its environ in memory.
+ * take along. What was started for a request and goes on after it keeps its environ in memory. It refuses nothing and adds nothing to
+ * responses. It needs Node.
  */
 export function asyncContext(app: App): App {
   checkApp(app, "asyncContext");

@@ -9,7 +9,7 @@
  */
 
 import type { App, Body, Environ, StartResponse } from "../src/gateway.ts";
-import { checkOptions, count, type Kinds } from "../src/options.ts";
+import { checkOptions } from "../src/options.ts";
 import { isPromise } from "../src/promise.ts";
 import { Balancing } from "./balancer/balancing.ts";
 import type { Choice } from "./balancer/choices.ts";
@@ -22,7 +22,7 @@ import { Spread } from "./balancer/spread.ts";
 import { type BalancerStatus, statusOf } from "./balancer/status.ts";
 import { Sticky } from "./balancer/sticky.ts";
 import { Forwarding } from "./proxy/forwarding.ts";
-import { settingsOf } from "./proxy/options.ts";
+import { DRAIN_OPTIONS, type DrainOptions, settingsOf } from "./proxy/options.ts";
 import { Run } from "./proxy/run.ts";
 import type { UpstreamRequest } from "./proxy/upstream-request.ts";
 
@@ -42,6 +42,7 @@ export type { ProbeOptions, ProbeRecord } from "./balancer/probe.ts";
 export type { BalancerSource, BalancerTargets } from "./balancer/source.ts";
 export type { BalancerPercentiles, BalancerState, BalancerStatus, BalancerTargetStatus } from "./balancer/status.ts";
 export type { StickyOptions } from "./balancer/sticky.ts";
+export type { DrainOptions } from "./proxy/options.ts";
 
 /** Safe methods (RFC 9110 §9.2.1), except TRACE. */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
@@ -66,14 +67,6 @@ export interface Balancer extends App {
   /** Takes all targets out: from now on requests are a 503. Resolves when all that is under way is over, as `drain` does. */
   close(options?: DrainOptions): Promise<void>;
 }
-
-/** How long targets that are taken out are waited for. */
-export interface DrainOptions {
-  /** After how many milliseconds what is under way is cut. Default: never. */
-  deadline?: number | undefined;
-}
-
-const DRAIN_OPTIONS: Kinds<DrainOptions> = { deadline: count(0, 2 ** 31 - 1) };
 
 /**
  * balancer makes one app of several servers elsewhere, each what `proxy` makes of one. The targets are a list, or come from a source

@@ -20,7 +20,7 @@ import { enter } from "../src/exchange/innermost.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Chunk, Environ, StartResponse } from "../src/gateway.ts";
 import { checkOptions, count, type Kinds } from "../src/options.ts";
-import { andThen, isPromise } from "../src/promise.ts";
+import { isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { LimitedInput } from "./body-limit/limited-input.ts";
 
@@ -93,7 +93,10 @@ function settled(
   environ: Environ,
   startResponse: StartResponse,
 ): ReturnType<App> {
-  if (input.isExceeded) return andThen(dropBody(response.body, environ), () => refuse(environ, startResponse));
+  if (input.isExceeded) {
+    dropBody(response.body, environ);
+    return refuse(environ, startResponse);
+  }
   const isToRead = declaredLength(environ) < 0 && response.status.startsWith("2") && environ.HTTP_EXPECT === undefined;
   const isStream = knownChunks(response.body) === undefined;
   if (!isToRead || isStream) input.release();

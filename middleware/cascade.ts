@@ -45,7 +45,8 @@ export function cascade(apps: readonly App[]): App {
     if (index === last) return app(environ, startResponse);
     return andThen(capture(app, environ), (response) => {
       if (!isRefusal(response)) return respond(response, startResponse);
-      return andThen(dropBody(response.body, environ), () => attempt(index + 1, environ, startResponse));
+      dropBody(response.body, environ);
+      return attempt(index + 1, environ, startResponse);
     });
   }
 }

@@ -33,8 +33,8 @@ export interface CompressOptions {
    */
   encodings?: readonly ContentCoding[];
   /**
-   * The level of each coding: 0 to 11 for `br`, 1 to 22 for `zstd`, 1 to 9 for the others. Default `{ br: 4, zstd: 3, gzip: 6,
-   * deflate: 6 }`. One level more may double the time: 100 KB of JSON takes 1 ms at `br` 4, 20 ms at 9 and 100 ms at 11.
+   * The level of each coding: 0 to 11 for `br`, 1 to 22 for `zstd`, 1 to 9 for the others. Default `{ br: 4, zstd: 3, gzip: 4,
+   * deflate: 4 }`. One level more may double the time: 100 KB of JSON takes 1 ms at `br` 4, 20 ms at 9 and 100 ms at 11.
    */
   levels?: Partial<Record<ContentCoding, number>>;
   /** The smallest body that is compressed, in bytes. Default 1024: what fits into one packet gains nothing. */

@@ -132,7 +132,7 @@ function hasCondition(environ: Environ): boolean {
 const NO_TAG = "\0";
 
 /** The response to a GET or HEAD that meets its preconditions, or does not. */
-function judged(response: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
+function judged(response: AppResponse, environ: Environ): AppResponse {
   const { status, headers, body } = response;
   if (!hasCondition(environ) || !status.startsWith("2")) return response;
   const verdict = checkPreconditions(environ, {
@@ -141,11 +141,8 @@ function judged(response: AppResponse, environ: Environ): AppResponse | Promise<
   });
   if (verdict === "proceed") return response;
   if (verdict === "failed") return refused(response, environ, "412 Precondition Failed");
-  return andThen(dropBody(body, environ), () => ({
-    status: "304 Not Modified",
-    headers: notModifiedHeaders(headers),
-    body: undefined,
-  }));
+  dropBody(body, environ);
+  return { status: "304 Not Modified", headers: notModifiedHeaders(headers), body: undefined };
 }
 
 /** Whether the preconditions of a method that changes something forbid it. */

@@ -17,7 +17,7 @@ import type { App, AppResponse, Environ } from "../src/gateway.ts";
 import { hasHeader } from "../src/http/headers.ts";
 import { parseStatus } from "../src/http/status.ts";
 import { checkOptions, count, type Kinds } from "../src/options.ts";
-import { andThen } from "../src/promise.ts";
+import { andThen, callOut } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { readAhead } from "./transform/ahead.ts";
 import { isEventStream } from "./transform/event-stream.ts";
@@ -61,6 +61,9 @@ async function measured(response: AppResponse, environ: Environ, limit: number):
   const reader = new BodyReader(response.body);
   const { bytes, isWhole } = await readAhead(reader, environ, (length) => length > limit, true);
   if (!isWhole) return { ...response, body: resume(bytes, reader) };
-  await reader.close()?.catch((error) => reportError(environ, error));
+  callOut(
+    () => reader.close(),
+    (error) => reportError(environ, error),
+  );
   return { ...response, body: bytes };
 }

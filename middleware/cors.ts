@@ -35,7 +35,8 @@ import { wrapping } from "../src/wrapping.ts";
 export interface CorsOptions {
   /**
    * The origins whose pages may: `["https://app.example.com"]`, or a function that decides by the `Origin` of the request. `"null"`
-   * in the list stands for pages without an origin: a sandboxed frame of any site is one. Default every origin.
+   * in the list stands for pages without an origin: a sandboxed frame of any site is one, so with `credentials` it is never allowed.
+   * Default every origin.
    */
   origins?: readonly string[] | ((origin: string, environ: Environ) => boolean);
   /** Whether pages may send cookies and passwords, and read what they get for them. Needs `origins`. Default `false`. */
@@ -48,7 +49,11 @@ export interface CorsOptions {
   exposeHeaders?: readonly string[];
   /** For how long browsers remember the answer to a preflight, in seconds. Default 7200, the most that Chromium takes. */
   maxAge?: number;
-  /** Whether public sites may reach this one in a private network or on this machine. Default `false`. */
+  /**
+   * Whether public sites may reach this one in a private network or on this machine, where the browser asks for that in a preflight
+   * (Private Network Access, Chromium up to 141). Later ones ask their user instead (Local Network Access), and no header changes the
+   * answer. Default `false`.
+   */
   privateNetwork?: boolean;
 }
 
@@ -103,6 +108,7 @@ const ALLOW_ORIGIN = "Access-Control-Allow-Origin";
 
 class Rules {
   readonly #allows: ((origin: string, environ: Environ) => boolean) | undefined;
+  readonly #hasCredentials: boolean;
   /** What a readable response has beside its origin. */
   readonly #shared: HeaderList;
   /** What is made of a list for an origin that is known beforehand. */
@@ -126,6 +132,7 @@ class Rules {
       });
     }
     this.#allows = typeof origins === "function" ? origins : origins && inList(origins);
+    this.#hasCredentials = credentials;
     const known = origins === undefined ? ["*"] : typeof origins === "function" ? [] : origins.map(originOf);
     this.#readableBy = new Map(known.map((origin) => [origin, (headers) => this.#readable(headers, origin)]));
     const exposed = exposeHeaders ?? (credentials ? [] : ["*"]);
@@ -150,7 +157,8 @@ class Rules {
   allowedOrigin(environ: Environ): string | undefined {
     if (this.#allows === undefined) return "*";
     const { HTTP_ORIGIN: origin } = environ;
-    return origin !== undefined && origin !== "" && this.#allows(origin, environ) === true ? origin : undefined;
+    if (origin === undefined || origin === "" || (origin === "null" && this.#hasCredentials)) return undefined;
+    return this.#allows(origin, environ) === true ? origin : undefined;
   }
 
   preflight(origin: string | undefined, environ: Environ): HeaderList {

@@ -16,7 +16,7 @@ import type { App, Params } from "../src/gateway.ts";
 import { BOOLEAN, checkOptions } from "../src/options.ts";
 import type { AppWith, RouteParams } from "../src/routing/params.ts";
 import { PathTree } from "../src/routing/path-tree.ts";
-import { compilePattern } from "../src/routing/pattern.ts";
+import { compilePattern, type Match } from "../src/routing/pattern.ts";
 import { isAmbiguous, mayBeAmbiguous } from "../src/routing/readings.ts";
 import { type Inner, wrapping } from "../src/wrapping.ts";
 
@@ -52,8 +52,8 @@ interface MountedAt {
   readonly mount: Mount;
   /** How much of the path the mount takes. */
   readonly length: number;
-  /** Undefined if a parameter is not UTF-8. */
-  readonly params: Params | undefined;
+  /** What its pattern matched; undefined for a literal key. */
+  readonly match: Match | undefined;
 }
 
 const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
@@ -105,7 +105,8 @@ export function dispatcher<Key extends string>(
     const place = placeOf(tree, path);
     if (mayBeAmbiguous(path) && isAmbiguous(path, place?.mount.app, appAt)) return badRequest(environ, startResponse);
     if (place === undefined) return app(choose(environ, app), startResponse);
-    const { mount, length, params } = place;
+    const { mount, length, match } = place;
+    const params = match === undefined ? NO_PARAMS : match.params;
     if (params === undefined) return badRequest(environ, startResponse);
     const outer = environ["tsgi.route"];
     const inner = {
@@ -125,10 +126,12 @@ const NO_PARAMS: Params = Object.freeze({});
 
 function placeOf(tree: PathTree<Mount>, path: string): MountedAt | undefined {
   const { literal, length, patterns } = tree.find(path);
-  let place: MountedAt | undefined = literal === undefined ? undefined : { mount: literal, length, params: NO_PARAMS };
+  let place: MountedAt | undefined = literal === undefined ? undefined : { mount: literal, length, match: undefined };
   for (const { pattern, value } of patterns) {
     const match = pattern.match(path);
-    if (match !== undefined && (place === undefined || match.length > place.length)) place = { mount: value, ...match };
+    if (match !== undefined && (place === undefined || match.length > place.length)) {
+      place = { mount: value, length: match.length, match };
+    }
   }
   return place;
 }

@@ -17,7 +17,7 @@ import { reportError } from "../src/exchange/report.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, StartResponse } from "../src/gateway.ts";
 import { checkOptions, count, type Kinds, listOf, STRING } from "../src/options.ts";
-import { andThen, isPromise } from "../src/promise.ts";
+import { isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { Replay } from "./failover/replay.ts";
 
@@ -97,7 +97,10 @@ export function failover(apps: readonly App[], options: FailoverOptions = {}): A
     const mayGoOn = (code: number): boolean => failures.has(code) && replay?.isReplayable !== false;
 
     const settled = (response: AppResponse): Body | Promise<Body> => {
-      if (mayGoOn(Number(response.status.slice(0, 3)))) return andThen(dropBody(response.body, inner), next);
+      if (mayGoOn(Number(response.status.slice(0, 3)))) {
+        dropBody(response.body, inner);
+        return next();
+      }
       replay?.commit();
       return respond(response, startResponse);
     };

@@ -36,7 +36,8 @@ export function head(app: App): App {
       enter({ ...innermostOf(environ), REQUEST_METHOD: "HEAD" });
       if (isSwitching(response.status) || knownChunks(response.body) !== undefined)
         return respond(response, startResponse);
-      return andThen(dropBody(response.body, environ), () => respond(withoutBody(response), startResponse));
+      dropBody(response.body, environ);
+      return respond(withoutBody(response), startResponse);
     });
   };
   return wrapping(outer, app);

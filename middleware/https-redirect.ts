@@ -91,6 +91,6 @@ export function httpsRedirect(app: App, options: HttpsRedirectOptions = {}): App
 function secureHost({ HTTP_HOST: host }: Environ, port: number): string | undefined {
   if (host === undefined || host === "" || !isHostField(host)) return undefined;
   const name = host.replace(/:\d*$/, "");
-  if (!/^[\w.-]+$|^\[[\da-f:.]+\]$/i.test(name)) return undefined;
+  if (!/^[\w-]+(?:\.[\w-]+)*\.?$|^\[[\da-f:.]+\]$/i.test(name)) return undefined;
   return port === 443 ? name : `${name}:${port}`;
 }

@@ -37,7 +37,8 @@ const UNAVAILABLE = "503 Service Unavailable";
  * they know, and caches keep nothing. The page is sent whole and anew each time. Requests that have begun before are not touched. A
  * function that gives neither true nor false is a 500.
  *
- * Put probes of load balancers outside of it, if the process is to count as healthy meanwhile.
+ * It does not lock anybody out: event streams and WebSockets that are open go on, and a predicate by `REMOTE_ADDR` is as good as that
+ * (`proxyFix`). Put probes of load balancers outside of it, if the process is to count as healthy meanwhile.
  *
  * Throws `TSGI_BAD_OPTION`.
  */

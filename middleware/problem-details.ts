@@ -70,11 +70,10 @@ export function problemDetails(app: App, options: ProblemDetailsOptions = {}): A
     return verdict;
   }
 
-  function changed(response: AppResponse, environ: Environ, isCaught: boolean): AppResponse | Promise<AppResponse> {
+  function changed(response: AppResponse, environ: Environ, isCaught: boolean): AppResponse {
     if (!isCaught && !isPlainError(response)) return response;
-    return andThen(problemResponse(response, environ, describe), (made) =>
-      always ? made : { ...made, headers: addVary(made.headers, "Accept") },
-    );
+    const made = problemResponse(response, environ, describe);
+    return always ? made : { ...made, headers: addVary(made.headers, "Accept") };
   }
 
   const outer: App = function problemDetails(environ, startResponse) {

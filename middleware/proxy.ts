@@ -13,7 +13,13 @@ import { checkOptions } from "../src/options.ts";
 import { isPromise } from "../src/promise.ts";
 import { startAttempt } from "./proxy/attempt.ts";
 import { Forwarding } from "./proxy/forwarding.ts";
-import { settingsOf, UPSTREAM_OPTIONS, type UpstreamOptions } from "./proxy/options.ts";
+import {
+  DRAIN_OPTIONS,
+  type DrainOptions,
+  settingsOf,
+  UPSTREAM_OPTIONS,
+  type UpstreamOptions,
+} from "./proxy/options.ts";
 import { type AttemptListener, type Failure, mayRepeat } from "./proxy/outcome.ts";
 import { Pool } from "./proxy/pool.ts";
 import type { AttemptLimits } from "./proxy/reception.ts";
@@ -23,6 +29,7 @@ import type { UpstreamRequest } from "./proxy/upstream-request.ts";
 
 export type { TlsOptions } from "./proxy/connect.ts";
 export type { Trust } from "./proxy/forwarded.ts";
+export type { DrainOptions } from "./proxy/options.ts";
 
 /** Options of `proxy`. */
 export interface ProxyOptions extends UpstreamOptions {}
@@ -30,10 +37,11 @@ export interface ProxyOptions extends UpstreamOptions {}
 /** An app that is a server elsewhere. */
 export interface ProxyApp extends App {
   /**
-   * Closes the connections that are kept: from now on requests are a 503. Resolves when all that is under way is over. Without it
-   * they close by themselves, after `keepAliveTimeout`, and no process goes on for them.
+   * Closes the connections that are kept: from now on requests are a 503. Resolves when all that is under way is over; what is
+   * not after `deadline` milliseconds is cut, which is a 502 before the head. Default: no deadline. Without it connections close
+   * by themselves, after `keepAliveTimeout`, and no process goes on for them.
    */
-  close(): Promise<void>;
+  close(options?: DrainOptions): Promise<void>;
 }
 
 /**
@@ -77,7 +85,12 @@ export function proxy(target: string, options: ProxyOptions = {}): ProxyApp {
     if (isPromise(request)) return request.then((made) => send(environ, startResponse, made));
     return send(environ, startResponse, request);
   };
-  return Object.assign(app, { close: () => pool.close() });
+  return Object.assign(app, {
+    async close(how: DrainOptions = {}) {
+      checkOptions("close of proxy", how, DRAIN_OPTIONS);
+      await pool.close(how.deadline);
+    },
+  });
 }
 
 /** The strategy where there is nowhere else to go. */
@@ -95,6 +108,7 @@ class OneTarget implements Strategy {
 
   attempt(last: Failure | undefined, listener: AttemptListener): Started | undefined {
     if (last !== undefined) {
+      if (this.#pool.isClosed) return undefined;
       const { method, body } = this.#request;
       // Another failure would be the same again.
       const mayHelp = last.isStale || last.reason === "continue";

@@ -10,7 +10,7 @@ import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import { enter } from "../src/exchange/innermost.ts";
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
-import { deriveHeaders, isHopByHop, TOKEN } from "../src/http/field-rules.ts";
+import { deriveHeaders, isHopByHop, TOKEN, withGoodLine } from "../src/http/field-rules.ts";
 import { hasHeader, removeHeaders } from "../src/http/headers.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION, type Kind } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
@@ -32,9 +32,11 @@ export interface RequestIdOptions {
 /** What an id may be: it stands in logs, headers and URLs as it is. */
 const WELL_FORMED = /^[\w.:+/=@-]{1,128}$/;
 
+const isOfFraming = (name: string): boolean => isHopByHop(name) || name.toLowerCase() === "content-length";
+
 const NAME: Kind = {
   expected: "the name of a header",
-  accepts: (value) => typeof value === "string" && TOKEN.test(value) && !value.includes("_") && !isHopByHop(value),
+  accepts: (value) => typeof value === "string" && TOKEN.test(value) && !value.includes("_") && !isOfFraming(value),
 };
 
 /**
@@ -64,7 +66,7 @@ export function requestId(app: App, options: RequestIdOptions = {}): App {
     state["request.id"] = id;
     const inner = sent === undefined || isTaken ? environ : enter({ ...environ, [key]: id });
     return app(inner, (status, headers, error) =>
-      startResponse(status, [...deriveHeaders(headers, others), [header, id]], error),
+      startResponse(status, withGoodLine(deriveHeaders(headers, others), header, id), error),
     );
   };
   return wrapping(outer, app);

@@ -12,9 +12,11 @@
  */
 
 import { checkApp } from "../src/apps.ts";
+import { BoundedMap } from "../src/bounded-map.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, HeaderList } from "../src/gateway.ts";
-import { deriveHeaders, prepareLines } from "../src/http/field-rules.ts";
+import { deriveHeaders, prepareLines, withGoodLine } from "../src/http/field-rules.ts";
+import { hasHeader } from "../src/http/headers.ts";
 import { BOOLEAN, checkOptions, type Kind, type Kinds } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -103,8 +105,11 @@ const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
  *
  * The default policy allows scripts of the site itself, and none in the page: those need `nonce`. With a nonce, browsers ignore
  * `'unsafe-inline'` in `style-src`, so that styles in the page need it too. `Cross-Origin-Resource-Policy: same-origin` keeps other
- * sites from showing pictures of this one; `cors` does not change that. A policy is a second line: it does not replace the escaping of
- * what comes from others.
+ * sites from showing pictures of this one; `cors` does not change that.
+ *
+ * It refuses nothing: browsers do, and other clients do as they like. A policy is a second line: it does not replace the escaping of what
+ * comes from others, and a script that it allows can do what the user can, and lead the page elsewhere with what it has read. What a
+ * layer outside of it answers has none of these headers, so it belongs far outside.
  *
  * Throws `TSGI_BAD_OPTION`.
  */
@@ -117,14 +122,12 @@ export function secureHeaders(app: App, options: SecureHeadersOptions = {}): App
 
   const outer: App = function secureHeaders(environ, startResponse) {
     const set = environ["tsgi.url_scheme"] === "https" ? secure : plain;
-    let nonce = "";
-    if (hasNonce) {
-      const state = environ["tsgi.state"];
-      const given = state["csp.nonce"];
-      nonce = typeof given === "string" ? given : randomId(16);
-      state["csp.nonce"] = nonce;
-    }
-    return app(environ, (status, headers, error) => startResponse(status, set.addTo(headers, nonce), error));
+    if (!hasNonce) return app(environ, (status, headers, error) => startResponse(status, set.addTo(headers), error));
+    const state = environ["tsgi.state"];
+    const given = state["csp.nonce"];
+    const nonce = typeof given === "string" && NONCE_VALUE.test(given) ? given : randomId(16);
+    state["csp.nonce"] = nonce;
+    return app(environ, (status, headers, error) => startResponse(status, set.addWith(nonce, headers), error));
   };
   return wrapping(outer, app);
 }
@@ -132,28 +135,43 @@ export function secureHeaders(app: App, options: SecureHeadersOptions = {}): App
 /** What is added over one scheme. */
 class HeaderSet {
   readonly #fixed: HeaderList;
-  /** The name of the policy and what stands around each nonce; undefined where it has none. */
-  readonly #policy: { readonly name: string; readonly parts: readonly string[] } | undefined;
+  /** The name of the policy, and what stands around each nonce; undefined where it has none. */
+  readonly #policy: { readonly name: string; readonly first: string; readonly others: readonly string[] } | undefined;
   readonly #names: ReadonlySet<string>;
+  readonly #verdicts: BoundedMap<string, boolean> = new BoundedMap(200);
+  /** A list that was made here last: of most responses it is the same one. */
+  #list: HeaderList | undefined;
+  #hasPolicy = false;
 
   constructor(options: SecureHeadersOptions, isSecure: boolean) {
     const lines = fixedHeaders(options.headers ?? {}, isSecure);
     const name = options.reportOnly === true ? "Content-Security-Policy-Report-Only" : "Content-Security-Policy";
     const parts = policyParts(options, isSecure);
-    if (parts !== undefined && parts.length > 1) this.#policy = { name, parts };
-    else if (parts !== undefined) lines.unshift([name, parts[0] as string]);
+    if (parts !== undefined) {
+      const [first = "", ...others] = parts;
+      if (others.length > 0) this.#policy = { name, first, others };
+      else lines.unshift([name, first]);
+    }
     this.#fixed = prepareLines(lines);
-    this.#names = new Set(
-      [...lines.map(([each]) => each), ...(this.#policy === undefined ? [] : [name]), "X-Powered-By"].map((each) =>
-        each.toLowerCase(),
-      ),
-    );
+    this.#names = new Set([...lines.map(([each]) => each.toLowerCase()), "x-powered-by"]);
   }
 
-  addTo(headers: HeaderList, nonce: string): HeaderList {
-    return this.#policy === undefined
-      ? deriveHeaders(headers, this.#addFixed)
-      : this.#join(headers, this.#withNonce(this.#policy, nonce));
+  addTo(headers: HeaderList): HeaderList {
+    return deriveHeaders(headers, this.#addFixed);
+  }
+
+  addWith(nonce: string, headers: HeaderList): HeaderList {
+    const list = this.addTo(headers);
+    if (this.#policy === undefined) return list;
+    const { name, first, others } = this.#policy;
+    if (list !== this.#list) {
+      this.#list = list;
+      this.#hasPolicy = hasHeader(list, name);
+    }
+    if (this.#hasPolicy) return list;
+    let value = first;
+    for (const other of others) value += `'nonce-${nonce}'${other}`;
+    return withGoodLine(list, name, value);
   }
 
   readonly #addFixed = (headers: HeaderList): HeaderList => this.#join(headers, this.#fixed);
@@ -166,12 +184,17 @@ class HeaderSet {
   }
 
   #isConcernedBy(headers: HeaderList): boolean {
-    for (const line of headers) if (this.#names.has(line[0].toLowerCase())) return true;
+    for (const line of headers) if (this.#isOfThese(line[0])) return true;
     return false;
   }
 
-  #withNonce({ name, parts }: { name: string; parts: readonly string[] }, nonce: string): HeaderList {
-    return [[name, parts.join(`'nonce-${nonce}'`)], ...this.#fixed];
+  /** To bring names into lower case costs more than all else here, and apps have a few of them. */
+  #isOfThese(name: string): boolean {
+    const known = this.#verdicts.get(name);
+    if (known !== undefined) return known;
+    const verdict = this.#names.has(name.toLowerCase());
+    this.#verdicts.set(name, verdict);
+    return verdict;
   }
 }
 
@@ -193,6 +216,8 @@ function fixedHeaders(changes: Readonly<Record<string, string | false>>, isSecur
 
 const HSTS = "strict-transport-security";
 const NONCE = "\0";
+/** A nonce that another layer may give (Content Security Policy §2.3.1). */
+const NONCE_VALUE = /^[\w+/-]{16,128}={0,2}$/;
 
 /** The policy, cut at each place where a nonce stands; undefined for none. */
 function policyParts({ policy = {}, nonce = false }: SecureHeadersOptions, isSecure: boolean): string[] | undefined {

@@ -14,13 +14,15 @@
  */
 
 import { toStream } from "../src/body/stream.ts";
+import { InnerExchange } from "../src/exchange/inner-exchange.ts";
+import { enter } from "../src/exchange/innermost.ts";
 import type { App, Body, Environ, HeaderList, StartResponse } from "../src/gateway.ts";
 import { prepareHeaders } from "../src/http/field-rules.ts";
 import { checkOptions, count, type Kinds } from "../src/options.ts";
 import { andThen } from "../src/promise.ts";
 import { EventReader } from "./sse/event-reader.ts";
 import { checkEvents, closeEvents, type SseEvents } from "./sse/events.ts";
-import { watchHost } from "./sse/host-watch.ts";
+import { isSilentHost, watchHost } from "./sse/host-watch.ts";
 
 export type { SseEvent } from "./sse/event-text.ts";
 export type { SseEvents } from "./sse/events.ts";
@@ -82,7 +84,12 @@ export function sse(source: SseEvents | SseSource, options: SseOptions = {}): Ap
   // Something has to be sent, so that layers which wait for the first chunk pass the head on.
   const opening = retry === undefined ? ":\n\n" : `retry: ${retry}\n\n`;
 
-  function answer(events: SseEvents | null | undefined, environ: Environ, startResponse: StartResponse): Body {
+  function answer(
+    events: SseEvents | null | undefined,
+    environ: Environ,
+    own: InnerExchange | undefined,
+    startResponse: StartResponse,
+  ): Body {
     if (events === undefined || events === null) {
       startResponse("204 No Content", NO_MORE);
       return undefined;
@@ -95,13 +102,16 @@ export function sse(source: SseEvents | SseSource, options: SseOptions = {}): Ap
       throw error;
     }
     const reader = new EventReader(events, opening, heartbeat);
-    watchHost(environ["tsgi.exchange"], reader);
+    if (own !== undefined) watchHost(environ["tsgi.exchange"], reader, () => own.leave());
     return toStream(reader);
   }
 
   return function sse(environ, startResponse) {
-    const events = eventsFor(lastEventIdOf(environ), environ);
-    return andThen(events, (given) => answer(given, environ, startResponse));
+    // What a source waits for has to end with such a server, too.
+    const own = isSilentHost(environ["tsgi.exchange"]) ? new InnerExchange(environ, () => true) : undefined;
+    const inner = own === undefined ? environ : enter({ ...environ, "tsgi.exchange": own });
+    const events = eventsFor(lastEventIdOf(environ), inner);
+    return andThen(events, (given) => answer(given, environ, own, startResponse));
   };
 }
 

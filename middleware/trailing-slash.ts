@@ -24,8 +24,9 @@ const KINDS: Kinds<TrailingSlashOptions> = { slash: oneOf("never", "always") };
  * end and should not, or the other way round; the query stays. All else goes to `app`: also OPTIONS, as a preflight may not be
  * redirected, and the path of the mount itself, `/`.
  *
- * The redirect is to a path of the same site, whatever was asked for. Browsers remember it for good. `staticFiles` sends folders to
- * their slash: around it `"never"` goes in circles, unless it has `redirect: false`.
+ * The redirect is to a path of the same site, whatever was asked for. Browsers remember it for good. Inside of `"never"`, `staticFiles`
+ * sends the index of a folder without its slash, from which relative links start in the parent folder; the links of a listing need
+ * the slash. Frameworks that send clients to a slash of their own accord go in circles with `"never"`.
  *
  * Throws `TSGI_BAD_OPTION`.
  */
@@ -33,11 +34,15 @@ export function trailingSlash(app: App, options: TrailingSlashOptions = {}): App
   checkApp(app, "trailingSlash");
   checkOptions("trailingSlash", options, KINDS);
   const { slash = "never" } = options;
-  const target = slash === "never" ? withoutSlash : withSlash;
+  const isNever = slash === "never";
+  const target = isNever ? withoutSlash : withSlash;
 
   const outer: App = function trailingSlash(environ, startResponse) {
     const path = environ.REQUEST_METHOD === "OPTIONS" ? undefined : target(environ);
-    if (path === undefined) return app(environ, startResponse);
+    if (path === undefined) {
+      if (isNever) environ["tsgi.state"]["slash.never"] = true;
+      return app(environ, startResponse);
+    }
     const query = environ.QUERY_STRING === "" ? "" : `?${environ.QUERY_STRING}`;
     return redirect(localPath(path) + query, { status: "308 Permanent Redirect" })(environ, startResponse);
   };

@@ -17,10 +17,10 @@ import { reportError } from "../src/exchange/report.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { parseStatus } from "../src/http/status.ts";
-import { andThen, isPromise } from "../src/promise.ts";
+import { andThen, callOut, isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import type { Change } from "./transform/change.ts";
-import { headersOfNewBody, NO_BODY, withKnownTag } from "./transform/new-body.ts";
+import { headersOfNewBody, headersOfNoBody, isUnchanged, NO_BODY } from "./transform/new-body.ts";
 import { hidesType, isSelected, mayAskAgain, wholeRequest } from "./transform/selection.ts";
 
 export { type Change, hasType, isTransformable, mapChunks } from "./transform/change.ts";
@@ -36,8 +36,9 @@ export {
 /**
  * transform calls `change` with each response that the app has started, and sends what it returns. Where that has another
  * body, the headers that described the old one go with it: `Content-Length` (the server adds the new one where it is
- * known), `Accept-Ranges` and digests, and a strong `ETag` becomes weak (RFC 9110 §8.8.1). The app's body is closed once,
- * whatever the change did with it.
+ * known), `Accept-Ranges`, digests, and the `ETag` and `Last-Modified` of the app, which stay the same when the change becomes another
+ * one; those that a change sets itself stay. Put `conditional` around it for new ones. The app's body is closed once, whatever the
+ * change did with it.
  *
  * A changed resource has one representation. Where the app answers `Range` or `Accept-Encoding` with a part of a body, or an
  * encoded one, that the change would take, it is asked again for the whole (GET and HEAD without a body), and the client gets
@@ -59,10 +60,7 @@ export function transform(app: App, change: Change): App {
   const outer: App = function transform(environ, startResponse) {
     return andThen(capture(app, environ), (response) =>
       andThen(isTakenOver(response, environ) ? response : changed(response, environ), ({ status, headers, body }) =>
-        respond(
-          { status, headers: status.startsWith("304 ") ? withKnownTag(headers, environ) : headers, body },
-          startResponse,
-        ),
+        respond({ status, headers, body }, startResponse),
       ),
     );
   };
@@ -78,7 +76,7 @@ export function transform(app: App, change: Change): App {
     if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
     return orClosing(original, () =>
       takes(original.response, environ)
-        ? andThen(original.drop(), () => changedWhole(environ))
+        ? original.drop(() => changedWhole(environ))
         : changeResponse(original, change, environ),
     );
   }
@@ -97,11 +95,9 @@ export function transform(app: App, change: Change): App {
       andThen(capture(app, whole), (response) => {
         const original = new Original(response, environ);
         return orClosing(original, () => {
-          if (change.takes?.(original.response, whole) === false) return andThen(original.drop(), keepPart);
+          if (change.takes?.(original.response, whole) === false) return original.drop(keepPart);
           return andThen(changeResponse(original, change, whole), (changed) =>
-            changed.body === original.response.body
-              ? andThen(original.drop(), keepPart)
-              : andThen(originalPart.drop(), () => changed),
+            changed.body === original.response.body ? original.drop(keepPart) : originalPart.drop(() => changed),
           );
         });
       }),
@@ -125,7 +121,8 @@ function changeResponse(
   const settle = (changed: AppResponse) => {
     const { body } = checkResponse(changed);
     if (instead === undefined || body === before.body) return withNewBody(original, changed, environ);
-    return andThen(closeBoth(dropBody(body, environ), original), instead);
+    dropBody(body, environ);
+    return original.drop(instead);
   };
   return orClosing(original, () => andThen(change(before, environ), settle));
 }
@@ -177,34 +174,36 @@ class Original {
     return this.#reader?.close();
   }
 
-  /** Closes it where another body is sent; what that fails with is reported, and fails nothing else. */
-  drop(): Promise<unknown> | undefined {
-    return this.close()?.catch((error) => reportError(this.#environ, error));
+  /** Closes it and gives what is sent instead. Nothing waits for the closing; what it fails with is reported. */
+  drop<T>(instead: () => T): T {
+    callOut(
+      () => this.close(),
+      (error) => reportError(this.#environ, error),
+    );
+    return instead();
   }
 }
 
 function withNewBody(original: Original, changed: AppResponse, environ: Environ): AppResponse | Promise<AppResponse> {
   if (changed.body === original.response.body) return changed;
-  let headers: HeaderList;
+  let headers: HeaderList = changed.headers;
   let isBodiless: boolean;
   try {
-    headers = headersOfNewBody(original.response.headers, changed.headers);
-    isBodiless =
-      environ.REQUEST_METHOD === "HEAD" || isSwitching(changed.status) || parseStatus(changed.status).bodiless;
+    const hasNone = isSwitching(changed.status) || parseStatus(changed.status).bodiless;
+    isBodiless = hasNone || environ.REQUEST_METHOD === "HEAD";
+    if (hasNone) headers = headersOfNoBody(headers);
+    else if (!isUnchanged(changed.body)) headers = headersOfNewBody(original.response.headers, headers);
   } catch (error) {
     return failAfter(() => closeBody(changed.body), error);
   }
   if (isBodiless) {
     // The length of a body that is not sent is not known: an app may answer HEAD with less than it would GET.
-    return andThen(closeBoth(dropBody(changed.body, environ), original), () => ({
-      ...changed,
-      headers,
-      body: NO_BODY,
-    }));
+    dropBody(changed.body, environ);
+    return original.drop(() => ({ ...changed, headers, body: NO_BODY }));
   }
   if (knownChunks(changed.body) === undefined)
     return { ...changed, headers, body: closingBoth(changed.body, original) };
-  return andThen(original.drop(), () => ({ ...changed, headers }));
+  return original.drop(() => ({ ...changed, headers }));
 }
 
 function closingBoth(body: Body, original: Original): Body {
@@ -212,12 +211,9 @@ function closingBoth(body: Body, original: Original): Body {
   return toStream({
     isAsync: reader.isAsync,
     next: () => reader.next(),
-    close: () => closeBoth(reader.close(), original),
+    close() {
+      const closing = reader.close();
+      return original.drop(() => closing);
+    },
   });
-}
-
-/** Closes the app's body too where closing the new one fails. */
-function closeBoth(closing: Promise<unknown> | undefined, original: Original): Promise<unknown> | undefined {
-  const all = [closing, original.drop()].filter((each) => each !== undefined);
-  return all.length === 0 ? undefined : Promise.all(all);
 }

@@ -34,7 +34,8 @@ const HOST = /^(\*\.)?([a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])\.?(?::(\d{1,5
  * client chooses that header, and what an app makes of it, such as the links of a mail or a key of a cache, leads elsewhere if it is
  * believed. It also keeps pages that have their own name point to this address (DNS rebinding) from reading a local server.
  *
- * Letter case and a trailing dot do not count. A request without `Host` is refused. Behind proxies `proxyFix` belongs outside of it;
+ * Letter case and a trailing dot do not count. A request without `Host` is refused. It does not tell who asks: whoever is no browser
+ * sends the name of the site, and the app gets the header as it came. Behind proxies `proxyFix` belongs outside of it;
  * checks of a load balancer often ask for an address, which is to be listed then.
  *
  * Throws `TSGI_BAD_OPTION`.
@@ -70,7 +71,7 @@ export function trustedHosts(app: App, options: TrustedHostsOptions): App {
   function isTrusted(host: string): boolean {
     if (host.length > 262 || host.startsWith("*") || !isHostField(host)) return false;
     const [, , name, port] = HOST.exec(host.toLowerCase()) ?? [];
-    if (name === undefined) return false;
+    if (name === undefined || (port !== undefined && Number(port) > 65_535)) return false;
     return exact.has(name) || exact.has(`${name}:${port}`) || suffixes.some((suffix) => name.endsWith(suffix));
   }
 }

@@ -130,7 +130,7 @@ export interface ExchangeEnd {
   readonly isComplete: boolean;
   /** Whether the client left before that. */
   readonly isClientGone: boolean;
-  /** What the app has failed with, where it got a 500 or its response was cut for it. */
+  /** What the app has failed with, where it got an error response for it, of the server or of a layer, or its response was cut. */
   readonly error: unknown;
 }
 
@@ -187,10 +187,11 @@ export interface Exchange {
   readonly awaitsUpgrade?: boolean | undefined;
   /**
    * Calls back once when the server begins to close, at once where it does already: to end what an app does on connections that
-   * it has taken over. The server keeps the callback until then, so an app registers one for each `server`, not for each
-   * request. Absent where the server does not tell: one of Node's no longer listens then (`server.listening`).
+   * it has taken over. Returns a function that takes that back: the server keeps the callback until either, so an app that
+   * registers one for each request takes it back when that has ended. Absent where the server does not tell: one of Node's no
+   * longer listens then (`server.listening`).
    */
-  readonly onServerClose?: ((callback: () => void) => void) | undefined;
+  readonly onServerClose?: ((callback: () => void) => () => void) | undefined;
   /** Reports an error as `report` does, but for another environ: for what goes on after the exchange, without keeping all of it. */
   readonly reporter?: ((error: unknown, environ: Environ) => void) | undefined;
   /**

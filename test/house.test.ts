@@ -138,6 +138,24 @@ test("house: each middleware exports a function of its name, and the entry point
   }
 });
 
+/** What a test imports of the middlewares, and what its helpers do. */
+function exercised(file: string, found = new Set<string>()): Set<string> {
+  for (const target of importsOf(file)) {
+    if (found.has(target)) continue;
+    if (/^middleware\/[^/]+\.ts$/.test(target)) found.add(target);
+    else if (target.startsWith("test/support/")) exercised(target, found.add(target));
+  }
+  return found;
+}
+
+for (const file of ["test/exchange/borders.test.ts", "test/system/random-stacks.test.ts"]) {
+  test(`house: each middleware is in ${file}`, () => {
+    const tried = exercised(file);
+    const missing = files.filter((name) => /^middleware\/[^/]+\.ts$/.test(name) && !tried.has(name));
+    assert.deepEqual(missing, ["middleware/index.ts"]);
+  });
+}
+
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   exports: Record<string, string | { default: string } | null>;
   dependencies: Record<string, string>;
@@ -189,6 +207,8 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
   "src/exchange/failures.ts": "test/exchange/responder.test.ts: what breaks its rules",
   "src/exchange/departure.ts": "test/exchange/responder.test.ts: a part of the Responder",
+  "src/exchange/error-page.ts": "test/exchange/responder.test.ts: error pages that fail",
+  "src/exchange/takeover.ts": "test/exchange/on-upgrade.test.ts: what takes a connection over",
 };
 
 /** Whether a file has a test at its mirrored place, or belongs to one that has. */

@@ -1,7 +1,9 @@
 /** What all requests of one balancer have in common: its targets, who waits for them, and what may be tried again. */
 
+import { TsgiError } from "../../src/errors.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import type { Environ } from "../../src/gateway.ts";
+import { callOut, isPromise } from "../../src/promise.ts";
 import { isTargetFailure, type Outcome } from "../proxy/outcome.ts";
 import type { AttemptLimits } from "../proxy/reception.ts";
 import { byKey, byLatency, type Choice, leastInFlight, roundRobin } from "./choices.ts";
@@ -108,7 +110,7 @@ export class Balancing {
     if (balance === "latency") return byLatency;
     if (balance === "leastInFlight") return leastInFlight;
     if (balance === "roundRobin") return roundRobin;
-    return typeof balance === "function" ? byFunction(balance, environ) : byKey(String(balance.key(environ)));
+    return typeof balance === "function" ? byFunction(balance, environ) : byKey(keyFor(environ, balance.key));
   }
 
   /** The first target of a request; undefined where none has room. */
@@ -195,6 +197,24 @@ export class Balancing {
   }
 }
 
+function keyFor(environ: Environ, keyOf: (environ: Environ) => unknown): string {
+  const key = keyOf(environ);
+  refusePromise(key, "key");
+  return String(key);
+}
+
+/** Targets are chosen at once. The promise would end the process, should it reject. */
+function refusePromise(value: unknown, name: string): void {
+  if (!isPromise(value)) return;
+  callOut(
+    () => value,
+    () => {},
+  );
+  throw new TsgiError("TSGI_BAD_OPTION", `${name} of balancer has returned a promise`, {
+    hint: "Return a string: have a layer around the balancer find out what it takes, and keep that in the environ.",
+  });
+}
+
 /** What the function throws is reported, and the target chosen by latency. */
 function byFunction(
   choose: (environ: Environ, targets: readonly BalancerCandidate[]) => string | undefined,
@@ -211,6 +231,7 @@ function byFunction(
           latency: latency.at(now),
         })),
       );
+      refusePromise(chosen, "balance");
       const peer = peers.find(({ target }) => target.url === chosen);
       if (peer !== undefined) return peer;
     } catch (error) {

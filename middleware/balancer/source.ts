@@ -1,6 +1,6 @@
 /** Where the list of targets comes from, when it changes while the balancer runs. */
 
-import { callOut } from "../../src/promise.ts";
+import { callOut, isPromise } from "../../src/promise.ts";
 import type { BalancerTarget } from "./peer.ts";
 
 /** A list of targets: URLs, or what they are worth as well. */
@@ -8,7 +8,7 @@ export type BalancerTargets = readonly (string | BalancerTarget)[];
 
 /**
  * A list that changes: an async iterable gives one list after the other; a function is called again and again, and gives one each
- * time. While either fails, the last list stays.
+ * time, within 30 seconds. While either fails, the last list stays.
  */
 export type BalancerSource = AsyncIterable<BalancerTargets> | (() => BalancerTargets | Promise<BalancerTargets>);
 
@@ -23,6 +23,9 @@ export interface SourceListener {
   onFailure(error: unknown): void;
 }
 
+/** How long a function may take for its list, in milliseconds: one that never comes would be the last. */
+const PATIENCE = 30_000;
+
 /** Follows a source until it is stopped. It does not keep the process running. */
 export class Following {
   readonly #iterator: AsyncIterator<BalancerTargets>;
@@ -33,8 +36,8 @@ export class Following {
   #isStopped = false;
 
   /** `refresh`: how long to wait before a function is called again, or an iterable that has failed is asked again. */
-  constructor(source: BalancerSource, refresh: number, listener: SourceListener) {
-    this.#iterator = typeof source === "function" ? polled(source) : source[Symbol.asyncIterator]();
+  constructor(source: BalancerSource, refresh: number, listener: SourceListener, patience: number = PATIENCE) {
+    this.#iterator = typeof source === "function" ? polled(source, patience) : source[Symbol.asyncIterator]();
     this.#refresh = refresh;
     this.#listener = listener;
     this.#isPolled = typeof source === "function";
@@ -66,10 +69,24 @@ export class Following {
   }
 }
 
-function polled(list: () => BalancerTargets | Promise<BalancerTargets>): AsyncIterator<BalancerTargets> {
+function polled(
+  list: () => BalancerTargets | Promise<BalancerTargets>,
+  patience: number,
+): AsyncIterator<BalancerTargets> {
   return {
     async next() {
-      return { done: false, value: await list() };
+      return { done: false, value: await inTime(list(), patience) };
     },
   };
+}
+
+function inTime<T>(value: T | PromiseLike<T>, patience: number): T | Promise<T> {
+  if (!isPromise(value)) return value;
+  return new Promise((resolve, reject) => {
+    const tooLate = (): void => reject(new Error(`no list has come within ${patience} ms`));
+    const timer = setTimeout(tooLate, patience).unref();
+    Promise.resolve(value)
+      .finally(() => clearTimeout(timer))
+      .then(resolve, reject);
+  });
 }

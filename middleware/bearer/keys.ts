@@ -9,6 +9,9 @@ export type BearerKeys = Uint8Array | URL | string | KeySet | KeyFinder | object
 /** How long the keys of a URL may take, in milliseconds. */
 const TIMEOUT = 3000;
 
+/** How large they may be, in bytes: those of the largest issuers have a hundredth of that. */
+const MOST_BYTES = 1024 * 1024;
+
 /** For how long nobody is asked for keys after a failure, in milliseconds. */
 const REST = 1000;
 
@@ -33,7 +36,24 @@ export function keysFor(keys: BearerKeys, jose: ReturnType<typeof loadJose>): un
   if (typeof keys === "function") return guarded(keys as KeyFinder);
   if (isKeySet(keys)) return jose.createLocalJWKSet(keys);
   if (typeof keys !== "string" && !(keys instanceof URL)) return keys;
-  return guarded(jose.createRemoteJWKSet(checkedUrl(keys), { timeoutDuration: TIMEOUT }));
+  return guarded(
+    jose.createRemoteJWKSet(checkedUrl(keys), { timeoutDuration: TIMEOUT, [jose.customFetch]: boundedFetch }),
+  );
+}
+
+/** A `fetch` that reads only so much of a body. */
+async function boundedFetch(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init);
+  if (response.status !== 200 || response.body === null) return response;
+  let size = 0;
+  const bounded = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      size += chunk.byteLength;
+      if (size <= MOST_BYTES) controller.enqueue(chunk);
+      else controller.error(new Error(`the key set has more than ${MOST_BYTES} bytes`));
+    },
+  });
+  return new Response(response.body.pipeThrough(bounded));
 }
 
 /** Keys that somebody can replace on their way are those of somebody. */

@@ -35,7 +35,9 @@ export interface VerifyOptions {
 
 interface JosePackage {
   jwtVerify(token: string, key: unknown, options: VerifyOptions): Promise<{ payload: BearerClaims }>;
-  createRemoteJWKSet(url: URL, options: { timeoutDuration: number }): KeyFinder;
+  /** The name of the option that fetches in place of `fetch`. */
+  readonly customFetch: symbol;
+  createRemoteJWKSet(url: URL, options: { timeoutDuration: number; [customFetch: symbol]: unknown }): KeyFinder;
   createLocalJWKSet(keys: KeySet): KeyFinder;
 }
 

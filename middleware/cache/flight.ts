@@ -12,12 +12,15 @@ export interface Landing {
 }
 
 export class Flight {
+  readonly key: string;
   readonly uri: string;
   readonly startedAt: number = performance.now();
   readonly #waiting = new Set<(landing: Landing | undefined) => void>();
   #recording: Recording | undefined;
 
-  constructor(uri: string) {
+  /** `key` tells apart what others may wait for. */
+  constructor(key: string, uri: string) {
+    this.key = key;
     this.uri = uri;
   }
 

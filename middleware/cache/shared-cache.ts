@@ -3,7 +3,6 @@
 import { checkChunks, toBytes } from "../../src/body/chunk.ts";
 import { BodyReader, closeBody, failAfter, knownChunks } from "../../src/body/reader.ts";
 import { toStream } from "../../src/body/stream.ts";
-import { BoundedMap } from "../../src/bounded-map.ts";
 import { isClientGone } from "../../src/errors.ts";
 import { capture } from "../../src/exchange/capture.ts";
 import { reportError } from "../../src/exchange/report.ts";
@@ -15,8 +14,10 @@ import { andThen, isPromise } from "../../src/promise.ts";
 import { randomId } from "../../src/random-id.ts";
 import { type Asked, selectionOf } from "./asked.ts";
 import { detached, drain } from "./background.ts";
-import { Flight } from "./flight.ts";
+import type { Flight } from "./flight.ts";
+import { Flights } from "./flights.ts";
 import type { GuardedStore } from "./guarded-store.ts";
+import { Invalidations } from "./invalidations.ts";
 import { type Directives, directivesOf, type Judgement, judge, secondsOf, varyOf } from "./judgement.ts";
 import { type Budget, ownBytes, Recording } from "./recording.ts";
 import {
@@ -66,16 +67,10 @@ interface Fetching {
   /** The request for what is newer than that. */
   readonly validation: Environ | undefined;
   /** Others that wait for the outcome. */
-  readonly flight: { readonly key: string; readonly flight: Flight } | undefined;
-  /** What had been invalidated when it began. */
+  readonly flight: Flight | undefined;
+  /** When it began, by the clock of invalidations. */
   readonly since: number;
 }
-
-/** How long a URI whose response was not to be shared is asked for by each client on its own, in milliseconds. */
-const APART = 60_000;
-
-/** The longest URI that is remembered for that. */
-const LONG = 2000;
 
 /** How many bytes may be recorded at a time. */
 const RECORDED = 64 * 1024 * 1024;
@@ -97,20 +92,15 @@ export class SharedCache {
   readonly #app: App;
   readonly #store: GuardedStore;
   readonly #options: SharedCacheOptions;
-  readonly #flights = new Map<string, Flight>();
-  /** Until when clients are not to wait for one another, by URI. */
-  readonly #apart = new BoundedMap<string, number>(1000);
-  /** When each URI was invalidated, by a clock that counts these. */
-  readonly #invalidated = new BoundedMap<string, number>(10_000);
-  /** URIs of which the store may still have what was invalidated: the time of that, 0 for the others. */
-  readonly #blocked = new BoundedMap<string, number>(10_000);
-  #clock = 0;
+  readonly #flights: Flights;
+  readonly #invalidations = new Invalidations();
   readonly #budget: Budget = { left: RECORDED };
 
   constructor(app: App, store: GuardedStore, options: SharedCacheOptions) {
     this.#app = app;
     this.#store = store;
     this.#options = options;
+    this.#flights = new Flights(options.wait);
   }
 
   /** The response to a plain GET or HEAD. */
@@ -120,7 +110,7 @@ export class SharedCache {
     deadline: number = performance.now() + this.#options.wait,
   ): AppResponse | Promise<AppResponse> {
     const unknown: Request = { asked, environ, index: undefined, selection: "", deadline };
-    if (this.#blocked.get(asked.uri)) return this.#missed(unknown, "uri-miss");
+    if (this.#invalidations.isPending(asked.uri)) return this.#missed(unknown, "uri-miss");
     return andThen(this.#store.get(indexKey(asked.uri), environ), (entry) => {
       const index = asIndex(entry);
       if (index === undefined) return this.#missed(unknown, "uri-miss");
@@ -166,15 +156,13 @@ export class SharedCache {
       return andThen(capture(this.#app, environ), (response) => this.#told(response, `fwd=${why}`));
     }
     const validation = basis && validating(environ, basis);
-    const since = this.#clock;
+    const since = this.#invalidations.now;
     const alone: Fetching = { request, why, basis, validation, flight: undefined, since };
-    const isApart = (this.#apart.get(asked.uri) ?? 0) > performance.now();
-    if (isApart || (validation === undefined && isSelective(environ))) return this.#fetch(alone);
-    const key = `${asked.uri}\n${asked.facets}${selection}`;
-    const running = this.#flights.get(key);
-    if (running === undefined || this.#isOld(running)) {
-      return this.#fetch({ ...alone, flight: { key, flight: this.#start(key, asked.uri) } });
-    }
+    if (this.#flights.areApart(asked.uri) || (validation === undefined && isSelective(environ)))
+      return this.#fetch(alone);
+    const key = flightKey(asked, selection);
+    const running = this.#flights.find(key);
+    if (running === undefined) return this.#fetch({ ...alone, flight: this.#flights.start(key, asked.uri) });
     return running.join(environ, request.deadline - performance.now()).then((landing) => {
       if (landing === undefined) return this.#fetch(alone);
       const { stored, vary } = landing;
@@ -182,32 +170,6 @@ export class SharedCache {
         ? reused(stored, environ, `${this.#options.name}; fwd=${why}; collapsed`)
         : this.answer(asked, environ, request.deadline);
     });
-  }
-
-  /** Nobody waits for longer: the next one asks again. */
-  #isOld({ startedAt }: Flight): boolean {
-    return performance.now() - startedAt >= this.#options.wait;
-  }
-
-  #start(key: string, uri: string): Flight {
-    const flight = new Flight(uri);
-    this.#flights.set(key, flight);
-    return flight;
-  }
-
-  #land({ flight: flown, request }: Fetching, stored: Stored | undefined, vary: readonly string[] = []): void {
-    if (flown === undefined) return;
-    if (this.#flights.get(flown.key) === flown.flight) this.#flights.delete(flown.key);
-    flown.flight.land(stored && { stored, vary });
-    const { uri } = request.asked;
-    if (stored !== undefined && this.#apart.get(uri)) this.#apart.set(uri, 0);
-  }
-
-  /** What has come is not for others: they ask by themselves, for a while. */
-  #landApart(fetching: Fetching): void {
-    const { uri } = fetching.request.asked;
-    if (fetching.flight !== undefined && uri.length <= LONG) this.#apart.set(uri, performance.now() + APART);
-    this.#land(fetching, undefined);
   }
 
   #fetch(fetching: Fetching): AppResponse | Promise<AppResponse> {
@@ -228,11 +190,11 @@ export class SharedCache {
   #failed(fetching: Fetching, error: unknown): AppResponse {
     const { basis, request } = fetching;
     if (basis === undefined || !mayServeOnError(basis) || isClientGone(error)) {
-      this.#land(fetching, undefined);
+      this.#flights.land(fetching.flight, undefined);
       throw error;
     }
     reportError(request.environ, error);
-    this.#land(fetching, basis, request.index?.vary);
+    this.#flights.land(fetching.flight, basis, request.index?.vary);
     return reused(basis, request.environ, `${this.#options.name}; fwd=stale; detail=stale-if-error`);
   }
 
@@ -240,7 +202,7 @@ export class SharedCache {
     try {
       return this.#judged(fetching, response);
     } catch (error) {
-      this.#land(fetching, undefined);
+      this.#flights.land(fetching.flight, undefined);
       return failAfter(() => closeBody(response.body), error);
     }
   }
@@ -251,22 +213,20 @@ export class SharedCache {
     const { status, headers, body } = response;
     const code = status.slice(0, 3);
     if (basis !== undefined && validation !== undefined && code === "304") {
-      return andThen(dropBody(body, environ), () =>
-        isOfStored(basis.meta.headers, headers)
-          ? this.#freshened(fetching, basis, response)
-          : this.#fetch({ ...fetching, basis: undefined, validation: undefined }),
-      );
+      dropBody(body, environ);
+      return isOfStored(basis.meta.headers, headers)
+        ? this.#freshened(fetching, basis, response)
+        : this.#fetch({ ...fetching, basis: undefined, validation: undefined });
     }
     if (basis !== undefined && ERRORS.has(code) && mayServeOnError(basis)) {
-      this.#land(fetching, basis, request.index?.vary);
-      return andThen(dropBody(body, environ), () =>
-        reused(basis, environ, `${this.#options.name}; fwd=stale; fwd-status=${code}`),
-      );
+      this.#flights.land(fetching.flight, basis, request.index?.vary);
+      dropBody(body, environ);
+      return reused(basis, environ, `${this.#options.name}; fwd=stale; fwd-status=${code}`);
     }
     const judgement = judge(environ, response);
     const vary = judgement && varyOf(headers);
     if (judgement === undefined || vary === undefined) {
-      this.#landApart(fetching);
+      this.#flights.landApart(fetching.flight);
       return this.#sent(fetching, response, `fwd=${why}`);
     }
     return this.#recorded(fetching, response, judgement, vary);
@@ -287,10 +247,10 @@ export class SharedCache {
     const chunks = knownChunks(body);
     const size = chunks === undefined ? (declared ?? 0) : checkChunks(chunks);
     if (size > limit || (chunks !== undefined && declared !== undefined && declared !== size)) {
-      this.#landApart(fetching);
+      this.#flights.landApart(fetching.flight);
       return this.#sent(fetching, response, `fwd=${why}`);
     }
-    if (!isForOthers(judgement)) this.#landApart(fetching);
+    if (!isForOthers(judgement)) this.#flights.landApart(fetching.flight);
     const member = `fwd=${why}; stored`;
     if (chunks !== undefined) {
       this.#keep(fetching, response, judgement, vary, ownBytes(chunks.map(toBytes)));
@@ -301,12 +261,12 @@ export class SharedCache {
       declared,
       budget: this.#budget,
       onEnd: (bytes) => {
-        if (bytes === undefined) this.#land(fetching, undefined);
+        if (bytes === undefined) this.#flights.land(fetching.flight, undefined);
         else this.#keep(fetching, response, judgement, vary, bytes);
       },
       onError: (error) => reportError(request.environ, error),
     });
-    if (flight !== undefined) flight.flight.recording = recording;
+    if (flight !== undefined) flight.recording = recording;
     return this.#sent(fetching, { ...response, body: toStream(recording) }, member, () => recording.isRecording);
   }
 
@@ -320,21 +280,21 @@ export class SharedCache {
     const { request, since } = fetching;
     const { asked, environ } = request;
     // Another response may have been stored meanwhile.
-    const latest = this.#blocked.get(asked.uri) ? undefined : this.#store.get(indexKey(asked.uri), environ);
+    const latest = this.#invalidations.isPending(asked.uri) ? undefined : this.#store.get(indexKey(asked.uri), environ);
     const index = (isPromise(latest) ? undefined : asIndex(latest)) ?? request.index;
     const vary = [...new Set([...(index?.vary ?? []), ...fields])];
     const meta = storedHead(response, judgement, selectionOf(environ, vary));
     const stored: Stored = { meta, body };
     const retention = retentionOf(meta);
-    if (retention > 0 && (this.#invalidated.get(asked.uri) ?? 0) <= since) {
+    if (retention > 0 && !this.#invalidations.isAfter(asked.uri, since)) {
       const next: Index = { id: index?.id ?? randomId(16), vary };
       this.#store.set(indexKey(asked.uri), { meta: next, body: NO_BYTES }, Math.max(retention, DAY), environ);
       this.#store.set(responseKey(next, asked, meta.selection), stored, retention, environ);
       // What was invalidated had another id.
-      if (this.#blocked.get(asked.uri)) this.#blocked.set(asked.uri, 0);
+      this.#invalidations.replaced(asked.uri);
     }
-    if (isForOthers(judgement)) this.#land(fetching, stored, vary);
-    else this.#landApart(fetching);
+    if (isForOthers(judgement)) this.#flights.land(fetching.flight, stored, vary);
+    else this.#flights.landApart(fetching.flight);
     return stored;
   }
 
@@ -349,7 +309,7 @@ export class SharedCache {
       return reused(this.#keep(fetching, merged, judgement, vary, basis.body), environ, member);
     }
     // It is this client's alone.
-    this.#landApart(fetching);
+    this.#flights.landApart(fetching.flight);
     const meta = { ...basis.meta, headers: merged.headers, storedAt: Date.now(), age: 0 };
     return reused({ meta, body: basis.body }, environ, member);
   }
@@ -367,8 +327,8 @@ export class SharedCache {
       { status: "304 Not Modified", headers: notModifiedHeaders(headers), body: undefined },
       member,
     );
-    if (!isNeeded()) return andThen(dropBody(body, environ), () => known);
-    drain(body, environ, isNeeded);
+    if (isNeeded()) drain(body, environ, isNeeded);
+    else dropBody(body, environ);
     return known;
   }
 
@@ -379,18 +339,17 @@ export class SharedCache {
   /** Asks the app for what is newer than a stale response, after that was sent. */
   #refresh(basis: Stored, request: Request): void {
     const { asked, selection } = request;
-    const key = `${asked.uri}\n${asked.facets}${selection}`;
-    const running = this.#flights.get(key);
-    if (running !== undefined && !this.#isOld(running)) return;
-    const flight = this.#start(key, asked.uri);
+    const key = flightKey(asked, selection);
+    if (this.#flights.find(key) !== undefined) return;
+    const flight = this.#flights.start(key, asked.uri);
     const environ = detached(request.environ);
     const fetching: Fetching = {
       request: { ...request, environ },
       why: "stale",
       basis,
       validation: validating(environ, basis),
-      flight: { key, flight },
-      since: this.#clock,
+      flight,
+      since: this.#invalidations.now,
     };
     setTimeout(async () => {
       try {
@@ -404,14 +363,14 @@ export class SharedCache {
 
   /** What is stored of a URI is not served any more, nor what is on its way. */
   invalidate(uri: string, environ: Environ): void {
-    const now = ++this.#clock;
-    this.#invalidated.set(uri, now);
-    this.#blocked.set(uri, now);
-    for (const [key, flight] of this.#flights) if (flight.uri === uri) this.#flights.delete(key);
-    this.#store.delete(indexKey(uri), environ, () => {
-      if (this.#blocked.get(uri) === now) this.#blocked.set(uri, 0);
-    });
+    const forgotten = this.#invalidations.add(uri);
+    this.#flights.forget(uri);
+    this.#store.delete(indexKey(uri), environ, forgotten);
   }
+}
+
+function flightKey({ uri, facets }: Asked, selection: string): string {
+  return `${uri}\n${facets}${selection}`;
 }
 
 function indexKey(uri: string): string {

@@ -1,9 +1,10 @@
 /** Stored responses, and what is sent of them. */
 
 import type { AppResponse, Environ, HeaderList, StatusLine } from "../../src/gateway.ts";
-import { prepareHeaders } from "../../src/http/field-rules.ts";
+import { checkHeaders, prepareHeaders } from "../../src/http/field-rules.ts";
 import { getHeader, hasHeader, removeHeaders, setHeader } from "../../src/http/headers.ts";
 import { checkPreconditions, notModifiedHeaders, parseDate } from "../../src/http/precondition.ts";
+import { parseStatus } from "../../src/http/status.ts";
 import { ageOf, type Judgement } from "./judgement.ts";
 import type { CacheEntry } from "./store.ts";
 
@@ -26,15 +27,36 @@ export interface Index {
   readonly vary: readonly string[];
 }
 
+/** Heads that were found to be such. */
+const known = new WeakSet<object>();
+
+/** A stored response; undefined for anything else, as others may write to a store. */
 export function asStored(entry: CacheEntry | undefined): Stored | undefined {
-  const { status, headers, storedAt } = (entry?.meta ?? {}) as Partial<StoredHead>;
-  const isOne = typeof status === "string" && Array.isArray(headers) && typeof storedAt === "number";
-  return isOne ? (entry as Stored) : undefined;
+  if (entry === undefined) return undefined;
+  const meta = entry.meta as object;
+  if (!known.has(meta)) {
+    if (!isHead(meta, entry.body.byteLength)) return undefined;
+    known.add(meta);
+  }
+  return entry as Stored;
+}
+
+function isHead(meta: Partial<Record<keyof StoredHead, unknown>>, length: number): boolean {
+  const { status, headers, selection, storedAt, age, lifetime, whileRevalidate, ifError } = meta;
+  const numbers = [storedAt, age, lifetime, whileRevalidate, ifError];
+  if (typeof selection !== "string" || !numbers.every(Number.isFinite)) return false;
+  try {
+    const declared = checkHeaders(headers as HeaderList, parseStatus(status as StatusLine).code);
+    return declared < 0 || declared === length;
+  } catch {
+    return false;
+  }
 }
 
 export function asIndex(entry: CacheEntry | undefined): Index | undefined {
   const { id, vary } = (entry?.meta ?? {}) as Partial<Index>;
-  return typeof id === "string" && Array.isArray(vary) ? { id, vary } : undefined;
+  const isOne = typeof id === "string" && Array.isArray(vary) && vary.every((key) => typeof key === "string");
+  return isOne ? { id, vary } : undefined;
 }
 
 /** How many seconds a stored response is fresh still; negative where it is stale. */

@@ -8,8 +8,8 @@ import { reportError } from "../../src/exchange/report.ts";
 import { dropBody } from "../../src/exchange/respond.ts";
 import type { AppResponse, Environ, HeaderList } from "../../src/gateway.ts";
 import { addVary, getHeader, removeHeaders } from "../../src/http/headers.ts";
-import { andThen, callOut } from "../../src/promise.ts";
-import { headersOfNewBody, NO_BODY } from "../transform/new-body.ts";
+import { callOut } from "../../src/promise.ts";
+import { headersOfEncodedBody, NO_BODY } from "../transform/new-body.ts";
 import { PieceReader } from "../transform/pieces.ts";
 import { Ahead } from "./ahead.ts";
 import { EncodedBody } from "./encoded-body.ts";
@@ -59,7 +59,8 @@ function encodeHead(
 ): AppResponse | Promise<AppResponse> {
   if (length >= 0 && length < encoding.threshold) return unencoded(response);
   const headers = encodedHeaders(response.headers, encoding.encoder);
-  return andThen(dropBody(response.body, environ), () => ({ ...response, headers, body: NO_BODY }));
+  dropBody(response.body, environ);
+  return { ...response, headers, body: NO_BODY };
 }
 
 function unencoded(response: AppResponse): AppResponse {
@@ -68,7 +69,7 @@ function unencoded(response: AppResponse): AppResponse {
 
 function encodedHeaders(headers: HeaderList, { coding }: Encoder): HeaderList {
   // An app may say "identity".
-  const own = removeHeaders(headersOfNewBody(headers, headers), "Content-Encoding");
+  const own = removeHeaders(headersOfEncodedBody(headers), "Content-Encoding");
   return addVary([...own, ["Content-Encoding", coding]], "Accept-Encoding");
 }
 
@@ -106,7 +107,10 @@ async function encodeStream(
     return failAfter(() => ahead.close(), error);
   }
   const bytes = joinBytes(ahead.take(ahead.size));
-  await ahead.close()?.catch((error) => reportError(environ, error));
+  callOut(
+    () => ahead.close(),
+    (error) => reportError(environ, error),
+  );
   if (bytes.byteLength > 0 && bytes.byteLength >= encoding.threshold) {
     return encodeWhole(response, environ, encoding, bytes);
   }

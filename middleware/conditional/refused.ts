@@ -4,7 +4,6 @@ import { dropBody } from "../../src/exchange/respond.ts";
 import type { AppResponse, Environ, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { removeHeaders } from "../../src/http/headers.ts";
 import { notModifiedHeaders } from "../../src/http/precondition.ts";
-import { andThen } from "../../src/promise.ts";
 
 /**
  * Refuses a response: its body is closed, and its headers stay (who may read it, cookies, the tag), except those that describe
@@ -15,11 +14,12 @@ export function refused(
   environ: Environ,
   status: StatusLine,
   added: HeaderList = [],
-): AppResponse | Promise<AppResponse> {
+): AppResponse {
   const kept = removeHeaders(notModifiedHeaders(headers), "Cache-Control", "Expires", "Last-Modified");
-  return andThen(dropBody(body, environ), () => ({
+  dropBody(body, environ);
+  return {
     status,
     headers: [["Content-Type", "text/plain; charset=utf-8"], ...kept, ...added],
     body: `${status.slice("412 ".length)}\n`,
-  }));
+  };
 }

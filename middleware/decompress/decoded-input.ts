@@ -47,6 +47,11 @@ export class DecodedInput implements AsyncIterableIterator<Uint8Array> {
     this.#bounds = bounds;
   }
 
+  /** How many bytes were received of what the client has sent, whatever codings lie between. */
+  get sent(): number {
+    return this.#input instanceof DecodedInput ? this.#input.sent : this.#received;
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -113,7 +118,7 @@ export class DecodedInput implements AsyncIterableIterator<Uint8Array> {
     this.#given += output.byteLength;
     const { limit, ratio } = this.#bounds;
     if (this.#given > limit) throw tooLarge(limit);
-    if (this.#given > ANY_RATIO && this.#given > this.#received * ratio) {
+    if (this.#given > ANY_RATIO && this.#given > this.sent * ratio) {
       throw new TsgiError("TSGI_BODY_TOO_LARGE", `the request body decodes to more than ${ratio} times its size`, {
         hint: "Raise `ratio` where such bodies are expected.",
         status: "413 Content Too Large",

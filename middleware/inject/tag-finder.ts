@@ -1,10 +1,14 @@
 /** Finds the end tags of a page as its bytes come by, as browsers would (HTML Standard §13.2.5), without decoding them. */
 
+import { ForeignContent } from "./foreign-content.ts";
+
 /** Elements whose content is text up to their end tag. */
 const RAW = new Set(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"]);
 
-/** The longest name that matters. */
-const LONGEST = 9;
+/** The longest name that matters, `annotation-xml`. */
+const LONGEST = 14;
+
+const CDATA = "[CDATA[";
 
 const LT = 0x3c;
 const GT = 0x3e;
@@ -35,6 +39,7 @@ type State =
   | "markup dash"
   | "comment"
   | "bogus comment"
+  | "cdata open"
   | "cdata"
   | "raw"
   | "raw tag open"
@@ -54,6 +59,9 @@ export class TagFinder {
   /** The element whose end tag ends text. */
   #raw = "";
   #isStart = false;
+  #isSelfClosing = false;
+  /** Undefined where all elements are of HTML. */
+  #foreign: ForeignContent | undefined;
   #templates = 0;
   /** Dashes or brackets in a row, and whether `!` came after two dashes. */
   #row = 0;
@@ -116,6 +124,7 @@ export class TagFinder {
           return;
         }
         this.#isStart = this.#state === "start name";
+        this.#isSelfClosing = false;
         if (!this.#isStart && this.#templates === 0) this.#onEndTag(this.#name, at + 1 - this.#since);
         this.#state = "before attribute";
         this.#attribute(byte);
@@ -136,8 +145,10 @@ export class TagFinder {
       case "markup":
         this.#row = 0;
         if (byte === DASH) this.#state = "markup dash";
-        else if (byte === OPEN_BRACKET) this.#state = "cdata";
-        else this.#again("bogus comment", byte, at);
+        else if (byte === OPEN_BRACKET && this.#foreign?.hasCdata) {
+          this.#state = "cdata open";
+          this.#row = 1;
+        } else this.#again("bogus comment", byte, at);
         return;
       case "markup dash":
         if (byte !== DASH) {
@@ -154,6 +165,13 @@ export class TagFinder {
         return;
       case "bogus comment":
         if (byte === GT) this.#state = "text";
+        return;
+      case "cdata open":
+        if (byte !== CDATA.charCodeAt(this.#row)) this.#again("bogus comment", byte, at);
+        else if (++this.#row === CDATA.length) {
+          this.#state = "cdata";
+          this.#row = 0;
+        }
         return;
       case "cdata":
         if (byte === GT && this.#row >= 2) this.#state = "text";
@@ -215,8 +233,12 @@ export class TagFinder {
 
   #attribute(byte: number): void {
     const state = this.#state;
-    if (byte === GT) this.#endTag();
-    else if (state === "before value") {
+    if (byte === GT) {
+      this.#endTag();
+      return;
+    }
+    this.#isSelfClosing = byte === SLASH && state !== "value" && state !== "before value";
+    if (state === "before value") {
       if (byte === DOUBLE) this.#state = "double quoted";
       else if (byte === SINGLE) this.#state = "single quoted";
       else if (!isSpace(byte)) this.#state = "value";
@@ -232,12 +254,28 @@ export class TagFinder {
   #endTag(): void {
     this.#state = "text";
     const name = this.#name;
-    if (name === "template") this.#templates = Math.max(0, this.#templates + (this.#isStart ? 1 : -1));
-    if (!this.#isStart) return;
-    if (name === "plaintext") this.#state = "plain text";
-    if (!RAW.has(name)) return;
-    this.#raw = name;
-    this.#state = "raw";
+    if (this.#isStart) {
+      if (name === "svg" || name === "math") this.#foreign ??= new ForeignContent((closed) => this.#ended(closed));
+      if (this.#foreign?.start(name, this.#isSelfClosing) ?? true) this.#startOfHtml(name);
+    } else if (this.#foreign === undefined) this.#ended(name);
+    else if (this.#foreign.end(name, this.#templates > 0)) {
+      this.#foreign = undefined;
+      this.#ended(name);
+    }
+    if (this.#foreign?.isOver) this.#foreign = undefined;
+  }
+
+  #ended(name: string): void {
+    if (name === "template" && this.#templates > 0) this.#templates--;
+  }
+
+  #startOfHtml(name: string): void {
+    if (name === "template") this.#templates++;
+    else if (name === "plaintext") this.#state = "plain text";
+    else if (RAW.has(name)) {
+      this.#raw = name;
+      this.#state = "raw";
+    }
   }
 
   #comment(byte: number): void {

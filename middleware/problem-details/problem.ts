@@ -6,7 +6,6 @@ import { dropBody } from "../../src/exchange/respond.ts";
 import type { AppResponse, Body, Environ } from "../../src/gateway.ts";
 import { getHeader, hasHeader, removeHeaders } from "../../src/http/headers.ts";
 import { parseStatus } from "../../src/http/status.ts";
-import { andThen } from "../../src/promise.ts";
 
 /** What is sent of an error (RFC 9457 §3.1). Members beyond these are the site's own. */
 export interface Problem {
@@ -51,20 +50,19 @@ export function problemResponse(
   { status, headers, body }: AppResponse,
   environ: Environ,
   describe: (problem: Problem, environ: Environ) => Problem,
-): AppResponse | Promise<AppResponse> {
+): AppResponse {
   const { code, reason } = parseStatus(status);
   const isText = /^text\/plain/i.test(getHeader(headers, "Content-Type") ?? "text/plain");
   const detail = isText ? detailOf(body, reason) : undefined;
-  return andThen(dropBody(body, environ), () => {
-    const plain = { type: "about:blank", title: reason, status: code, ...(detail === undefined ? {} : { detail }) };
-    const text = JSON.stringify(describe(plain, environ));
-    return {
-      status,
-      headers: [...removeHeaders(headers, ...OF_THE_BODY), ["Content-Type", "application/problem+json"]],
-      // Of the body of a GET an app may say nothing here, so that its length is not known.
-      body: environ.REQUEST_METHOD === "HEAD" ? undefined : text,
-    };
-  });
+  dropBody(body, environ);
+  const plain = { type: "about:blank", title: reason, status: code, ...(detail === undefined ? {} : { detail }) };
+  const text = JSON.stringify(describe(plain, environ));
+  return {
+    status,
+    headers: [...removeHeaders(headers, ...OF_THE_BODY), ["Content-Type", "application/problem+json"]],
+    // Of the body of a GET an app may say nothing here, so that its length is not known.
+    body: environ.REQUEST_METHOD === "HEAD" ? undefined : text,
+  };
 }
 
 const decoder = new TextDecoder();

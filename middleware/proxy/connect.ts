@@ -12,6 +12,8 @@ export type TlsOptions = Readonly<ConnectionOptions>;
 /** What is kept for the connections of one target. */
 export interface Connecting {
   readonly target: Target;
+  /** The sockets that are open, or about to be. */
+  readonly sockets: Set<Socket>;
   /** In milliseconds; DNS and TLS included. */
   readonly connectTimeout: number;
   readonly tls: TlsOptions;
@@ -52,7 +54,7 @@ export function connect(
   callback: (error: ConnectError | null, socket: Socket | null) => void,
   http2: Http2 = false,
 ): Socket {
-  const { target } = connecting;
+  const { target, sockets } = connecting;
   let phase: Phase = "connect";
   let timer: NodeJS.Timeout | undefined;
   const socket = target.isSecure ? secureSocket(connecting, http2 === true) : plainSocket(target);
@@ -72,7 +74,11 @@ export function connect(
     if (memberOf(error, "code").startsWith("EAI_") || memberOf(error, "code") === "ENOTFOUND") phase = "resolve";
     settle(new ConnectError(phase, false, error));
   });
-  socket.once("close", () => settle(new ConnectError(phase, false, new Error("the connection was closed"))));
+  sockets.add(socket);
+  socket.once("close", () => {
+    sockets.delete(socket);
+    settle(new ConnectError(phase, false, new Error("the connection was closed")));
+  });
   // By this undici tells them apart.
   if (http2 === "h2c" && !target.isSecure) Object.assign(socket, { alpnProtocol: HTTP2 });
   socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_DELAY);

@@ -10,7 +10,7 @@ import { addForwarded, addXForwarded, hasPassed, trustOf, viaVersion } from "./f
 import type { ForwardingOptions } from "./options.ts";
 import { BAD_REQUEST, LOOP, NOT_ALLOWED, NOT_IMPLEMENTED, OPTIONS_HERE, TOO_LARGE } from "./refusals.ts";
 import { RequestBody, readWhole } from "./request-body.ts";
-import { passedLines } from "./request-headers.ts";
+import { passedLines, tellsOfClients } from "./request-headers.ts";
 import { trailerNames } from "./response-headers.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
@@ -135,9 +135,11 @@ function withBody(request: UpstreamRequest, environ: Environ): UpstreamRequest |
 
 /** A request whose client has announced trailers, without those that may be none (RFC 9110 §6.5.1). */
 function withTrailers(request: UpstreamRequest, { HTTP_TRAILER, "tsgi.exchange": exchange }: Environ): UpstreamRequest {
-  const announced = trailerNames(HTTP_TRAILER ?? "");
+  const names = trailerNames(HTTP_TRAILER ?? "").split(", ");
+  const announced = names.filter((name) => !tellsOfClients(name)).join(", ");
   if (announced === "") return request;
-  const trailers = (): HeaderList => (exchange.trailers ?? []).filter(([name]) => mayBeTrailer(name));
+  const mayPass = ([name]: HeaderList[number]): boolean => mayBeTrailer(name) && !tellsOfClients(name);
+  const trailers = (): HeaderList => (exchange.trailers ?? []).filter(mayPass);
   return { ...request, headers: [...request.headers, "Trailer", announced], trailers };
 }
 

@@ -6,6 +6,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { codeOf, memberOf } from "../../src/errors.ts";
+import { getHeader, headerPairs } from "../../src/http/headers.ts";
 import { isNullBody } from "../../src/http/status.ts";
 import { type ConnectError, connect } from "./connect.ts";
 import { type AttemptListener, type Failure, failure, type Reason } from "./outcome.ts";
@@ -85,9 +86,7 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
     }
     const outgoing = this.#outgoing;
     outgoing.on("response", (incoming) => this.#begin(incoming));
-    outgoing.on("information", ({ statusCode, rawHeaders }) => {
-      if (statusCode !== 100) this.#reception.inform(statusCode, rawHeaders);
-    });
+    outgoing.on("information", ({ statusCode, rawHeaders }) => this.#reception.inform(statusCode, rawHeaders));
     outgoing.on("upgrade", ({ rawHeaders }, _socket, head) => this.#switch(socket, rawHeaders, head));
     outgoing.on("error", (error) => this.#failed(error, reasonOf(error)));
     outgoing.on("close", () => this.#failed(new Error("the connection was closed"), "reset"));
@@ -131,7 +130,9 @@ export class NodeAttempt implements Attempt, Applicant, Carrier, Sender {
   }
 
   #switch(socket: Socket, lines: readonly string[], head: Uint8Array): void {
-    if (this.#request.upgrade === undefined) {
+    const asked = this.#request.upgrade?.toLowerCase();
+    const switched = getHeader(headerPairs(lines as string[]), "Upgrade") ?? asked;
+    if (asked === undefined || switched?.toLowerCase() !== asked) {
       this.#failed(new Error("the target has switched protocols unasked"), "malformed");
       return;
     }

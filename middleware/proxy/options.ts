@@ -85,6 +85,12 @@ export interface UpstreamOptions {
   tls?: TlsOptions | undefined;
 }
 
+/** How long what is under way is waited for. */
+export interface DrainOptions {
+  /** After how many milliseconds what is under way is cut. Default: never. */
+  deadline?: number | undefined;
+}
+
 const LONGEST = 2 ** 31 - 1;
 const DURATION: Kind = count(0, LONGEST);
 
@@ -121,6 +127,9 @@ export const UPSTREAM_OPTIONS: Kinds<UpstreamOptions> = {
   http2: either(BOOLEAN, oneOf("h2c")),
   tls: OBJECT,
 };
+
+/** What each may be. */
+export const DRAIN_OPTIONS: Kinds<DrainOptions> = { deadline: count(0, LONGEST) };
 
 /** How requests are made. */
 export interface ForwardingOptions {

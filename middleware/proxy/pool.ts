@@ -68,7 +68,7 @@ export class Pool implements ConnectionOwner {
     this.target = target;
     this.options = options;
     const { connectTimeout, keepAliveTimeout, maxHeadSize, tls, http2: wanted = false } = options;
-    this.connecting = { target, connectTimeout, tls, session: undefined, isHttp10: false };
+    this.connecting = { target, sockets: new Set(), connectTimeout, tls, session: undefined, isHttp10: false };
     const { Client } = loadUndici(owner, wanted !== false);
     const http2 = target.isSecure ? wanted !== false : wanted === "h2c" ? wanted : false;
     this.speaksHttp2 = http2 === "h2c";
@@ -193,8 +193,15 @@ export class Pool implements ConnectionOwner {
     if (index >= 0 || (connection.isShared && connection.streams === 0)) connection.destroy(CLOSED);
   }
 
-  /** Closes what waits for a request, and admits no more. What is under way goes on; resolves when it is over. */
-  close(): Promise<void> {
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * Closes what waits for a request, and admits no more. What is under way goes on, and is cut after so many milliseconds;
+   * resolves when it is over.
+   */
+  close(deadline?: number): Promise<void> {
     this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy(CLOSED);
     for (const connection of this.#shared.splice(0)) if (connection.streams === 0) connection.destroy(CLOSED);
@@ -202,7 +209,16 @@ export class Pool implements ConnectionOwner {
       clearTimeout(timer);
       applicant.refused(failure("queue", "full", overloaded("is closed"), { isUnsent: true }));
     }
-    return this.#busy === 0 ? Promise.resolve() : new Promise((resolve) => this.#onEmpty.push(resolve));
+    if (this.#busy === 0) return Promise.resolve();
+    if (deadline !== undefined) {
+      const timer = setTimeout(() => this.#cut(), deadline);
+      this.#onEmpty.push(() => clearTimeout(timer));
+    }
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #cut(): void {
+    for (const socket of this.connecting.sockets) socket.destroy(new Error("the proxy was closed"));
   }
 }
 

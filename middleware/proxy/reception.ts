@@ -114,6 +114,10 @@ export class Reception implements BodySource, Trailing {
       this.refuse("head", "malformed", new Error(`the target answered with the status ${head.status}`));
       return;
     }
+    if (!isCodedAsKnown(head.lines)) {
+      this.refuse("head", "malformed", new Error("the target has coded its response in an unknown way"));
+      return;
+    }
     this.#head = head;
     this.#body = new ResponseBody(this, isEventStream(head.lines) ? 0 : this.#limits.bodyTimeout);
     if (isAll) this.#body.end();
@@ -217,6 +221,20 @@ export class Reception implements BodySource, Trailing {
 /** Whether it is not the target that has failed, but who waits for it. */
 function isOfClient({ reason }: Failure): boolean {
   return reason === "aborted" || reason === "upload";
+}
+
+/**
+ * Whether chunks are all that the body is coded in: of any other coding the parsers take the coded bytes for the body (RFC 9112 §6.1).
+ * `identity` is of an older standard, and says that it is not coded.
+ */
+function isCodedAsKnown(lines: readonly string[]): boolean {
+  let count = 0;
+  for (let index = 0; index < lines.length; index += 2) {
+    const name = lines[index] as string;
+    if (name.length !== 17 || name.toLowerCase() !== "transfer-encoding") continue;
+    if (++count > 1 || !/^(?:chunked|identity)$/i.test(lines[index + 1] as string)) return false;
+  }
+  return true;
 }
 
 /** An event stream may be quiet for hours. */

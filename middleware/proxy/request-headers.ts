@@ -62,7 +62,9 @@ export function passedLines(environ: Environ, isTrusted: boolean): string[] {
   if (sent !== undefined) known = passSent(lines, sent, environ, isTrusted, dropped);
   let all = 0;
   for (const key in environ) if (key.charCodeAt(0) === 72 && key.startsWith("HTTP_")) all++;
-  if (all !== known) passAdded(lines, sent ?? [], environ, isTrusted || sent !== undefined, dropped);
+  if (all === known) return lines;
+  if (sent === undefined) passAdded(lines, [], environ, isTrusted, dropped);
+  else passAdded(lines, sent, environ, true, undefined);
   return lines;
 }
 
@@ -88,13 +90,14 @@ function passSent(
       field.seenIn = id;
       if (key !== "CONTENT_TYPE") known++;
     }
-    if (field.kind === OWN || dropped?.has(field.lowerName)) continue;
+    if (field.kind === OWN) continue;
     if (isFirst && current === value) {
-      if (field.kind === PASSED || isTrusted) lines.push(name, value);
+      if ((field.kind === PASSED || isTrusted) && !dropped?.has(field.lowerName)) lines.push(name, value);
       continue;
     }
+    // What a layer has set is not the client's to take away.
     const isAsSent = current === joined(sent, field);
-    if (isAsSent && field.kind === TELLING && !isTrusted) continue;
+    if (isAsSent && ((field.kind === TELLING && !isTrusted) || dropped?.has(field.lowerName))) continue;
     if (isAsSent && key !== "HTTP_COOKIE") lines.push(name, value);
     else if (isFirst) lines.push(name, current);
   }
@@ -131,6 +134,11 @@ function fieldOf(name: string): Field {
   }
   byName.set(name, field);
   return field;
+}
+
+/** Whether a field tells of clients and proxies: no client has a say in that, by its trailers either. */
+export function tellsOfClients(name: string): boolean {
+  return /^(?:forwarded|via|x-forwarded-.*|x-real-ip)$/i.test(name);
 }
 
 /** A name with an underscore could pass for another. */

@@ -22,7 +22,7 @@ import {
   SVG_INTEGRATION,
   VOID,
 } from "./element-rules.ts";
-import type { Tag } from "./tag.ts";
+import type { StartTag, Tag } from "./tag.ts";
 import type { Mode } from "./tag-reader.ts";
 
 /** Browsers do not nest deeper than 512. */
@@ -31,8 +31,8 @@ const DEEPEST = 512;
 type Namespace = "html" | "svg" | "mathml";
 
 /** An element that is open. */
-export interface Open<Note> {
-  readonly tag: Tag;
+export interface Open<Note, Kind extends StartTag = Tag> {
+  readonly tag: Kind;
   readonly namespace: Namespace;
   /** Whether elements of HTML are in it, though it is not one. */
   readonly isIntegration: boolean;
@@ -40,9 +40,9 @@ export interface Open<Note> {
 }
 
 /** The elements that are open, each with a note on it. */
-export class OpenElements<Note> {
-  readonly #open: Open<Note>[] = [];
-  readonly tags: Tag[] = [];
+export class OpenElements<Note, Kind extends StartTag = Tag> {
+  readonly #open: Open<Note, Kind>[] = [];
+  readonly tags: Kind[] = [];
   readonly #onClose: (note: Note, isByTag: boolean) => void;
   /** How many are open that are not kept, as they are too deep. */
   #tooDeep = 0;
@@ -58,12 +58,22 @@ export class OpenElements<Note> {
     return last !== undefined && last.namespace !== "html";
   }
 
+  /** Whether an element of SVG or MathML is open. */
+  get hasForeign(): boolean {
+    return this.#open.some(({ namespace }) => namespace !== "html");
+  }
+
+  /** Whether an element of SVG or MathML is open that holds HTML. */
+  get holdsHtml(): boolean {
+    return this.#open.some((open) => open.isIntegration || isTextOfMath(open));
+  }
+
   get isTooDeep(): boolean {
     return this.#tooDeep > 0 || this.#open.length >= DEEPEST;
   }
 
   /** Ends what a start tag ends without an end tag, and gives the namespace of the new element. */
-  begin(tag: Tag): Namespace {
+  begin(tag: Kind): Namespace {
     const { name } = tag;
     let around = this.#open.at(-1);
     if (around !== undefined && isForeign(around) && !entersText(around, name)) {
@@ -84,7 +94,7 @@ export class OpenElements<Note> {
   }
 
   /** Opens the element, unless it has no content. Gives how its content is read; undefined where there is none. */
-  open(tag: Tag, namespace: Namespace, note: Note): Mode | undefined {
+  open(tag: Kind, namespace: Namespace, note: Note): Mode | undefined {
     const { name } = tag;
     if (namespace === "html" ? VOID.has(name) : tag.isSelfClosing) return undefined;
     const mode = namespace === "html" ? (MODES.get(name) ?? "DATA") : "DATA";
@@ -115,7 +125,7 @@ export class OpenElements<Note> {
   }
 
   /** Ends elements of SVG and MathML up to one with HTML in it, which is given. */
-  #leaveForeign(): Open<Note> | undefined {
+  #leaveForeign(): Open<Note, Kind> | undefined {
     let last = this.#open.at(-1);
     while (last !== undefined && isForeign(last) && !isTextOfMath(last)) {
       this.#close(this.#open.length - 1, false);
@@ -130,7 +140,7 @@ export class OpenElements<Note> {
     for (; at >= 0 && this.#open[at]?.namespace !== "html"; at--) if (this.#open[at]?.tag.name === name) return at;
     const scope = END_SCOPES.get(name) ?? (ENDS_THROUGH.has(name) ? SCOPE : SPECIAL);
     for (at = this.#open.length - 1; at >= 0; at--) {
-      const open = this.#open[at] as Open<Note>;
+      const open = this.#open[at] as Open<Note, Kind>;
       if (open.namespace !== "html") {
         if (scope !== ANYWHERE && (open.isIntegration || isTextOfMath(open))) return -1;
       } else if (open.tag.name === name || (HEADINGS.has(name) && HEADINGS.has(open.tag.name))) return at;
@@ -147,7 +157,7 @@ export class OpenElements<Note> {
   #endWithin(ended: ReadonlySet<string>, within: ReadonlySet<string>): void {
     let found = -1;
     for (let at = this.#open.length - 1; at >= 0; at--) {
-      const { tag, namespace } = this.#open[at] as Open<Note>;
+      const { tag, namespace } = this.#open[at] as Open<Note, Kind>;
       if (namespace !== "html") break;
       if (ended.has(tag.name)) found = at;
       if (within.has(tag.name)) break;
@@ -160,29 +170,29 @@ export class OpenElements<Note> {
   }
 
   #close(at: number, isByTag: boolean): void {
-    const { note } = this.#open[at] as Open<Note>;
+    const { note } = this.#open[at] as Open<Note, Kind>;
     this.#open.length = at;
     this.tags.length = at;
     this.#onClose(note, isByTag);
   }
 }
 
-function isForeign({ namespace, isIntegration }: Open<unknown>): boolean {
+function isForeign({ namespace, isIntegration }: Open<unknown, StartTag>): boolean {
   return namespace !== "html" && !isIntegration;
 }
 
-function isTextOfMath({ namespace, tag }: Open<unknown>): boolean {
+function isTextOfMath({ namespace, tag }: Open<unknown, StartTag>): boolean {
   return namespace === "mathml" && (MATHML_INTEGRATION.has(tag.name) || tag.name === "annotation-xml");
 }
 
 /** Whether a start tag in an element of MathML that has text is one of HTML. */
-function entersText({ namespace, tag }: Open<unknown>, name: string): boolean {
+function entersText({ namespace, tag }: Open<unknown, StartTag>, name: string): boolean {
   if (namespace !== "mathml") return false;
   if (tag.name === "annotation-xml") return name === "svg";
   return MATHML_INTEGRATION.has(tag.name) && name !== "mglyph" && name !== "malignmark";
 }
 
-function leavesForeign(tag: Tag): boolean {
+function leavesForeign(tag: StartTag): boolean {
   if (LEAVES_FOREIGN.has(tag.name)) return true;
   return tag.name === "font" && ["color", "face", "size"].some((name) => tag.get(name) !== undefined);
 }

@@ -84,8 +84,10 @@ export class Rewriting implements BodyMap, TagHandler {
   }
 
   end(): Chunk | undefined {
+    const rest = this.#reader.end();
+    const isHidden = this.#hidden > 0;
     this.#open.endAll();
-    this.onText(this.#reader.rest());
+    if (!isHidden) this.#output += rest;
     return this.#take();
   }
 

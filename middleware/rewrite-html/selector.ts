@@ -9,11 +9,8 @@ export type Selector = (tag: Tag, around: readonly Tag[]) => boolean;
 
 type Test = (tag: Tag) => boolean;
 
-/** Elements in a row: each test is for the nearest around the one before, `isChild` for nothing in between. */
-interface Step {
-  readonly test: Test;
-  readonly isChild: boolean;
-}
+/** Elements of which each is the parent of the one before, the innermost first. */
+type Line = readonly Test[];
 
 /** compileSelector gives the test for a selector. Throws `TSGI_BAD_SELECTOR` for one that is malformed, or needs more than start tags. */
 export function compileSelector(text: string, owner: string): Selector {
@@ -24,35 +21,51 @@ export function compileSelector(text: string, owner: string): Selector {
     throw cause instanceof TsgiError ? cause : malformed(text, cause);
   }
   if (lists.length === 0) throw malformed(text);
-  const alternatives = lists.map((parts) => stepsOf(parts, text));
-  return (tag, around) => alternatives.some((steps) => follows(steps, 0, tag, around, around.length));
+  const alternatives = lists.map((parts) => linesOf(parts, text));
+  return (tag, around) => alternatives.some((lines) => follows(lines, tag, around));
 }
 
-/** Whether the steps from `at` on match an element that `depth` of those around it contain. */
-function follows(steps: readonly Step[], at: number, tag: Tag, around: readonly Tag[], depth: number): boolean {
-  const step = steps[at] as Step;
-  if (!step.test(tag)) return false;
-  if (at === steps.length - 1) return true;
-  const least = step.isChild ? depth - 1 : 0;
-  for (let outer = depth - 1; outer >= Math.max(0, least); outer--) {
-    if (follows(steps, at + 1, around[outer] as Tag, around, outer)) return true;
+/**
+ * Whether the lines match, each somewhere around the one before, the first with the element itself. The nearest place for a line
+ * leaves the most room for those after it, so none is tried twice.
+ */
+function follows(lines: readonly Line[], tag: Tag, around: readonly Tag[]): boolean {
+  const [own, ...others] = lines as readonly [Line, ...Line[]];
+  if (!own[0]?.(tag) || !isAt(own, 1, around.length, around)) return false;
+  let depth = around.length - own.length;
+  for (const line of others) {
+    while (!isAt(line, 0, depth + 1, around)) if (--depth < 0) return false;
+    depth -= line.length;
   }
-  return false;
+  return true;
 }
 
-/** The steps of a selector without commas, the innermost element first. */
-function stepsOf(parts: readonly SelectorPart[], text: string): Step[] {
-  const steps: Step[] = [];
+/** Whether a line from an index on matches the elements before an end, the innermost first. */
+function isAt(line: Line, start: number, end: number, around: readonly Tag[]): boolean {
+  for (let index = start; index < line.length; index++) {
+    const element = around[end - 1 - (index - start)];
+    if (element === undefined || !line[index]?.(element)) return false;
+  }
+  return true;
+}
+
+/** The lines of a selector without commas, the innermost first. */
+function linesOf(parts: readonly SelectorPart[], text: string): Line[] {
+  const lines: Test[][] = [];
+  let line: Test[] = [];
   let tests: Test[] = [];
   for (const part of parts) {
     if (part.type === "child" || part.type === "descendant") {
-      steps.push({ test: all(tests, text), isChild: part.type === "child" });
+      line.unshift(all(tests, text));
       tests = [];
+      if (part.type === "descendant") {
+        lines.unshift(line);
+        line = [];
+      }
     } else tests.push(testOf(part, text));
   }
-  steps.push({ test: all(tests, text), isChild: false });
-  // A combinator belongs to what stands after it.
-  return steps.map(({ test }, index) => ({ test, isChild: steps[index - 1]?.isChild ?? false })).reverse();
+  line.unshift(all(tests, text));
+  return [line, ...lines];
 }
 
 function all(tests: readonly Test[], text: string): Test {
@@ -86,9 +99,9 @@ function pseudoTest({ name = "", data }: SelectorPart, text: string): Test {
     throw unsupported(text, `:${name}`);
   }
   const alternatives = (data as readonly (readonly SelectorPart[])[]).map((parts) => {
-    const [step, ...outer] = stepsOf(parts, text);
-    if (step === undefined || outer.length > 0) throw unsupported(text, `a combinator in :${name}()`);
-    return step.test;
+    const [[test, ...parents] = [], ...outer] = linesOf(parts, text);
+    if (test === undefined || parents.length + outer.length > 0) throw unsupported(text, `a combinator in :${name}()`);
+    return test;
   });
   const isAny: Test = (tag) => alternatives.some((test) => test(tag));
   return name === "not" ? (tag) => !isAny(tag) : isAny;

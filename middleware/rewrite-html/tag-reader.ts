@@ -39,6 +39,7 @@ export class TagReader {
   #read = 0;
   #copied = 0;
   #isOff = false;
+  #mode: Mode = "DATA";
 
   constructor({ Tokenizer, TokenizerMode }: Parse5, handler: TagHandler) {
     this.#handler = handler;
@@ -113,6 +114,7 @@ export class TagReader {
       return;
     }
     const mode = this.#handler.onStartTag(token, raw);
+    this.#mode = mode;
     if (mode !== "DATA") this.#tokenizer.state = this.#modes[mode];
     this.#tokenizer.inForeignNode = this.#handler.isForeign;
   }
@@ -132,6 +134,7 @@ export class TagReader {
       this.#handler.onText(raw);
       return;
     }
+    this.#mode = "DATA";
     this.#handler.onEndTag(token.tagName, raw);
     this.#tokenizer.inForeignNode = this.#handler.isForeign;
   }
@@ -141,8 +144,9 @@ export class TagReader {
     if (endOffset - startOffset > LONGEST) this.#isOff = true;
   }
 
-  /** What came of a tag that has no end. */
-  rest(): string {
+  /** The page is over. Gives what came of a tag that has no end; in an element that holds text alone, all that came is text. */
+  end(): string {
+    if (this.#mode !== "DATA") this.#passOn(this.#pending.length);
     return this.#pending.slice(this.#passed);
   }
 }

@@ -1,4 +1,4 @@
-/** A start tag as it came, its text one character for each byte. */
+/** Start tags. */
 
 import type { TagToken } from "./package.ts";
 import type { Page } from "./page.ts";
@@ -9,8 +9,17 @@ interface Attribute {
   readonly raw: string;
 }
 
-export class Tag {
+/** What is asked of a start tag to tell which elements are open after it. */
+export interface StartTag {
   /** In lower case. */
+  readonly name: string;
+  readonly isSelfClosing: boolean;
+  /** The value of an attribute, as text; undefined where there is none. `name` is in lower case. */
+  get(name: string): string | undefined;
+}
+
+/** A start tag as it came, its text one character for each byte. */
+export class Tag implements StartTag {
   readonly name: string;
   /** As it stands in the page. */
   readonly raw: string;
@@ -30,7 +39,6 @@ export class Tag {
     return this.#token.attrs.map(({ name }) => ({ name, raw: this.#rawOf(name) }));
   }
 
-  /** The value of an attribute, as text; undefined where there is none. `name` is in lower case. */
   get(name: string): string | undefined {
     for (const attribute of this.#token.attrs) {
       if (attribute.name === name) return this.#page.textOf(attribute.value, () => this.#rawOf(name));

@@ -110,7 +110,7 @@ export class StoredVisit {
       change = await this.#storing.store.ask(this.#environ, (store) => this.#save(store, session, fate, json));
     } catch (error) {
       if (fate === "touched") return respond(response, startResponse);
-      await dropBody(response.body, this.#environ);
+      dropBody(response.body, this.#environ);
       return this.refuse(error, startResponse);
     }
     let headers: HeaderList;

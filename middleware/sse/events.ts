@@ -1,6 +1,6 @@
 /** What gives events, step by step, whatever kind of iterable or stream it is. */
 
-import { closeBody } from "../../src/body/reader.ts";
+import { cancelStream, closeBody } from "../../src/body/reader.ts";
 import { TsgiError } from "../../src/errors.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import type { Body, Environ } from "../../src/gateway.ts";
@@ -41,7 +41,7 @@ export function stepsOf(events: SseEvents): Steps {
   const { on, destroy, close, getReader } = events as Stream;
   if (typeof getReader === "function") {
     const reader = getReader.call(events);
-    return { next: () => reader.read() as Promise<Step>, close: () => reader.cancel() };
+    return { next: () => reader.read() as Promise<Step>, close: () => cancelStream(reader) };
   }
   const iterator =
     Symbol.asyncIterator in events

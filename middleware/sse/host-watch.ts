@@ -11,14 +11,18 @@ interface Listening {
   readonly listening?: boolean;
 }
 
-/** The open streams of servers that do not tell. */
-const watched = new Map<EventReader, Listening>();
+/** The open streams of servers that do not tell, and what is called when these close. */
+const watched = new Map<EventReader, { readonly server: Listening; readonly onClosing: () => void }>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
-/** Ends a stream when the server of its exchange no longer listens. A server that tells ends event streams by itself. */
-export function watchHost({ server, onServerClose }: Exchange, reader: EventReader): void {
-  if (onServerClose !== undefined || (server as Listening | undefined)?.listening !== true) return;
-  watched.set(reader, server as Listening);
+/** Whether the server of an exchange closes without a word. One that tells ends event streams by itself, and aborts their signal. */
+export function isSilentHost({ server, onServerClose }: Exchange): boolean {
+  return onServerClose === undefined && (server as Listening | undefined)?.listening === true;
+}
+
+/** Ends a stream when the server of its exchange, which is silent, no longer listens, and calls back then. */
+export function watchHost({ server }: Exchange, reader: EventReader, onClosing: () => void): void {
+  watched.set(reader, { server: server as Listening, onClosing });
   reader.onClose = () => forget(reader);
   if (timer !== undefined) return;
   timer = setInterval(endAll, INTERVAL);
@@ -26,7 +30,11 @@ export function watchHost({ server, onServerClose }: Exchange, reader: EventRead
 }
 
 function endAll(): void {
-  for (const [reader, server] of watched) if (server.listening === false) reader.end();
+  for (const [reader, { server, onClosing }] of watched) {
+    if (server.listening !== false) continue;
+    reader.end();
+    onClosing();
+  }
 }
 
 function forget(reader: EventReader): void {

@@ -54,12 +54,18 @@ export class Answers {
   with(environ: Environ, resource: Resource): Answer {
     const { found } = resource;
     if (found instanceof FileResource) return this.#file(environ, environ.PATH_INFO, resource, found);
-    if (found === "moved") return redirectToFolder(environ, this.#policy.cacheControl);
+    if (found === "moved") return this.#moved(environ);
     if (found instanceof FolderResource) return listFolder(environ, found, this.#policy);
     const { navigationFallback, notFoundPage } = this.#policy;
     const fallback = navigationFallback?.(environ);
     if (fallback === undefined) return notFoundPage === undefined ? undefined : this.#notFound(environ, notFoundPage);
     return this.#fallback(environ, fallback);
+  }
+
+  /** A folder that was asked for without its slash; `trailingSlash` around the site would send a client back here. */
+  #moved(environ: Environ): Answer {
+    if (environ["tsgi.state"]["slash.never"] !== true) return redirectToFolder(environ, this.#policy.cacheControl);
+    return this.answer({ ...environ, PATH_INFO: `${environ.PATH_INFO}/` });
   }
 
   #file(

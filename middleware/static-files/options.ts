@@ -33,7 +33,8 @@ export interface StaticFilesOptions {
   extensions?: readonly string[];
   /**
    * Whether a folder's path without its slash is redirected to the one with it. With `false` the index is sent at once, for
-   * clean URLs; relative links in it then start from the parent folder. A listing always redirects. Default `true`.
+   * clean URLs; relative links in it then start from the parent folder. A listing always redirects. Default `true`; inside of
+   * `trailingSlash` with `"never"` nothing is redirected.
    */
   redirect?: boolean;
   /**

@@ -66,6 +66,9 @@ export function replaceText(
   if (find === "" || (typeof find !== "string" && !(find instanceof RegExp))) {
     throw badReplacement(`replaceText is to find ${showOption(find)}`, "Give a string that is not empty, or a RegExp.");
   }
+  if (typeof find === "string" && /\p{Surrogate}/u.test(find)) {
+    throw badReplacement("replaceText is to find half a character", "Give whole ones: no text has halves.");
+  }
   if (typeof replacement !== "string" && typeof replacement !== "function") {
     throw badReplacement(
       `the replacement of replaceText is ${showOption(replacement)}`,

@@ -26,7 +26,8 @@ export class Replacer {
   /** What can be said of the text so far. */
   next(text: string): string {
     this.#text += text;
-    return this.#replace(this.#needle === undefined ? this.#text.length - this.#longest : this.#text.length, false);
+    const { length } = this.#text;
+    return this.#replace(this.#needle === undefined ? this.#whole(length - this.#longest) : length, false);
   }
 
   end(): string {
@@ -55,10 +56,17 @@ export class Replacer {
       ? text.length
       : Math.max(done, this.#needle === undefined ? limit : this.#beginning(this.#needle, done));
     output += text.slice(done, end);
-    const context = this.#needle === undefined ? Math.max(0, end - this.#longest) : end;
+    const context = this.#needle === undefined ? this.#whole(Math.max(0, end - this.#longest)) : end;
     this.#text = text.slice(context);
     this.#start = end - context;
     return output;
+  }
+
+  /** A place in the text, or the one before where that is amid a character of two halves, which mean nothing alone. */
+  #whole(at: number): number {
+    const isAmid =
+      (this.#text.charCodeAt(at - 1) & 0xfc00) === 0xd800 && (this.#text.charCodeAt(at) & 0xfc00) === 0xdc00;
+    return isAmid ? at - 1 : at;
   }
 
   /** Where the text ends in the beginning of the needle. */

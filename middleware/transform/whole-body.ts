@@ -13,6 +13,7 @@ import { callOut } from "../../src/promise.ts";
 import { readAhead } from "./ahead.ts";
 import { type Change, changeOf, hasType } from "./change.ts";
 import { asUtf8, declaredCharset, isKnownCharset, namedCharset, namesItself } from "./charset.ts";
+import { unchangedBody } from "./new-body.ts";
 import { decodeWhole } from "./text.ts";
 
 /** How much of a body is read. */
@@ -53,7 +54,7 @@ export function mapDocument(
     const named = namesItself(response) ? declaredCharset(bytes) : namedCharset(response.headers);
     const charset = named ?? "utf-8";
     const text = decodeWhole(charset, bytes, replaceInvalid);
-    if (text === undefined) return { ...response, body: bytes };
+    if (text === undefined) return { ...response, body: unchangedBody([bytes]) };
     return { ...response, headers: asUtf8(response.headers, charset), body: await change(text, environ) };
   });
 }
@@ -76,11 +77,11 @@ export function mapJson(change: (value: unknown, environ: Environ) => unknown, o
     ({ headers }) => headers,
     limit,
     async (bytes, response, environ) => {
-      const original = { ...response, body: bytes };
       const read = parsed(bytes);
-      if (read === undefined) return original;
+      if (read === undefined) return { ...response, body: unchangedBody([bytes]) };
       const value = await change(read.value, environ);
-      return value === undefined ? original : { ...response, body: written(value) };
+      // Another time the change may give something: the app's validators do not tell.
+      return { ...response, body: value === undefined ? bytes : written(value) };
     },
   );
 }
@@ -142,7 +143,7 @@ function wholeBody(
     if (isBodiless) return { ...response, headers: prepared(response), body: mapBody(response.body, NOTHING) };
     const reader = new BodyReader(response.body);
     const { bytes, isWhole } = await readAhead(reader, environ, (length) => length > limit);
-    if (!isWhole) return { ...response, body: resume(bytes, reader) };
+    if (!isWhole) return { ...response, body: unchangedBody(resume(bytes, reader)) };
     callOut(
       () => reader.close(),
       (error) => reportError(environ, error),

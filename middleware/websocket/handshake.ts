@@ -3,6 +3,7 @@
 import { TsgiError } from "../../src/errors.ts";
 import type { Environ } from "../../src/gateway.ts";
 import { TOKEN } from "../../src/http/field-rules.ts";
+import { originOption } from "../../src/http/origin.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** The subprotocols that are spoken, or how one of those offered is chosen. */
@@ -75,9 +76,16 @@ function chosen(offered: readonly string[], protocols: Protocols, environ: Envir
 export function originsOf(origin: Origin | undefined): (environ: Environ) => boolean {
   if (origin === "*") return () => true;
   if (origin === undefined) return isSameHost;
-  const allowed = new Set(origin.map((each) => each.toLowerCase()));
+  const allowed = new Set(
+    origin.map((each) => (OF_NO_SITE.test(each) ? each : originOption(OWNER, each)).toLowerCase()),
+  );
   return ({ HTTP_ORIGIN }) => HTTP_ORIGIN === undefined || allowed.has(HTTP_ORIGIN.toLowerCase());
 }
+
+const OWNER = "origin of websocket";
+
+/** Origins that are not those of a site: of a sandboxed frame, or of an extension of a browser. */
+const OF_NO_SITE = /^(?:null|(?!https?:)[a-z][\w+.-]*:\/\/[^/]+)$/i;
 
 /** Whether a page comes from the host of the request. Its scheme may differ: TLS may end at a proxy. */
 function isSameHost({ HTTP_ORIGIN: origin, HTTP_HOST: host }: Environ): boolean {

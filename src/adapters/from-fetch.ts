@@ -1,7 +1,7 @@
 /** Fetch handlers as apps. */
 
 import { BYTE_LIMIT, isForbiddenMethod, tooLarge } from "../body/input.ts";
-import { failAfter } from "../body/reader.ts";
+import { cancelStream, failAfter } from "../body/reader.ts";
 import { TsgiError } from "../errors.ts";
 import type { App, Body, Environ, HeaderList, StartResponse, StatusLine } from "../gateway.ts";
 import { isHopByHop } from "../http/field-rules.ts";
@@ -109,7 +109,7 @@ async function sendWithin(
     throw limited.exceeded ? tooLarge(limited.limit) : error;
   }
   if (limited.exceeded && settled?.status >= 500) {
-    return failAfter(() => settled.body?.cancel(), tooLarge(limited.limit));
+    return failAfter(() => settled.body && cancelStream(settled.body), tooLarge(limited.limit));
   }
   return sendResponse(settled, environ, startResponse);
 }
@@ -124,7 +124,7 @@ function sendResponse(response: Response, environ: Environ, startResponse: Start
   try {
     startResponse(line, sentHeaders(status, headers));
   } catch (error) {
-    return failAfter(() => body.cancel(), error);
+    return failAfter(() => cancelStream(body), error);
   }
   const flush = () => environ["tsgi.exchange"].flush?.();
   if (!headers.some(([name]) => name.toLowerCase() === "transfer-encoding")) return mayBeDropped(bodyOf(body, flush));

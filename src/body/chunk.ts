@@ -65,3 +65,11 @@ export function describe(value: unknown): string {
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value);
   return isPromise(value) ? "a promise" : `a value of type ${value.constructor?.name ?? "object"}`;
 }
+
+/** piecesOf gives the bytes of chunks in pieces of at most so many. */
+export function* piecesOf(chunks: Iterable<Chunk>, length: number): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    const bytes = toBytes(chunk);
+    for (let start = 0; start < bytes.length; start += length) yield bytes.subarray(start, start + length);
+  }
+}

@@ -23,7 +23,10 @@ export interface MultipartOptions {
 export interface FormPart {
   /** The name of the field. */
   readonly name: string;
-  /** The name of the file, without folders; undefined for a field. The client chooses it: never open a file by it. */
+  /**
+   * The name of the file, without folders; `""` where the client gives none, as browsers do where no file was chosen; undefined for a
+   * field. The client chooses it: never open a file by it.
+   */
   readonly filename: string | undefined;
   /** The media type, as the client says. */
   readonly type: string;
@@ -38,18 +41,29 @@ const KINDS: Kinds<MultipartOptions> = { fileSize: count(1), fieldSize: count(),
 /**
  * multipart returns the parts of a `multipart/form-data` body (RFC 7578) one after the other, each as a stream with back-pressure:
  *
- * ```
- * for await (const { name, filename, body } of multipart(environ, { fileSize: 1024 ** 3 })) {
- *   if (filename === undefined) continue;
- *   const path = join(folder, randomUUID());
- *   await pipeline(body, createWriteStream(path)).catch((error) => rm(path, { force: true }).then(() => Promise.reject(error)));
- * }
+ * ```ts
+ * import { createWriteStream } from "node:fs";
+ * import { rm } from "node:fs/promises";
+ * import { pipeline } from "node:stream/promises";
+ *
+ * export const app: App = async (environ, startResponse) => {
+ *   for await (const { filename, body } of multipart(environ, { fileSize: 1024 ** 3 })) {
+ *     if (filename === undefined) continue;
+ *     const path = `./uploads/${crypto.randomUUID()}`;
+ *     const failed = (error: unknown) => rm(path, { force: true }).then(() => Promise.reject(error));
+ *     await pipeline(body, createWriteStream(path)).catch(failed);
+ *   }
+ *   return text("kept")(environ, startResponse);
+ * };
  * ```
  *
  * Nothing is written to disk, and no more than about 200 KiB is held in memory. It rejects, and so does the body that is being
  * read, with `TSGI_UNSUPPORTED_TYPE` (415) for another type, `TSGI_MALFORMED_BODY` (400) for a form that is malformed or cut short,
  * `TSGI_BODY_TOO_LARGE` (413) over a limit, `TSGI_CLIENT_GONE` where the client leaves: remove then what was written. A loop that
- * is left early reads no further.
+ * is left early reads no further. A part that does not say what it is, or says so after 50 lines, is skipped; it counts.
+ *
+ * It does not protect from what files hold: names, types and content are what the client says, so serve them from another origin, or as
+ * downloads. It bounds a form, not how many of them come at once (`concurrencyLimit`), nor the disk.
  *
  * It needs Node and the package `@fastify/busboy`: `npm install @fastify/busboy@3`. Throws `TSGI_NO_PACKAGE`, `TSGI_BAD_OPTION`.
  */
@@ -81,6 +95,7 @@ class Parts implements AsyncIterableIterator<FormPart> {
   constructor(environ: Environ, type: string, options: MultipartOptions) {
     const { fileSize = 10 * 1024 * 1024, fieldSize = 64 * 1024, files = 20, fields = 200 } = options;
     const BusboyClass = loadBusboy();
+    if (!hasBoundary(type)) throw malformed("it has no boundary of 1 to 70 characters", undefined);
     try {
       this.#parser = new BusboyClass({
         headers: { "content-type": type },
@@ -92,9 +107,13 @@ class Parts implements AsyncIterableIterator<FormPart> {
     this.#input = environ["tsgi.input"][Symbol.asyncIterator]();
     const tooMany = (what: string) => () => this.#fail(tooMuch(`has more ${what}`));
     this.#parser
-      .on("file", (name, stream, filename, _encoding, mime) => this.#file(name, stream, filename ?? "", mime))
+      .on("file", (name, stream, filename, _encoding, mime) => {
+        if (name === undefined) this.#fail(nameless());
+        this.#file(name ?? "", stream, filename ?? "", mime);
+      })
       .on("field", (name, value, isNameCut, isValueCut, _encoding, mime) => {
-        if (isNameCut || isValueCut) this.#fail(tooMuch("has a longer field"));
+        if (name === undefined) this.#fail(nameless());
+        else if (isNameCut || isValueCut) this.#fail(tooMuch("has a longer field"));
         else this.#add(fieldPart(name, value, mime));
       })
       .on("filesLimit", tooMany("files"))
@@ -239,6 +258,20 @@ function fieldPart(name: string, value: string, type: string): FormPart {
     if (value !== "") yield new TextEncoder().encode(value);
   };
   return { name, filename: undefined, type, body: body(), text: () => Promise.resolve(value) };
+}
+
+const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]*))/gi;
+
+/** Whether it says once what parts end with, and that has the length of RFC 2046 §5.1.1. */
+function hasBoundary(type: string): boolean {
+  const [first, second] = type.matchAll(BOUNDARY);
+  const { length } = first?.[1] ?? first?.[2] ?? "";
+  return second === undefined && length >= 1 && length <= 70;
+}
+
+/** RFC 7578 §4.2: each part has one. */
+function nameless(): TsgiError {
+  return malformed("a part has no name", undefined);
 }
 
 function malformed(problem: string, cause: unknown): TsgiError {

@@ -7,7 +7,7 @@
 
 import { TsgiError } from "../errors.ts";
 import type { Body, Chunk } from "../gateway.ts";
-import { isPromise, mayBeDropped } from "../promise.ts";
+import { callOut, isPromise, mayBeDropped, whenSettled } from "../promise.ts";
 import { checkChunk, checkChunks, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
 
 /** The members that close a body, and those of a Node stream that fails. */
@@ -62,7 +62,7 @@ export class BodyReader implements ChunkReader {
     if (typeof source.getReader === "function") {
       const reader = (source as ReadableStream).getReader();
       this.#advance = () => reader.read() as PromiseLike<ChunkStep>;
-      this.#stop = () => reader.cancel();
+      this.#stop = () => cancelStream(reader);
       return;
     }
     let iterator: Iterator<unknown> | AsyncIterator<unknown>;
@@ -118,6 +118,15 @@ export class BodyReader implements ChunkReader {
   }
 }
 
+/**
+ * Cancels a web stream, or its reader, once nothing is about to flow into it: on Node 20 and 22 a stream of `Readable.toWeb` that
+ * is cancelled before the Node stream flows ends the process.
+ */
+export async function cancelStream(stream: Pick<ReadableStreamDefaultReader, "cancel">): Promise<void> {
+  await new Promise<void>(whenSettled);
+  return stream.cancel();
+}
+
 function settled(result: unknown): undefined | Promise<unknown> {
   return isPromise(result) ? Promise.resolve(result) : undefined;
 }
@@ -154,11 +163,9 @@ export function closeBody(body: Body): undefined | Promise<unknown> {
   }
 }
 
-/** failAfter rejects with `error` once what was to be sent is closed, whatever else goes wrong in closing it. */
+/** failAfter closes what was to be sent and rejects with `error`, whatever goes wrong in closing and however long it takes. */
 export async function failAfter(closing: () => unknown, error: unknown): Promise<never> {
-  try {
-    await closing();
-  } catch {}
+  callOut(closing, ignore);
   throw error;
 }
 

@@ -3,7 +3,7 @@
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
 import { type RequestOptions, request } from "../testing.ts";
-import { interfaceHint, looksMistaken } from "./detect-app.ts";
+import { looksMistaken } from "./detect-app.ts";
 import type { LoadedApp } from "./load-app.ts";
 import { mountPoints } from "./mount-points.ts";
 
@@ -72,7 +72,7 @@ const SITE: readonly Trial[] = [
  * to 0 where the app keeps the contract throughout, else to 1.
  */
 export async function check(
-  { app, name, isGuessed }: Pick<LoadedApp, "app" | "name" | "isGuessed">,
+  { app, name, hint }: Pick<LoadedApp, "app" | "name" | "hint">,
   paths: readonly string[] = [],
 ): Promise<number> {
   const trials =
@@ -84,7 +84,7 @@ export async function check(
   for (const { what, target, options } of trials) {
     const result = await attempt(app, target, options);
     if (!result.ok) failures++;
-    isMistaken ||= isGuessed && looksMistaken(result.error);
+    isMistaken ||= looksMistaken(result.error);
     process.stdout.write(`${result.ok ? "ok    " : "FAILED"}  ${what.padEnd(COLUMN)} ${result.text}\n`);
   }
   process.stdout.write(
@@ -92,7 +92,7 @@ export async function check(
       ? `${name} keeps the contract in ${trials.length} requests\n`
       : `${name} failed in ${failures} of ${trials.length} requests\n`,
   );
-  if (isMistaken) process.stderr.write(interfaceHint(name));
+  if (isMistaken && hint !== undefined) process.stderr.write(hint);
   return failures === 0 ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 /** What ends the command: one line for the person, an exit code for the shell. */
 
-import type { Place } from "../server/stack.ts";
+import type { Place } from "../server/error-page/stack.ts";
 
 /** What a page tells of an error beyond the line of the command. */
 export interface CommandErrorDetails {

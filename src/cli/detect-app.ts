@@ -1,7 +1,7 @@
 /** Detects what kind of app a module exports. */
 
 import { type FetchApp, type FetchHandler, fromFetch } from "../adapters/from-fetch.ts";
-import { type FastifyApp, frameworkOf } from "../adapters/from-node/frameworks.ts";
+import { type FastifyApp, frameworkOf, isNodeServer } from "../adapters/from-node/frameworks.ts";
 import { type FrameworkApp, fromNode, type NodeHandler } from "../adapters/from-node.ts";
 import { TsgiError } from "../errors.ts";
 import type { App } from "../gateway.ts";
@@ -14,9 +14,11 @@ export interface DetectedApp {
   readonly app: App;
   /** `"an Express app"`. */
   readonly what: string;
-  /** Whether only the number of its parameters told. */
-  readonly isGuessed: boolean;
+  /** What to print once it has failed with what looks like a mistake, given its name; undefined where there is no doubt. */
+  readonly hint: Hint | undefined;
 }
+
+type Hint = (name: string) => string;
 
 /** What an app fails with that was taken for something else. */
 const MISTAKEN: ReadonlySet<string> = new Set(["TSGI_NOT_STARTED", "TSGI_BAD_BODY", "TSGI_BAD_RESPONSE"]);
@@ -26,18 +28,21 @@ export function looksMistaken(error: unknown): boolean {
   return error instanceof TypeError || (error instanceof TsgiError && MISTAKEN.has(error.code));
 }
 
-/** What is printed once an app failed whose interface was guessed. */
-export function interfaceHint(name: string): string {
-  return (
-    `tsgi: what ${name} is was detected from the number of its parameters; ` +
-    "if it is something else, name it: --interface tsgi, node or fetch\n"
-  );
-}
+/** Of an app whose interface was guessed. */
+const guessed: Hint = (name) =>
+  `tsgi: what ${name} is was detected from the number of its parameters; ` +
+  "if it is something else, name it: --interface tsgi, node or fetch\n";
+
+/** A router has the plain objects of Node, as long as no app has given them what its routes may call. */
+const alone: Hint = (name) =>
+  `tsgi: ${name} is a router without an app, so that response.send() and the like are missing; ` +
+  "export the app: express().use(router)\n";
 
 interface AppShape {
   readonly what: string;
   readonly interface: Interface;
   readonly is: (value: object) => boolean;
+  readonly hint?: Hint;
 }
 
 /** Objects, and functions with methods. What has a `fetch` comes first: routers of itty have every other name as well. */
@@ -52,6 +57,8 @@ const OBJECTS: readonly AppShape[] = [
   { what: "a Polka app", interface: "node", is: (value) => frameworkOf(value)?.name === "Polka" },
   { what: "an Express app", interface: "node", is: (value) => isCallable(value, "handle", "listen", "set") },
   { what: "a Connect app", interface: "node", is: (value) => isCallable(value, "handle", "listen") },
+  { what: "an Express router", interface: "node", is: isRouter, hint: alone },
+  { what: "a Node server", interface: "node", is: isNodeServer },
 ];
 
 /**
@@ -76,12 +83,12 @@ export async function detectApp(value: unknown, wanted: Interface | undefined): 
   const kind = shape?.interface ?? wanted;
   if (kind === undefined || (shape === undefined && typeof value !== "function")) return undefined;
   const what = shape?.what ?? NAMED[kind];
-  const isGuessed = object === undefined && wanted === undefined;
-  if (kind === "tsgi") return { app: value as App, what, isGuessed };
-  if (kind === "fetch") return { app: fromFetch(value as FetchApp | FetchHandler), what, isGuessed };
+  const hint = object === undefined && wanted === undefined ? guessed : object?.hint;
+  if (kind === "tsgi") return { app: value as App, what, hint };
+  if (kind === "fetch") return { app: fromFetch(value as FetchApp | FetchHandler), what, hint };
   // What is wrong with a plugin is to be known before a server listens.
   if (what === "a Fastify app") await (value as FastifyApp).ready();
-  return { app: fromNode(value as FrameworkApp | NodeHandler), what, isGuessed };
+  return { app: fromNode(value as FrameworkApp | NodeHandler), what, hint };
 }
 
 /** Whether an object is an app of a framework, so that its members are not exports of a module. */
@@ -95,6 +102,11 @@ function hasFetch(value: object): boolean {
 
 function isOfClass(value: object, name: string): boolean {
   return new RegExp(`^_?${name}\\d*$`).test(value.constructor?.name ?? "");
+}
+
+/** A router of Express, or of the package that it takes it from. */
+function isRouter(value: object): boolean {
+  return isCallable(value, "handle", "use", "route") && Array.isArray((value as { stack?: unknown }).stack);
 }
 
 // biome-ignore lint/complexity/noBannedTypes: any function may be an app.

@@ -1,6 +1,7 @@
 /** Finds the app that the command is given in its module. */
 
 import { existsSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { replaceGlobals } from "../adapters/from-fetch/globals.ts";
 import type { App } from "../gateway.ts";
 import { nearestTo } from "../options.ts";
@@ -8,6 +9,7 @@ import { CommandError } from "./command-error.ts";
 import type { Values } from "./configuration/settings.ts";
 import { type DetectedApp, detectApp, type Interface } from "./detect-app.ts";
 import { loadModule } from "./load-module.ts";
+import { openServers } from "./open-servers.ts";
 
 /** The exports that are tried where none is named. */
 const DEFAULT_EXPORTS = ["app", "default"];
@@ -19,8 +21,8 @@ export interface LoadedApp {
   readonly name: string;
   /** The name, and what it is: `"site.ts:app, an Express app,"`. */
   readonly title: string;
-  /** Whether the number of its parameters decided what it is. */
-  readonly isGuessed: boolean;
+  /** What to print once it has failed with what looks like a mistake. */
+  readonly hint: string | undefined;
 }
 
 /** How an export becomes an app. */
@@ -41,13 +43,18 @@ export async function loadApp(target: string, options: LoadOptions): Promise<Loa
   const { file, exportName } = splitTarget(target);
   // The process is the command's own; before the module is loaded, so that what it extends and keeps is replaced already.
   replaceGlobals();
+  const servers = openServers();
   const module = await loadModule(file);
   const found = exportName ?? DEFAULT_EXPORTS.find((name) => name in module) ?? "";
-  if (!(found in module)) throw new CommandError(missingExport(file, exportName, Object.keys(module)));
+  if (!(found in module)) {
+    const names = Object.keys(module);
+    if (names.length === 0 && (await hasOpened(servers))) throw new CommandError(listensItself(file));
+    throw new CommandError(missingExport(file, exportName, names));
+  }
   const name = `${file}:${found}`;
   const value = options.isFactory ? await callFactory(module[found], name) : module[found];
-  const { app, what, isGuessed } = await toApp(value, name, options);
-  return { app, name, title: what === "a tsgi app" ? name : `${name}, ${what},`, isGuessed };
+  const { app, what, hint } = await toApp(value, name, options);
+  return { app, name, title: what === "a tsgi app" ? name : `${name}, ${what},`, hint: hint?.(name) };
 }
 
 /** The file and the export of a target. What follows the last colon is an export only if it can be one: `C:\site.ts` has none. */
@@ -56,6 +63,17 @@ export function splitTarget(target: string): { file: string; exportName: string 
   return parts === null || existsSync(target)
     ? { file: target, exportName: undefined }
     : { file: parts[1] as string, exportName: parts[2] };
+}
+
+/** Whether the module has opened a server; one that was given the name of a host does so a moment later. */
+async function hasOpened(before: number): Promise<boolean> {
+  if (openServers() > before) return true;
+  await setTimeout(50);
+  return openServers() > before;
+}
+
+function listensItself(file: string): string {
+  return `${file} exports nothing, and listens by itself; in place of app.listen(…) write: export { app }`;
 }
 
 function missingExport(file: string, wanted: string | undefined, names: string[]): string {

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Place, pathOf, userPlace } from "../server/stack.ts";
+import { type Place, pathOf, userPlace } from "../server/error-page/stack.ts";
 
 /** Where something went wrong: a path, a line and perhaps a column. */
 interface SourcePlace {

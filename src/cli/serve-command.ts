@@ -9,6 +9,7 @@ import { openBrowser } from "./browser.ts";
 import { followCertificates } from "./certificates.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
+import { openServers } from "./open-servers.ts";
 import { holdPidFile } from "./pid-file.ts";
 import { printLines } from "./print-lines.ts";
 import { serveOptions } from "./serve-options.ts";
@@ -21,9 +22,6 @@ import { printExchanges } from "./verbose.ts";
 
 /** Exit codes of a process that a signal ended. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-
-/** How long an app may keep the process alive after the server has closed, in milliseconds. */
-const EXIT_TIMEOUT = 1_000;
 
 /**
  * Serves until SIGINT or SIGTERM, which let running exchanges finish; a second signal ends the process at once. Unhandled
@@ -51,8 +49,6 @@ export async function serveCommand(configuration: Configuration): Promise<number
       print([`closing; ${signal} again ends at once`]);
     },
   );
-  // What an app still does, in an interval for example, is not to keep the process alive.
-  setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
   return 0;
 
   function print(lines: readonly string[], below?: readonly string[]): void {
@@ -138,9 +134,10 @@ function closeOnSignal(close: () => Promise<void>, onClose: (signal: string) => 
 }
 
 async function startServer(app: App, options: ServeOptions): Promise<Server> {
+  const isListening = openServers() > 0;
   try {
     return await serve(app, options);
   } catch (error) {
-    throw listeningError(error);
+    throw listeningError(error, isListening);
   }
 }

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { escapeControls } from "../escape.ts";
+import { BACKLOG } from "../server/options.ts";
 import type { Controlled } from "../supervisor/control.ts";
 import { automaticWorkers } from "../supervisor/cpus.ts";
 import { OwnListeners } from "../supervisor/listeners.ts";
@@ -124,7 +125,7 @@ function settingsOf(configuration: Configuration, args: readonly string[], accou
     task: { args } satisfies CommandTask,
     workers: workers === "auto" ? automaticWorkers() : workers,
     listen: places,
-    backlog: serve.backlog ?? 1024,
+    backlog: serve.backlog ?? BACKLOG,
     drainDelay: close.delay,
     linger: close.linger,
     grace: close.grace,

@@ -13,9 +13,10 @@ import { reportError } from "./report.ts";
 
 /**
  * capture runs an app and gives its response as soon as the app has started one: synchronously if the app answers
- * synchronously, else a promise. A late `startResponse` and the use of `write` are dealt with: all that is sent is in `body`,
- * in the order in which it was sent, and closing `body` closes what the app returned. From here on the response counts as
- * sent: a `startResponse` with an error rethrows it. Code that does not pass `body` on closes it.
+ * synchronously, else a promise. A generator has started one with its first chunk, as until then it may replace it (rule 3). A
+ * late `startResponse` and the use of `write` are dealt with: all that is sent is in `body`, in the order in which it was sent,
+ * and closing `body` closes what the app returned. From here on the response counts as sent: a `startResponse` with an error
+ * rethrows it. Code that does not pass `body` on closes it.
  *
  * ```ts
  * const { status, headers, body } = await capture(app, environ);

@@ -10,6 +10,8 @@ export class Ending implements ExchangeEnd {
   isComplete = false;
   isClientGone = false;
   error: unknown;
+  /** What was reported before the head: what an error response is about that a layer has made. */
+  reported: unknown;
   readonly #onError: (error: unknown) => void;
   /** Usually one or two: V8 allocates a list for each exchange in its old space, where it keeps all that hangs on it. */
   #first: ((end: ExchangeEnd) => unknown) | undefined;
@@ -38,6 +40,7 @@ export class Ending implements ExchangeEnd {
     if (this.#isTold) return;
     this.#isTold = true;
     this.isComplete = isComplete;
+    if (this.status >= 500) this.error ??= this.reported;
     this.bytes = Math.max(0, this.bytes - unsent);
     if (this.#first !== undefined) this.#call(this.#first);
     if (this.#second !== undefined) this.#call(this.#second);
@@ -45,6 +48,19 @@ export class Ending implements ExchangeEnd {
     this.#first = undefined;
     this.#second = undefined;
     this.#others = undefined;
+  }
+
+  /** The whole response was sent, with this status. */
+  complete(status: number): void {
+    this.status = status;
+    this.tell(true);
+  }
+
+  /** The response was cut after this status, or 0 for none, by a client that has left or by the server. */
+  cut(status: number, isClientGone: boolean, unsent: number): void {
+    this.status = status;
+    this.isClientGone = isClientGone;
+    this.tell(false, unsent);
   }
 
   /** What was handed over is with the operating system, or the client has left before. */

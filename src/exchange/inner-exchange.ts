@@ -78,7 +78,7 @@ export class InnerExchange implements Exchange, Traced {
     return this.#outer.awaitsUpgrade;
   }
 
-  get onServerClose(): ((callback: () => void) => void) | undefined {
+  get onServerClose(): Exchange["onServerClose"] {
     return this.#outer.onServerClose;
   }
 

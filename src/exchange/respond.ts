@@ -2,6 +2,7 @@
 
 import { closeBody, failAfter } from "../body/reader.ts";
 import type { AppResponse, Body, Environ, StartResponse } from "../gateway.ts";
+import { callOut } from "../promise.ts";
 import { reportError } from "./report.ts";
 
 /** Starts a response and gives its body; closes that where `startResponse` throws. */
@@ -14,7 +15,10 @@ export function respond({ status, headers, body }: AppResponse, startResponse: S
   }
 }
 
-/** Closes a body that is not sent, because another is. What that fails with is reported, and fails nothing else. */
-export function dropBody(body: Body, environ: Environ): undefined | Promise<unknown> {
-  return closeBody(body)?.catch((error) => reportError(environ, error));
+/** Closes a body that is not sent, because another is. Nothing waits for that; what it fails with is reported. */
+export function dropBody(body: Body, environ: Environ): void {
+  callOut(
+    () => closeBody(body),
+    (error) => reportError(environ, error),
+  );
 }

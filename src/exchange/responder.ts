@@ -3,7 +3,7 @@
  * environ; everything between the app and the bytes is here.
  */
 
-import { byteLength, checkChunk, checkChunks, toBytes } from "../body/chunk.ts";
+import { byteLength, checkChunk, checkChunks, piecesOf, toBytes } from "../body/chunk.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
 import type {
@@ -25,6 +25,7 @@ import { announcesTrailers, takeTrailers } from "../http/trailers.ts";
 import { callOut, isPromise } from "../promise.ts";
 import { Departure } from "./departure.ts";
 import { Ending } from "./ending.ts";
+import { errorPageOf } from "./error-page.ts";
 import {
   badLength,
   checkInformational,
@@ -36,7 +37,8 @@ import {
 } from "./failures.ts";
 import type { Chosen, Traced } from "./innermost.ts";
 import { Reporter, reporterOf } from "./reporter.ts";
-import type { ErrorPage, ResponderOptions, Sink } from "./sink.ts";
+import type { ResponderOptions, Sink } from "./sink.ts";
+import { Takeover } from "./takeover.ts";
 
 const NO_HEADERS: HeaderList = [];
 
@@ -63,10 +65,8 @@ export class Responder implements Exchange, Traced {
   /** Nothing is sent any more: ended, failed or abandoned. */
   #over = false;
   #gone = false;
-  /** The connection, once the app has taken it over. */
-  #upgraded: object | undefined;
-  /** What takes it over where the response is a 101. */
-  #take: TakeUpgrade | undefined;
+  /** The connection, where the app takes it over. */
+  #takeover: Takeover | undefined;
   #flushAsked = false;
   #watching = false;
   #isHead = false;
@@ -111,7 +111,7 @@ export class Responder implements Exchange, Traced {
     if (this.#over) return this.#writer;
     if (this.#status !== undefined && error === undefined) throw startedTwice();
     if (this.#sent) throw error;
-    const status = this.#take !== undefined && isSwitching(line) ? SWITCHING_STATUS : parseStatus(line);
+    const status = this.awaitsUpgrade && isSwitching(line) ? SWITCHING_STATUS : parseStatus(line);
     this.#declared = checkHeaders(headers, status.code);
     this.#headers = headers;
     this.#status = status;
@@ -168,7 +168,7 @@ export class Responder implements Exchange, Traced {
     if (this.#ending !== undefined) {
       if (length > PIECE) {
         this.#declared = length;
-        this.#reader = new BodyReader(piecesOf(chunks));
+        this.#reader = new BodyReader(piecesOf(chunks, PIECE));
         void this.#stream(this.#reader);
         return;
       }
@@ -196,17 +196,12 @@ export class Responder implements Exchange, Traced {
 
   /** The response was cut, or nobody is there to get it. */
   #tellCut(unsent: number): void {
-    const ending = this.#ending;
-    if (ending === undefined) return;
-    ending.status = this.#sent ? (this.#status?.code ?? 0) : 0;
-    ending.isClientGone = this.#gone;
-    ending.tell(false, unsent);
+    this.#ending?.cut(this.#sentCode, this.#gone, unsent);
   }
 
-  #tellUpgraded(): void {
-    if (this.#ending === undefined) return;
-    this.#ending.status = SWITCHING_STATUS.code;
-    this.#ending.tell(true);
+  /** The status that was sent; 0 for none. */
+  get #sentCode(): number {
+    return this.#sent ? (this.#status?.code ?? 0) : 0;
   }
 
   async #stream(reader: BodyReader): Promise<void> {
@@ -317,16 +312,8 @@ export class Responder implements Exchange, Traced {
       this.#sink.abort();
       this.#tellCut(0);
     } else {
-      const connection = upgrade();
-      this.#upgraded = connection;
-      callOut(
-        () => this.#take?.(connection, this.#headers),
-        (error) => {
-          this.#reportLate(error);
-          this.#cutUpgraded();
-        },
-      );
-      this.#tellUpgraded();
+      this.#takenOver().handOver(upgrade(), this.#headers);
+      this.#ending?.complete(SWITCHING_STATUS.code);
     }
     this.#close(undefined);
   }
@@ -334,7 +321,7 @@ export class Responder implements Exchange, Traced {
   #fail(error: unknown): void {
     if (this.#over) {
       this.#reportLate(error);
-      this.#cutUpgraded();
+      this.#takeover?.cut();
       return;
     }
     if (this.#sink.closed) {
@@ -365,16 +352,9 @@ export class Responder implements Exchange, Traced {
   }
 
   #answerError(line: StatusLine, error: unknown): void {
-    let page: ErrorPage = { headers: [["Content-Type", "text/plain; charset=utf-8"]], body: `${line}\n` };
-    try {
-      const made = this.#options.errorPage?.(line, error, this.#environ as Environ);
-      if (made !== undefined) {
-        checkHeaders(made.headers);
-        page = made;
-      }
-    } catch (pageError) {
-      this.report(pageError);
-    }
+    const page = errorPageOf(this.#options, line, error, this.#environ as Environ, (pageError) =>
+      this.report(pageError),
+    );
     const length = byteLength(page.body);
     this.#status = parseStatus(line);
     this.#sink.writeHead(this.#status, page.headers, length);
@@ -383,22 +363,13 @@ export class Responder implements Exchange, Traced {
     this.#endSink(this.#isHead ? undefined : page.body);
   }
 
-  /** Nobody would answer on a connection whose app has failed after it took it over. */
-  #cutUpgraded(): void {
-    const connection = this.#upgraded as { destroy?(): unknown } | undefined;
-    if (connection === undefined) return;
-    callOut(
-      () => connection.destroy?.(),
-      (error) => this.#reportLate(error),
-    );
-  }
-
   #reportLate(error: unknown): void {
     this.#reports().reportLate(error, this.#gone);
   }
 
   /** Reports an error to `tsgi.errors` and to `onError`, the same one once. Never throws. */
   report(error: unknown): void {
+    if (this.#ending !== undefined && !this.#sent) this.#ending.reported = error;
     this.#reports().report(error);
   }
 
@@ -495,11 +466,12 @@ export class Responder implements Exchange, Traced {
     const upgrade = this.#sink.upgrade;
     if (upgrade === undefined) throw new TsgiError("TSGI_CLIENT_GONE", "the client ended its side before the upgrade");
     this.#finish();
-    this.#upgraded = upgrade();
-    this.#tellUpgraded();
+    const connection = upgrade();
+    this.#takenOver().complete(connection);
+    this.#ending?.complete(SWITCHING_STATUS.code);
     // A synchronous body is what runs just now, or is not being read: its reader closes it.
     if (this.#reader?.isAsync) this.#close(undefined);
-    return this.#upgraded;
+    return connection;
   }
 
   get onUpgrade(): Exchange["onUpgrade"] {
@@ -508,20 +480,26 @@ export class Responder implements Exchange, Traced {
 
   #onUpgrade(take: TakeUpgrade): void {
     if (this.#over || this.#sent) throw this.#overError();
-    this.#take = take;
+    this.#takenOver().await(take);
+  }
+
+  #takenOver(): Takeover {
+    this.#takeover ??= new Takeover((error) => this.#reportLate(error));
+    return this.#takeover;
   }
 
   get awaitsUpgrade(): boolean {
-    return this.#take !== undefined && !this.#over;
-  }
-
-  get onServerClose(): Exchange["onServerClose"] {
-    if (this.#sink.onServerClose === undefined) return undefined;
-    return (callback) => this.#sink.onServerClose?.(() => callOut(callback, (error) => this.#reportLate(error)));
+    return !this.#over && this.#takeover?.isAwaited === true;
   }
 
   get isUpgraded(): boolean {
-    return this.#upgraded !== undefined;
+    return this.#takeover?.isDone === true;
+  }
+
+  get onServerClose(): Exchange["onServerClose"] {
+    const { onServerClose } = this.#sink;
+    if (onServerClose === undefined) return undefined;
+    return (callback) => onServerClose.call(this.#sink, () => callOut(callback, (error) => this.#reportLate(error)));
   }
 
   get signal(): AbortSignal {
@@ -535,11 +513,8 @@ export class Responder implements Exchange, Traced {
   onEnd(callback: (end: ExchangeEnd) => void): void {
     if (this.#ending === undefined) {
       this.#ending = new Ending((error) => this.#reportLate(error));
-      if (this.#over) {
-        this.#ending.status = this.#sent ? (this.#status?.code ?? 0) : 0;
-        this.#ending.isClientGone = this.#gone;
-        this.#ending.tell(!this.#gone);
-      }
+      if (this.#gone) this.#tellCut(0);
+      else if (this.#over) this.#ending.complete(this.#sentCode);
     }
     this.#ending.add(callback);
   }
@@ -554,13 +529,5 @@ export class Responder implements Exchange, Traced {
     if (this.#status === SWITCHING_STATUS) return;
     this.#sendHead(-1);
     this.#sink.flush();
-  }
-}
-
-/** Chunks, in pieces that the client is given time for. */
-function* piecesOf(chunks: readonly Chunk[]): Generator<Chunk> {
-  for (const chunk of chunks) {
-    const bytes = toBytes(chunk);
-    for (let start = 0; start < bytes.length; start += PIECE) yield bytes.subarray(start, start + PIECE);
   }
 }

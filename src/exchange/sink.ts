@@ -52,7 +52,7 @@ export interface Sink {
   /** Gives the connection away, if the server can and the request asks for it: `upgrade` of the `Exchange`. */
   readonly upgrade?: (() => object) | undefined;
   /** Calls back once when the server begins to close, if it tells; the callback does not throw: `onServerClose` of the `Exchange`. */
-  readonly onServerClose?: ((callback: () => void) => void) | undefined;
+  readonly onServerClose?: ((callback: () => void) => () => void) | undefined;
   /** Sends an informational response, if the server supports them: `inform` of the `Exchange`. */
   inform?(status: StatusLine, headers: HeaderList): void;
 }

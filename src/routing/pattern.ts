@@ -36,12 +36,23 @@ export interface Shape {
   readonly later: readonly string[] | undefined;
 }
 
-/** What a pattern matched. */
-export interface Match {
+/** What a pattern matched. Its parameters are decoded when they are asked for: of many matches one is taken. */
+export class Match {
   /** How many characters of the path it took. */
   readonly length: number;
+  readonly #keys: readonly Key[];
+  readonly #found: readonly (string | undefined)[];
+
+  constructor(length: number, keys: readonly Key[], found: readonly (string | undefined)[]) {
+    this.length = length;
+    this.#keys = keys;
+    this.#found = found;
+  }
+
   /** The decoded parameters; undefined if an escape is not UTF-8, which is the client's mistake. */
-  readonly params: Params | undefined;
+  get params(): Params | undefined {
+    return decodeParams(this.#keys, this.#found);
+  }
 }
 
 /** `prefix` matches on a segment boundary and leaves the rest; `whole` takes all of a path except a trailing slash. */
@@ -125,7 +136,7 @@ function compileRegExp(written: readonly Sequence[], key: string, options: Patte
       // A wildcard would take the trailing slash too, which belongs to the rest.
       const end = endOf(path, isPrefix);
       const found = regexp.exec(path.slice(0, end));
-      if (found !== null) return { length: found[0].length, params: decodeParams(keys, found) };
+      if (found !== null) return new Match(found[0].length, keys, found);
       return withIndices === undefined ? undefined : matchFolded(withIndices, keys, path.slice(0, end));
     },
   };
@@ -142,7 +153,7 @@ function matchFolded(regexp: RegExp, keys: readonly Key[], path: string): Match 
     const isWhole = folded[start - 1] === "/" && (end === folded.length || folded[end] === "/");
     return isWhole ? path.slice(offsetIn(path, folded, start - 1) + 1, offsetIn(path, folded, end)) : value;
   });
-  return { length: offsetIn(path, folded, found[0].length), params: decodeParams(keys, asSent) };
+  return new Match(offsetIn(path, folded, found[0].length), keys, asSent);
 }
 
 /** Where the segment boundary at an offset of the folded path lies in the path as sent. */

@@ -3,7 +3,7 @@
 import { TsgiError } from "../errors.ts";
 import type { Environ, ErrorStream } from "../gateway.ts";
 import { BOOLEAN, checkOptions, count, FUNCTION, type Kind, type Kinds } from "../options.ts";
-import { checkProxyProtocol, type ProxyProtocolOptions } from "./proxied.ts";
+import { checkProxyProtocol, type ProxyProtocolOptions } from "./peer/proxied.ts";
 import { checkTls, type TlsOptions } from "./tls/options.ts";
 
 /** One place where a server listens. */
@@ -24,7 +24,7 @@ export interface ListenOptions {
 export interface ServeOptions extends ListenOptions {
   /** Several places to listen on, instead of `host`, `port`, `unix`, `mode` and `fd`. Default: that one. */
   listen?: readonly ListenOptions[] | undefined;
-  /** How many connections wait in the kernel to be accepted, for each place; the kernel has a limit of its own. Default 511. */
+  /** How many connections wait in the kernel to be accepted, for each place; the kernel has a limit of its own. Default 1024. */
   backlog?: number | undefined;
   /** How many connections are open at once, for each place; what comes beyond it is closed. Default 0: no limit. */
   maxConnections?: number | undefined;
@@ -75,6 +75,9 @@ export interface ServeOptions extends ListenOptions {
   /** The environ's `tsgi.multiprocess`: whether other processes serve the same app. Default `false`. */
   multiprocess?: boolean | undefined;
 }
+
+/** How many connections wait in the kernel where nothing else is said: what comes at once while the process is busy. */
+export const BACKLOG: number = 1024;
 
 /** The largest number that Node's timers and its parser take. */
 export const LONGEST: number = 2 ** 31 - 1;
@@ -159,7 +162,7 @@ export function settingsOf(options: ServeOptions): Settings {
   if (proxyProtocol !== undefined) checkProxyProtocol(proxyProtocol, places, tls !== undefined);
   return {
     places,
-    backlog: options.backlog ?? 511,
+    backlog: options.backlog ?? BACKLOG,
     maxConnections: options.maxConnections ?? 0,
     tls,
     http2: options.http2 ?? false,

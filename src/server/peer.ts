@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { plainAddress } from "../exchange/environ.ts";
-import { sourceOf } from "./proxied.ts";
+import { sourceOf } from "./peer/proxied.ts";
 import type { SecurePeer } from "./tls/environ.ts";
 import { variablesOf } from "./tls/variables.ts";
 

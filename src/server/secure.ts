@@ -5,7 +5,7 @@ import type { TLSSocket } from "node:tls";
 import { networksOf } from "../networks.ts";
 import { callOut } from "../promise.ts";
 import { LONGEST, type Settings } from "./options.ts";
-import { createProxiedServer, handOver } from "./proxied.ts";
+import { createProxiedServer, handOver } from "./peer/proxied.ts";
 import type { Identity } from "./tls/identity.ts";
 
 /** createAcceptor makes a server that gives each connection, once its handshake is made, to `accept`. */

@@ -16,7 +16,7 @@ import { badTls } from "./tls/pem.ts";
 
 export type { CloseOptions } from "./drain.ts";
 export type { ListenOptions, ServeOptions } from "./options.ts";
-export type { ProxyProtocolOptions } from "./proxied.ts";
+export type { ProxyProtocolOptions } from "./peer/proxied.ts";
 export type { TlsCertificate, TlsCertificates, TlsOptions, TlsPolicy } from "./tls/options.ts";
 
 /** A server that listens. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { TsgiError } from "../errors.ts";
 import { escapeControls } from "../escape.ts";
 import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kinds, OBJECT, oneOf, STRING } from "../options.ts";
-import { type ListenOptions, LONGEST, SERVE_KINDS, type ServeOptions } from "../server/options.ts";
+import { BACKLOG, type ListenOptions, LONGEST, SERVE_KINDS, type ServeOptions } from "../server/options.ts";
 import { checkTls } from "../server/tls/options.ts";
 import { automaticWorkers } from "./cpus.ts";
 import { OwnListeners } from "./listeners.ts";
@@ -174,7 +174,7 @@ export async function supervise(target: string, options: SuperviseOptions = {}):
 function settingsOf(target: string, options: SuperviseOptions): Settings {
   checkOptions("supervise", options, KINDS);
   if (options.tls !== undefined) checkTls(options.tls);
-  const { workers = 1, listen = [options], backlog = 511, env = process.env } = options;
+  const { workers = 1, listen = [options], backlog = BACKLOG, env = process.env } = options;
   const serve = Object.fromEntries(Object.entries(options).filter(([name]) => FOR_SERVE.has(name)));
   const { interface: name, factory: isFactory = false, readyPath } = options;
   return {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byteLength, checkChunk, checkChunks, isChunk, joinBytes, toBytes } from "../../src/body/chunk.ts";
+import { byteLength, checkChunk, checkChunks, isChunk, joinBytes, piecesOf, toBytes } from "../../src/body/chunk.ts";
 
 test("chunk: a string counts and is sent as UTF-8", () => {
   for (const [text, length] of [
@@ -85,4 +85,9 @@ test("checkChunks: one that is not a chunk is refused, and promises that fail en
   assert.throws(() => checkChunks(["a", 1, lost()]), { code: "TSGI_BAD_CHUNK" });
   assert.throws(() => checkChunks([lost(), lost()]), { code: "TSGI_BAD_CHUNK" });
   await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("piecesOf: the bytes of all chunks, none of the pieces longer than asked for", () => {
+  const pieces = [...piecesOf(["abcde", new Uint8Array([1, 2]), ""], 2)].map((piece) => [...piece]);
+  assert.deepEqual(pieces, [[97, 98], [99, 100], [101], [1, 2]]);
 });

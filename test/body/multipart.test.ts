@@ -52,6 +52,22 @@ test("multipart: fields and files come in their order", async () => {
   }
 });
 
+test("multipart: no name of a file leads out of a folder", async () => {
+  for (const [sent, seen] of [
+    ['filename=".."', ""],
+    ['filename="a/.."', ""],
+    ['filename="/"', ""],
+    ['filename="..\\\\..\\\\x"', "x"],
+    ['filename="C:\\\\a\\\\b"', "b"],
+    ["filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"],
+    ["filename=\"../a\"; filename*=UTF-8''%2e%2e", "a"],
+    ['filename=""', ""],
+  ] as const) {
+    const [[, name]] = JSON.parse(await send(listing(), part(`name="f"; ${sent}`, "1") + END));
+    assert.equal(name, seen, sent);
+  }
+});
+
 test("multipart: files that nobody reads are skipped", async () => {
   const names: App = async (environ, startResponse) => {
     let names = "";
@@ -82,6 +98,18 @@ const field = part('name="a"', "x".repeat(50));
 for (const [what, body, options, type, answer] of [
   ["of another type", file + END, {}, "application/json", "415 Unsupported Media Type\n"],
   ["without a boundary", file + END, {}, "multipart/form-data; a=b", "400 Bad Request\n"],
+  ["with an empty boundary", file + END, {}, 'multipart/form-data; boundary=""', "400 Bad Request\n"],
+  ["with two boundaries", file + END, {}, `${TYPE}; boundary=y`, "400 Bad Request\n"],
+  [
+    "with a boundary of 10 KB",
+    file + END,
+    {},
+    `multipart/form-data; boundary=${"x".repeat(10_000)}`,
+    "400 Bad Request\n",
+  ],
+  ["with a file without a name", part('filename="f"', "1") + END, {}, TYPE, "400 Bad Request\n"],
+  ["with a field without a name", part("x=y", "1") + END, {}, TYPE, "400 Bad Request\n"],
+  ["of 10,000 parts that say nothing", "--x\r\n\r\n\r\n".repeat(10_000) + END, {}, TYPE, "413 Content Too Large\n"],
   ["that is cut short in a file", file.slice(0, -10), {}, TYPE, "400 Bad Request\n"],
   ["that is cut short in a head", `${file}--x\r\nContent-Disp`, {}, TYPE, "400 Bad Request\n"],
   ["with a file that is too large", file + END, { fileSize: 49 }, TYPE, "413 Content Too Large\n"],

@@ -207,6 +207,16 @@ test("closeBody: what is not a body rejects", async () => {
   await assert.rejects(closeBody({} as Body) as Promise<unknown>, { code: "TSGI_BAD_BODY" });
 });
 
+test("BodyReader: a Node stream as a web stream may be closed at any moment", () =>
+  allOwned(async () => {
+    for (let moment = 0; moment < 8; moment++) {
+      const reader = new BodyReader(Readable.toWeb(Readable.from(["a", "b", "c", "d"])) as ReadableStream);
+      for (let index = 0; index < 2; index++) await reader.next();
+      for (let index = 0; index < moment; index++) await undefined;
+      await reader.close();
+    }
+  }));
+
 test("failAfter: the error wins over what closing fails with", async () => {
   await assert.rejects(
     failAfter(() => Promise.reject(new Error("second")), broken),
@@ -219,6 +229,12 @@ test("failAfter: the error wins over what closing fails with", async () => {
     broken,
   );
 });
+
+test("failAfter: the error does not wait for a closing that never ends", () =>
+  assert.rejects(
+    failAfter(() => new Promise(() => {}), broken),
+    broken,
+  ));
 
 test("readBody: the whole body, as bytes", async () => {
   assert.deepEqual(Buffer.from(await readBody(["a", Buffer.from("é"), ""])), Buffer.from("aé"));

@@ -30,6 +30,7 @@ import { inject } from "../../middleware/inject.ts";
 import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { mirror } from "../../middleware/mirror.ts";
+import { problemDetails } from "../../middleware/problem-details.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { proxyFix } from "../../middleware/proxy-fix.ts";
 import { range } from "../../middleware/range.ts";
@@ -38,6 +39,7 @@ import { requestId } from "../../middleware/request-id.ts";
 import { rewriteHtml } from "../../middleware/rewrite-html.ts";
 import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
+import { sendFile } from "../../middleware/send-file.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
 import { type SseSource, sse } from "../../middleware/sse.ts";
@@ -45,12 +47,14 @@ import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
+import { websocket } from "../../middleware/websocket.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
+import { request } from "../../src/testing.ts";
 import { thereAndBack } from "../support/codings.ts";
 import { asProblems, inContext } from "../support/context.ts";
 import { allLetIn, asIfChunked, inSession, withToken } from "../support/guards.ts";
-import { everyHost } from "../support/hosts.ts";
+import { type Ask, everyHost } from "../support/hosts.ts";
 import { eventually } from "../support/raw-client.ts";
 import { allOwned } from "../support/unowned.ts";
 
@@ -58,6 +62,7 @@ const PLAIN: HeaderList = [["Content-Type", "text/plain"]];
 const BOOM = "boom";
 const boom = (): Error => new Error(BOOM);
 const reject = (): Promise<never> => Promise.reject(boom());
+const never = (): Promise<never> => new Promise(() => {});
 const fail = (): never => {
   throw boom();
 };
@@ -232,6 +237,15 @@ const failures: Record<string, Failure> = {
     isReported: true,
   },
   "close throws": { app: closing(fail), ending: "whole", isReported: true },
+  "close never settles": { app: closing(never), ending: "whole", isReported: false },
+  "a body fails, and its close never settles": {
+    app: (_environ, startResponse) => {
+      startResponse("200 OK", PLAIN);
+      return { [Symbol.iterator]: () => ({ next: fail }), close: never } as Iterable<string>;
+    },
+    ending: "error",
+    isReported: true,
+  },
   "close rejects": { app: closing(reject), ending: "whole", isReported: true },
   "return throws": {
     app: iterating({ next: async () => ({ done: false, value: 5 as never }), return: fail }),
@@ -384,7 +398,10 @@ const layers: Record<string, (app: App) => App> = {
     ),
   errorPages: (app) => errorPages(app, { "4xx": text("4xx"), "5xx": text("5xx") }),
   "head and contentLength": (app) => head(contentLength(app)),
+  lint: (app) => lint(app),
   cascade: (app) => cascade([notFound, app]),
+  "after sendFile and websocket": (app) =>
+    cascade([sendFile("./missing"), failover([websocket({}), app], { statuses: [426] })]),
   "cascade, first": (app) => cascade([app, notFound]),
   "failover and mirror": (app) =>
     mirror(failover([text("down", { status: "503 Service Unavailable" }), failover([app, notFound])]), text("a copy")),
@@ -467,6 +484,45 @@ for (const [where, ask] of Object.entries(hosts)) {
       }));
   }
 }
+
+/** What sends another body than that of its app, for a request with these headers. */
+const replacing: Record<string, (app: App) => App> = {
+  cascade: (app) => cascade([app, text("other")]),
+  failover: (app) => failover([app, text("other")], { statuses: [404] }),
+  "transform, a body that is known": (app) => transform(app, (response) => ({ ...response, body: "other" })),
+  "transform, a stream": (app) => transform(app, (response) => ({ ...response, body: new Set(["other"]) })),
+  "transform, a change that fails": (app) => cascade([errorPages(transform(app, fail), { "5xx": text("other") })]),
+  "transform, a bad header": (app) =>
+    errorPages(
+      transform(app, (response) => ({ ...response, headers: [["a b", ""]] })),
+      { "5xx": text("other") },
+    ),
+  errorPages: (app) => errorPages(app, { "4xx": text("other") }),
+  problemDetails: (app) => problemDetails(app, { always: true, describe: () => JSON.parse('"other"') }),
+};
+
+for (const [around, wrap] of Object.entries(replacing)) {
+  test(`borders: ${around} does not wait for a body that it drops`, async () => {
+    const app: App = (_environ, startResponse) => {
+      startResponse("404 Not Found", PLAIN);
+      return Object.assign(new Set(["a"]), { close: never });
+    };
+    const { answer } = await (hosts.toFetch as Ask)(wrap(app));
+    assert.match(answer?.body ?? "", /^"?other"?$/);
+  });
+}
+
+test("borders: a HEAD and a 304 do not wait for the body of their GET", async () => {
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", [...PLAIN, ["ETag", '"a"']]);
+    return Object.assign(new Set(["a"]), { close: never });
+  };
+  for (const wrap of [head, compress, (inner: App) => transform(inner, mapText("text/plain", String))]) {
+    assert.equal((await request(wrap(app), "/", { method: "HEAD", lint: false })).status, 200);
+  }
+  const response = await request(conditional(app), "/", { headers: { "If-None-Match": '"a"' }, lint: false });
+  assert.equal(response.status, 304);
+});
 
 test("borders: the servers still answer", async () => {
   for (const ask of Object.values(hosts)) {

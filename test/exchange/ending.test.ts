@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorPages } from "../../middleware/error-pages.ts";
+import { problemDetails } from "../../middleware/problem-details.ts";
 import { TsgiError } from "../../src/errors.ts";
 import type { App, Body, ExchangeEnd, HeaderList, StatusLine } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
-import { everyHost } from "../support/hosts.ts";
+import { type Ask, everyHost } from "../support/hosts.ts";
 import { startHttp2, WAYS } from "../support/http2-client.ts";
 import { aWhile, eventually, type RawClient, start } from "../support/raw-client.ts";
 
@@ -94,6 +96,29 @@ for (const [name, ask] of Object.entries(hosts)) {
     );
   });
 }
+
+test("onEnd: an error that a layer has answered is told too", async () => {
+  const failing: App = () => {
+    throw boom;
+  };
+  const layers = [problemDetails(failing, { always: true }), errorPages(failing, { "5xx": answering("sorry") })];
+  for (const layer of layers) {
+    const { app, ends } = observed(layer);
+    await (hosts.toFetch as Ask)(app);
+    await eventually(() => ends.length > 0);
+    assert.deepEqual([ends[0]?.status, ends[0]?.error], [500, boom]);
+  }
+});
+
+test("onEnd: what was reported of a response that is not an error is not its error", async () => {
+  const { app, ends } = observed((environ, startResponse) => {
+    environ["tsgi.exchange"].report?.(boom);
+    return answering("well")(environ, startResponse);
+  });
+  await (hosts.toFetch as Ask)(app);
+  await eventually(() => ends.length > 0);
+  assert.equal(ends[0]?.error, undefined);
+});
 
 test("onEnd: the client's own mistake is the response that it got, and not an error", async () => {
   const { app, ends } = observed(() => {

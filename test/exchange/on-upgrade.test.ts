@@ -259,6 +259,19 @@ test("onServerClose: calls back once, when the server begins to close", async (t
   assert.deepEqual(order, ["closes", "closed"]);
 });
 
+test("onServerClose: what is taken back is not called", async (t) => {
+  let calls = 0;
+  const { server, connect } = await start(t, (environ, startResponse) => {
+    const { onServerClose, onEnd } = environ["tsgi.exchange"];
+    const takeBack = onServerClose?.(() => calls++);
+    onEnd?.call(environ["tsgi.exchange"], () => takeBack?.());
+    return hello(environ, startResponse);
+  });
+  await (await connect()).get("/").until("hello");
+  await server.close({ linger: 0 });
+  assert.equal(calls, 0);
+});
+
 test("onServerClose: an error of the callback is reported, and the server closes", async (t) => {
   const { server, connect, log } = await start(t, (environ, startResponse) => {
     environ["tsgi.exchange"].onServerClose?.(() => {

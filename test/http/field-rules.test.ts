@@ -10,6 +10,7 @@ import {
   prepareHeaders,
   prepareLines,
   takeHeaders,
+  withGoodLine,
 } from "../../src/http/field-rules.ts";
 
 /** Every character of one byte. */
@@ -199,4 +200,54 @@ test("prepareLines: long values are checked once, and then frozen", () => {
 
 test("isBeyondAscii: a byte from 0x80 is", () => {
   assert.deepEqual(["", "a", "\x7f", "\x80", "\xff"].map(isBeyondAscii), [false, false, false, true, true]);
+});
+
+test("checkHeaders: a line that is good at its place says nothing of another one there", () => {
+  const list: [string, string][] = [
+    ["X-A", "a"],
+    ["X-B", "b"],
+  ];
+  assert.equal(checkHeaders(list), -1);
+  assert.equal(checkHeaders(list), -1);
+  list[1] = ["X-B", "b\n"];
+  assert.throws(() => checkHeaders(list), { code: "TSGI_BAD_HEADER" });
+  list[1] = ["X-B\n", "b"];
+  assert.throws(() => checkHeaders(list), { code: "TSGI_BAD_HEADER" });
+  list[1] = ["X-B", 1 as unknown as string];
+  assert.throws(() => checkHeaders(list), { code: "TSGI_BAD_HEADER" });
+  list[1] = ["X-B", "b"];
+  assert.equal(checkHeaders(list), -1);
+});
+
+test("checkHeaders: a second Content-Length is found at whatever place, each time", () => {
+  const list: [string, string][] = [
+    ["Content-Length", "1"],
+    ["Content-Length", "1"],
+  ];
+  assert.equal(checkHeaders([["Content-Length", "1"]]), 1);
+  for (let times = 0; times < 2; times++) assert.throws(() => checkHeaders(list), { code: "TSGI_BAD_HEADER" });
+});
+
+test("withGoodLine: the list with one line more; the list itself stays as it is", () => {
+  const list = Object.freeze([["X-A", "a"] as const]);
+  const longer = withGoodLine(list, "X-Id", "1");
+  assert.deepEqual(longer, [
+    ["X-A", "a"],
+    ["X-Id", "1"],
+  ]);
+  assert.deepEqual(list, [["X-A", "a"]]);
+  assert.equal(checkHeaders(longer), -1);
+  assert.throws(
+    () =>
+      checkHeaders([
+        ["X-A", "a"],
+        ["X-Id", "1\n"],
+      ]),
+    { code: "TSGI_BAD_HEADER" },
+  );
+});
+
+test("withGoodLine: what is not a list is left to the check", () => {
+  const none = undefined as unknown as HeaderList;
+  assert.throws(() => checkHeaders(withGoodLine(none, "X-Id", "1")), { code: "TSGI_BAD_HEADER" });
 });

@@ -79,6 +79,21 @@ test("balancer: a function of one's own chooses; where it throws, it is reported
   assert.match(log.join(""), /Error: no idea/);
 });
 
+test("balancer: what chooses has to do so at once: a promise is reported, and ends nothing if it rejects", (t) =>
+  allOwned(async () => {
+    const later = (): never => Promise.reject(new Error("no idea")) as never;
+    for (const [balance, status] of [
+      [later, 200],
+      [{ key: later }, 500],
+    ] as const) {
+      const { app } = await balanced(t, [HI, HI], { balance });
+      const { log, connect } = await start(t, app);
+      const client = await connect();
+      assert.match(await client.get("/").until("\r\n\r\n"), new RegExp(`^HTTP/1.1 ${status} `));
+      assert.match(log.join(""), /has returned a promise/);
+    }
+  }));
+
 test("balancer: a slow target gets few requests", async (t) => {
   const slow: Answer = (socket) => setTimeout(() => sendTo(socket, HI), 60);
   const fast: Answer = (socket) => setTimeout(() => sendTo(socket, HI), 3);
@@ -96,6 +111,21 @@ test("balancer: a request that nobody has got goes elsewhere, a POST with its bo
   assert.deepEqual(await ask(app, 6, "/", { method: "POST", body: "abc" }), Array(6).fill("hi"));
   assert.equal(up.received.split("abc").length - 1, 6);
   assert.ok(app.status().retries >= 5);
+});
+
+test("balancer: a target that cannot be reached has another one asked, for a POST too", async (t) => {
+  const up = await rawTarget(t, HI);
+  const silent = await rawTarget(t, () => {});
+  const plain = await rawTarget(t, HI);
+  plain.server.on("connection", (socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  const secure = ({ url }: { readonly url: string }): string => url.replace("http:", "https:");
+  for (const url of ["http://nowhere.invalid", secure(plain), secure(silent)]) {
+    const app = balancer([url, up.url], { balance: "roundRobin", ejection: false, connectTimeout: 200 });
+    t.after(() => app.close());
+    assert.deepEqual(await ask(app, 2), ["hi", "hi"]);
+    assert.deepEqual(await ask(app, 2, "/", { method: "POST", body: "abc" }), ["hi", "hi"]);
+    assert.deepEqual([app.status().targets[0]?.failures, app.status().retries], [2, 2]);
+  }
 });
 
 test("balancer: a GET that was cut off goes elsewhere, a POST does not", async (t) => {

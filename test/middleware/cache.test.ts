@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { type CacheOptions, type CacheStore, cache, memoryCacheStore } from "../../middleware/cache.ts";
+import {
+  type CacheEntry,
+  type CacheOptions,
+  type CacheStore,
+  cache,
+  memoryCacheStore,
+} from "../../middleware/cache.ts";
 import { compress } from "../../middleware/compress.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { range } from "../../middleware/range.ts";
@@ -61,6 +67,23 @@ async function hosted(app: App, method = "GET", errors: string[] = []) {
   return { response: await handler(new Request("http://localhost/", { method })), errors };
 }
 
+/** CVE-2026-44457 of Hono: one user got the page of another. */
+test("cache: what varies by Cookie or Authorization is each user's own", async () => {
+  for (const name of ["Cookie", "Authorization"]) {
+    const app = cache(
+      counting([
+        ["Cache-Control", "public, max-age=60"],
+        ["Vary", name],
+      ]),
+    );
+    const by = (value: string) => get(app, "/", { headers: { [name]: value } });
+    assert.deepEqual(
+      [await by("user=ann"), await by("user=eve"), await get(app), await by("user=ann")],
+      ["1", "2", "3", "1"],
+    );
+  }
+});
+
 // Poisoning: what one client sends must not decide what another one gets.
 
 const reflecting = (read: (environ: Environ) => unknown): Counted =>
@@ -74,7 +97,10 @@ for (const name of [
   "X-Forwarded-Prefix",
   "X-Forwarded-Server",
   "X-Forwarded-Scheme",
+  "X-Forwarded-Protocol",
+  "X-Original-Host",
   "X-Host",
+  "X-HTTP-Host-Override",
   "Forwarded",
 ]) {
   test(`cache: what an app makes of ${name} is only for those who send the same`, async () => {
@@ -87,6 +113,48 @@ for (const name of [
     assert.equal(await get(app, "/", { headers: { [name]: value } }), poisoned);
   });
 }
+
+test("cache: an account under the name of a style sheet is nobody else's", async () => {
+  for (const field of [undefined, "private, max-age=60", "no-store", "max-age=60, private"]) {
+    const account = counting(() => (field === undefined ? [] : [["Cache-Control", field]]));
+    const app = cache(account);
+    for (const path of ["/account/x.css", "/account%2Fx.css", "/account;x.css", "/account/..%2Fx.css?x.js"]) {
+      const first = await get(app, path, { headers: { Cookie: "user=1" } });
+      assert.notEqual(await get(app, path), first);
+    }
+  }
+});
+
+test("cache: a query in another order, and a parameter twice, are other requests", async () => {
+  const app = cache(reflecting((environ) => environ.QUERY_STRING));
+  for (const query of ["a=1&b=2", "b=2&a=1", "a=1&a=2&b=2", "a=1;b=2", "A=1&b=2", "a=1&b=2&"]) {
+    assert.match(await get(app, `/?${query}`), new RegExp(`^\\d ${query}$`));
+  }
+  assert.equal(await get(app, "/?a=1&b=2"), "1 a=1&b=2");
+});
+
+test("cache: no value makes the key of other values", async () => {
+  const app = cache(
+    counting([
+      ["Cache-Control", "max-age=60"],
+      ["Vary", "A, b"],
+    ]),
+  );
+  const by = (headers: Record<string, string>) => get(app, "/", { headers });
+  const values = [
+    { A: "1", B: "2" },
+    { A: "1 HTTP_B=2" },
+    { A: "1", b: "" },
+    { A: "1" },
+    { B: "1" },
+    { A: "", B: "1" },
+    {},
+  ];
+  const answers: string[] = [];
+  for (const headers of [...values, ...values] as Record<string, string>[]) answers.push(await by(headers));
+  assert.equal(new Set(answers.slice(0, values.length)).size, values.length);
+  assert.deepEqual(answers.slice(values.length), answers.slice(0, values.length));
+});
 
 test("cache: who the client is behind proxies does not make another response", async () => {
   const app = cache(reflecting(() => ""));
@@ -353,23 +421,6 @@ test("cache: an age that came with the response is added to", async (t) => {
 });
 
 // Vary (RFC 9111 §4.1).
-
-/** CVE-2026-44457 of Hono: one user got the page of another. */
-test("cache: what varies by Cookie or Authorization is each user's own", async () => {
-  for (const name of ["Cookie", "Authorization"]) {
-    const app = cache(
-      counting([
-        ["Cache-Control", "public, max-age=60"],
-        ["Vary", name],
-      ]),
-    );
-    const by = (value: string) => get(app, "/", { headers: { [name]: value } });
-    assert.deepEqual(
-      [await by("user=ann"), await by("user=eve"), await get(app), await by("user=ann")],
-      ["1", "2", "3", "1"],
-    );
-  }
-});
 
 test("cache: Vary keeps responses apart by what clients sent", async () => {
   const app = cache(
@@ -900,6 +951,45 @@ test("cache: a body that fails is not stored, and fails nobody else", () =>
     assert.equal(calls, 2);
   }));
 
+for (const [what, make] of [
+  ["is shorter than it declares", () => new Set(["12"])],
+  ["is longer than it declares", () => new Set(["1234"])],
+  ["is shorter than it declares, and known", () => "12"],
+  ["ends without an end", () => Readable.from(["12"]).destroy()],
+] as [string, () => Body][]) {
+  test(`cache: a body that ${what} is not stored`, async () => {
+    const inner = counting(
+      [
+        ["Cache-Control", "max-age=60"],
+        ["Content-Length", "3"],
+      ],
+      (_environ, call) => (call === 1 ? make() : "123"),
+    );
+    const app = cache(inner);
+    await get(app, "/", { lint: false }).catch(() => {});
+    assert.equal(await get(app), "123");
+    assert.equal(inner.calls.length, 2);
+  });
+}
+
+test("cache: a cookie that comes with what others wait for is its client's alone", async () => {
+  const {
+    app: inner,
+    gates,
+    calls,
+  } = gated([
+    ["Cache-Control", "public, max-age=60"],
+    ["Set-Cookie", "session=1"],
+  ]);
+  const app = cache(inner);
+  const asked = [get(app), get(app), get(app)];
+  await eventually(() => calls.length === 1);
+  gates[0]?.resolve("first");
+  await eventually(() => calls.length === 3);
+  for (const [index, gate] of gates.entries()) gate.resolve(`own ${index}`);
+  assert.deepEqual(await Promise.all(asked), ["first", "own 1", "own 2"]);
+});
+
 test("cache: a body that is larger than the limit is passed on, and those who wait go on by themselves", async () => {
   const inner = counting(undefined, async function* () {
     for (let chunk = 0; chunk < 10; chunk++) yield "x".repeat(10);
@@ -959,6 +1049,39 @@ for (const [what, store] of Object.entries(broken)) {
       assert.equal(errors.length, what === "gives nonsense" ? 0 : 1, errors.join(""));
     }));
 }
+
+test("cache: what a store has garbled counts as missing", async () => {
+  const inner = memoryCacheStore();
+  await get(cache(counting(), { store: inner }), "/a");
+  for (const garbled of [
+    { status: "OK" },
+    { status: "101 Switching Protocols" },
+    { headers: [1, null] },
+    { headers: { a: "b" } },
+    { headers: [["X", "a\r\nSet-Cookie: b=c"]] },
+    { headers: [["Content-Length", "99"]] },
+    { headers: [["Transfer-Encoding", "chunked"]] },
+    { storedAt: Number.NaN },
+    { lifetime: "60" },
+    { age: undefined },
+    { selection: 5 },
+    { vary: [5], id: "x" },
+    { vary: "x", id: "x" },
+  ]) {
+    const store: CacheStore = {
+      ...inner,
+      get(key) {
+        const found = inner.get(key) as CacheEntry | undefined;
+        return found && { ...found, meta: { ...(found.meta as object), ...garbled } };
+      },
+    };
+    const app = cache(
+      counting(undefined, () => "new"),
+      { store },
+    );
+    assert.equal(await get(app, "/a"), "new", JSON.stringify(garbled));
+  }
+});
 
 test("cache: what a store could not delete is not served", async () => {
   const inner = memoryCacheStore();

@@ -22,22 +22,18 @@ test("cascade: where all refuse, the last answers", async () => {
   );
 });
 
-test("cascade: a body that is dropped is finished before the next app is asked", async () => {
-  const events: string[] = [];
+test("cascade: a body that is dropped is closed", async () => {
+  let closes = 0;
   const streaming: App = async function* (_environ, startResponse) {
     startResponse("404 Not Found", []);
     try {
       yield "never sent";
     } finally {
-      events.push("finished");
+      closes++;
     }
   };
-  const next: App = (environ, startResponse) => {
-    events.push("next");
-    return text("next")(environ, startResponse);
-  };
-  assert.equal(await bodyOf(cascade([lint(streaming), lint(next)]), "/"), "next");
-  assert.deepEqual(events, ["finished", "next"]);
+  assert.equal(await bodyOf(cascade([lint(streaming), lint(text("next"))]), "/"), "next");
+  assert.equal(closes, 1);
 });
 
 test("cascade: what closing a dropped body fails with is reported, and the next app answers", async (t) => {

@@ -11,6 +11,16 @@ const READABLE = { "access-control-allow-origin": "*", "access-control-expose-he
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 const app = cors(text("hello"));
 
+const ANN = "https://ann.example";
+const ann = { origins: [ANN], credentials: true, methods: ["GET", "PUT"] };
+
+/** GHSA-q7jf-gf43-6x6p of Hono: `Vary` was copied from the request. */
+test("cors: nothing of the request gets into Vary, and that of the app stays", async () => {
+  const varying = cors(text("hello", { headers: [["Vary", "Accept"]] }), ann);
+  const headers = { Origin: ANN, Vary: "Evil" };
+  assert.equal((await request(varying, "/", { headers })).headers.get("vary"), "Accept, Origin");
+});
+
 test("cors: a response may be read by pages of every origin", async () => {
   for (const headers of [[], [ORIGIN]]) {
     assert.deepEqual(await seen(await request(app, "/", { headers })), {
@@ -71,12 +81,10 @@ test("cors: headers of the app stay", async () => {
   assert.equal((await request(own, "/")).headers.get("x-own"), "own");
 });
 
-const ANN = "https://ann.example";
 const asked = (origin: string, more: Record<string, string> = {}) => ({
   method: "OPTIONS",
   headers: { Origin: origin, "Access-Control-Request-Method": "PUT", ...more },
 });
-const ann = { origins: [ANN], credentials: true, methods: ["GET", "PUT"] };
 
 test("cors: an origin in the list may read, any other may not, and caches know", async () => {
   const get = async (headers: Record<string, string>) =>
@@ -94,13 +102,6 @@ test("cors: an origin in the list may read, any other may not, and caches know",
     assert.deepEqual(await get({ Origin }), plainly, Origin);
   }
   assert.deepEqual(await get({}), plainly);
-});
-
-/** GHSA-q7jf-gf43-6x6p of Hono. */
-test("cors: nothing of the request gets into Vary, and that of the app stays", async () => {
-  const varying = cors(text("hello", { headers: [["Vary", "Accept"]] }), ann);
-  const headers = { Origin: ANN, Vary: "Evil" };
-  assert.equal((await request(varying, "/", { headers })).headers.get("vary"), "Accept, Origin");
 });
 
 test("cors: a preflight with credentials names what is asked for, as an asterisk would not do", async () => {
@@ -139,6 +140,15 @@ test("cors: a function decides by the origin, by true alone", async () => {
   const allowed = async (Origin: string) =>
     (await request(deciding, "/", { headers: { Origin } })).headers.get("access-control-allow-origin");
   assert.deepEqual([await allowed(ANN), await allowed("https://ann.test")], [ANN, null]);
+});
+
+test("cors: a function cannot give credentials to pages without an origin", async () => {
+  const everybody = { origins: () => true };
+  const allowed = async (credentials: boolean) =>
+    (await request(cors(text(""), { ...everybody, credentials }), "/", { headers: { Origin: "null" } })).headers.get(
+      "access-control-allow-origin",
+    );
+  assert.deepEqual([await allowed(true), await allowed(false)], [null, "null"]);
 });
 
 test("cors: a private network is opened only where the option says so", async () => {

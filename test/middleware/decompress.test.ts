@@ -183,6 +183,33 @@ test("decompress: a body of which little becomes much is a 413, beyond the first
   assert.equal((await bomb(zlib.gzipSync(zlib.gzipSync(zeros)), {}, "gzip, gzip")).status, 413);
 });
 
+const MIB = Buffer.alloc(1024 * 1024);
+/** A frame that claims a window of 2 GiB, which a decoder would have to hold. */
+const WIDE_ZSTD = Buffer.from("28b52ffd00a8010000", "hex");
+const bombs: [what: string, coding: string, body: Buffer, status: number][] = [
+  ["of many members", "gzip", Buffer.concat(Array.from({ length: 50 }, () => zlib.gzipSync(MIB))), 413],
+  ["in two codings", "gzip, br", zlib.brotliCompressSync(zlib.gzipSync(Buffer.alloc(20 * MIB.length))), 413],
+  ["without a header", "deflate", zlib.deflateRawSync(Buffer.alloc(20 * MIB.length)), 413],
+  ["of blocks without content", "gzip", emptyBlocks(), 200],
+  ...(canDecode("zstd") ? [["with a wide window", "zstd", WIDE_ZSTD, 400] as (typeof bombs)[number]] : []),
+];
+
+/** A gzip body of which a megabyte decodes to nothing. */
+function emptyBlocks(): Buffer {
+  const [head, tail] = [zlib.gzipSync("").subarray(0, 10), zlib.gzipSync("").subarray(-8)];
+  const block = Buffer.from([0, 0, 0, 0xff, 0xff]);
+  const last = Buffer.from([1, 0, 0, 0xff, 0xff]);
+  return Buffer.concat([head, Buffer.alloc(200_000 * block.length, block), last, tail]);
+}
+
+for (const [what, coding, body, expected] of bombs) {
+  test(`decompress: a bomb ${what} is a ${expected}, and never large`, async () => {
+    const { came, status } = await bomb(body, {}, coding);
+    assert.equal(status, expected === 200 ? "x" : expected);
+    assert.ok(came <= Math.max(MIB.length, 100 * body.length), String(came));
+  });
+}
+
 test("decompress: the server answers what is wrong with a body", async (t) => {
   const { connect, log } = await start(t, decompress(echo, { limit: 1000 }));
   const client = await connect();

@@ -447,3 +447,13 @@ test("dispatcher: a thousand patterns cost a path only those that share its head
   const steps = countSteps(() => void app(environ, start));
   assert.ok(steps <= 16, `${steps} steps`);
 });
+
+test("dispatcher: of many patterns that match, the parameters of one are decoded", async (t) => {
+  const mounts = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`/*all/p${index}`, probe(`p${index}`)]));
+  const app = dispatcher(notFound, mounts);
+  const path = `${"/x".repeat(20)}${Array.from({ length: 50 }, (_, index) => `/p${index}`).join("")}`;
+  const environ = await environFor(path);
+  const decode = t.mock.method(globalThis, "decodeURIComponent");
+  void app(environ, start);
+  assert.equal(decode.mock.callCount(), 69);
+});

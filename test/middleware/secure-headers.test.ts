@@ -68,6 +68,24 @@ test("secureHeaders: two layers agree on the nonce", async () => {
   assert.equal(nonceOf("content-security-policy"), nonceOf("content-security-policy-report-only"));
 });
 
+test("secureHeaders: a nonce of another layer is taken where it is one, and a policy of the app stays", async () => {
+  const app = secureHeaders(text(""), { nonce: true, headers: {} });
+  const policyFor = async (nonce: string, site = app): Promise<string> => {
+    const giving: App = (environ, startResponse) => {
+      environ["tsgi.state"]["csp.nonce"] = nonce;
+      return site(environ, startResponse);
+    };
+    return (await request(giving, "/")).headers.get("content-security-policy") ?? "";
+  };
+  assert.match(await policyFor("aGVsbG8gaGVsbG8gaGVsbA=="), /script-src 'self' 'nonce-aGVsbG8gaGVsbG8gaGVsbA=='/);
+  for (const nonce of ["x", "a'; script-src *; x 'aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaa\r\nSet-Cookie: a=b"]) {
+    assert.match(await policyFor(nonce), /script-src 'self' 'nonce-[\da-f]{32}'/);
+  }
+  const own = text("", { headers: [["content-security-policy", "default-src 'none'"]] });
+  const owning = secureHeaders(own, { nonce: true });
+  for (let round = 0; round < 5; round++) assert.equal(await policyFor("", owning), "default-src 'none'");
+});
+
 test("secureHeaders: directives and headers are changed and taken out", async () => {
   const app = secureHeaders(text(""), {
     policy: { "img-src": ["'self'", "https:"], "style-src": false, "connect-src": ["'none'"] },

@@ -437,8 +437,9 @@ test("sse: over HTTP/2 each event comes by itself too, and the stream ends with 
   assert.equal(stream.rstCode, 0);
 });
 
-test("sse: a server of Node that closes ends the stream as well", async () => {
+test("sse: a server of Node that closes ends the stream as well, and aborts its signal", async () => {
   let closed = 0;
+  let aborted = 0;
   const events = {
     [Symbol.asyncIterator]: () => ({
       next: never,
@@ -448,11 +449,20 @@ test("sse: a server of Node that closes ends the stream as well", async () => {
       },
     }),
   };
-  const server = createServer(toNode(sse(events, { heartbeat: 0 })));
+  async function* waiting(_last: string | undefined, { "tsgi.exchange": { signal } }: Parameters<App>[0]) {
+    yield "1";
+    await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    aborted++;
+  }
+  const app = dispatcher(sse(events, { heartbeat: 0 }), { "/waiting": sse(waiting) });
+  const server = createServer(toNode(app));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const responses = [await fetch(url), await fetch(`${url}/waiting`)];
   server.close();
-  assert.equal(await response.text(), ":\n\n");
+  const texts = await Promise.all(responses.map((response) => response.text()));
+  assert.deepEqual(texts, [":\n\n", ":\n\ndata: 1\n\n"]);
+  await eventually(() => aborted === 1);
   assert.equal(closed, 1);
   server.closeAllConnections();
 });

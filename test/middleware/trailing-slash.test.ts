@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dispatcher } from "../../middleware/dispatcher.ts";
+import { staticFiles } from "../../middleware/static-files.ts";
 import { trailingSlash } from "../../middleware/trailing-slash.ts";
 import { notFound, text } from "../../src/apps.ts";
 import type { App } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
+import { fileTree, seen } from "../support/file-tree.ts";
 import { start } from "../support/raw-client.ts";
 import { transcript } from "../support/transcript.ts";
 
@@ -100,6 +102,27 @@ test("trailingSlash: where it sends a request to, it lets it in", async () => {
       if (to !== undefined) assert.equal(await sentTo(app, to), undefined, `${path} to ${to}`);
     }
   }
+});
+
+test("trailingSlash: folders of staticFiles are served where their slash was taken off, and sent to it elsewhere", async () => {
+  const folder = await fileTree({ "about/index.html": "about", "about/deep/index.html": "deep" });
+  const files = staticFiles(notFound, { "/": folder, "/static": folder });
+  const ask = async (app: App, path: string, init = {}) => {
+    const { status, headers, body } = await seen(await request(app, path, init));
+    return [status, headers.location ?? body];
+  };
+  for (const [mount, app] of Object.entries({
+    "": trailingSlash(files),
+    "/shop": dispatcher(notFound, { "/shop": trailingSlash(files) }),
+  })) {
+    for (const _turn of ["looked up", "remembered"]) {
+      assert.deepEqual(await ask(app, `${mount}/about/`), [308, `${mount}/about`]);
+      assert.deepEqual(await ask(app, `${mount}/about`), [200, "about"]);
+      assert.deepEqual(await ask(app, `${mount}/static/about/deep?x`), [200, "deep"]);
+      assert.deepEqual(await ask(app, `${mount}/about`, { method: "HEAD" }), [200, ""]);
+    }
+  }
+  assert.deepEqual(await ask(files, "/about"), [301, "/about/"]);
 });
 
 test("trailingSlash: wrong options throw when the app is built", () => {

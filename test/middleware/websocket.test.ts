@@ -289,6 +289,8 @@ for (const [origin, host, option, status] of [
   ["http://a", "a", ["http://b"], 403],
   ["http://a", "a", [], 403],
   ["null", "a", ["null"], 501],
+  ["https://a", "b", ["https://A:443"], 501],
+  ["chrome-extension://abc", "a", ["chrome-extension://abc"], 501],
   ["http://anything", "a", "*", 501],
   [undefined, "a", [], 501],
 ] as const) {
@@ -341,6 +343,16 @@ test("websocket: options and handlers are checked when it is built", () => {
   assert.throws(() => websocket({ open: 1 } as unknown as WebsocketHandlers), code("TSGI_BAD_OPTION"));
   assert.throws(() => websocket({}, { maxPayload: 0 }), code("TSGI_BAD_OPTION"));
   assert.throws(() => websocket({}, { origin: "http://a" as "*" }), code("TSGI_BAD_OPTION"));
+  for (const origin of [
+    "a.example",
+    "https://a.example/",
+    "https://*.example",
+    "*",
+    "https://a.example, https://b.example",
+    "",
+  ]) {
+    assert.throws(() => websocket({}, { origin: [origin] }), code("TSGI_BAD_OPTION"), origin);
+  }
 });
 
 test("websocket: an open that takes its time is waited for", async (t) => {

@@ -395,6 +395,24 @@ test("departures: a client that ends its side, and leaves later, is noticed", as
   await eventually(() => events.length === 3);
 });
 
+test("departures: a client that ends its side amid a response of known length, and leaves later, is noticed", async (t) => {
+  const { events, app } = diary((environ, startResponse) => {
+    startResponse("200 OK", [["Content-Length", "10"]]);
+    return (async function* () {
+      yield "12345";
+      await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    })();
+  });
+  const { connect } = await start(t, app);
+  const client = await connect();
+  await client.get("/").until("12345");
+  client.socket.end();
+  await aWhile();
+  assert.deepEqual([events, client.end], [[], undefined]);
+  client.socket.resetAndDestroy();
+  await eventually(() => events.length === 2);
+});
+
 for (const [what, early, rest] of [
   ["the head", "H", /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n3\r\nabc\r\n0\r\n\r\n$/s],
   ["a chunk", "0", /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n0+3\r\nabc\r\n0*3\r\nabc\r\n0+\r\n\r\n$/s],

@@ -127,7 +127,7 @@ test("listen: the backlog is handed to the kernel", async (t) => {
   await serving(t, hello, { backlog: 7, listen: [{ port: 0 }, { unix }] });
   await serving(t, hello, { port: 0 });
   const given = listening.mock.calls.map(({ arguments: [options] }) => (options as { backlog?: number }).backlog);
-  assert.deepEqual(given, [7, 7, 511]);
+  assert.deepEqual(given, [7, 7, 1024]);
 });
 
 test("listen: beyond maxConnections a connection is closed, until another one ends", async (t) => {

@@ -218,6 +218,30 @@ test("pipelining: what waits behind a slow app waits in the socket", async (t) =
   open();
 });
 
+for (const kind of ["synchronous", "asynchronous"]) {
+  test(`pipelining: others have their turn among many requests that came at once (${kind})`, async (t) => {
+    const calls: string[] = [];
+    const app: App = (environ, startResponse) => {
+      calls.push(environ.PATH_INFO);
+      return hello(environ, startResponse);
+    };
+    const { connect } = await start(t, kind === "synchronous" ? app : async (...call) => app(...call));
+    const [many, other] = [await connect(), await connect()];
+    many.send("GET /many HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000));
+    other.get("/other");
+    await other.until("hello");
+    assert.ok(calls.indexOf("/other") < 1000, `after ${calls.indexOf("/other")}`);
+    await eventually(() => calls.length === 2001);
+    assert.equal(
+      await many
+        .get("/last", "Connection: close")
+        .all()
+        .then((text) => text.split("hello").length),
+      2002,
+    );
+  });
+}
+
 test("pipelining: a client that does not read its answers gets no more requests run", async (t) => {
   let calls = 0;
   const { connect } = await start(t, (_environ, startResponse) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type ProxyHeader, parseProxyHeader } from "../../src/server/proxy-protocol.ts";
+import { type ProxyHeader, parseProxyHeader } from "../../src/server/peer/proxy-protocol.ts";
 
 function parse(bytes: string | Uint8Array): ReturnType<typeof parseProxyHeader> {
   return parseProxyHeader(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);

@@ -303,6 +303,19 @@ test("requests: a malformed chunk fails the read, and the client gets 400", asyn
   assert.deepEqual(log, []);
 });
 
+test("requests: a client that ends its side after a malformed chunk reads the answer, however late it comes", async (t) => {
+  const { connect } = await start(t, async (environ, startResponse) => {
+    await readBytes(environ).catch(() => {});
+    await aWhile();
+    startResponse("400 Bad Request", []);
+    return "malformed";
+  });
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n").socket.end();
+  assert.equal(await client.all(), wire("HTTP/1.1 400 Bad Request\nContent-Length: 9\nConnection: close\n\nmalformed"));
+  assert.equal(client.end, "end");
+});
+
 test("requests: a malformed chunk after a body that is not read does not touch the answer", async (t) => {
   const { connect } = await start(t, async (environ, startResponse) => {
     await aWhile();

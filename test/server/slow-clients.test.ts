@@ -14,7 +14,7 @@ const COUNT = 100;
 /** How long the response is that slow readers ask for, in bytes: more than what systems keep for a connection. */
 const LARGE = 64 << 20;
 /** The same for `slowhttptest`: of 2,000 connections, systems keep no more than that without slowing down all others. */
-const KEPT = 512 << 10;
+const KEPT = 128 << 10;
 /** By hand, with `slowhttptest` of Debian: `TSGI_SLOW=1`, or how many connections it opens; 1 means 2,000. */
 const CONNECTIONS = process.env.TSGI_SLOW === "1" ? 2000 : Number(process.env.TSGI_SLOW ?? 0);
 

@@ -32,7 +32,7 @@ export interface RandomApp {
 }
 
 const STATUSES: readonly StatusLine[] = ["200 OK", "200 OK", "201 Created", "404 Not Found", "405 Method Not Allowed"];
-const TYPES = ["text/plain", "application/octet-stream"];
+const TYPES = ["text/plain", "application/octet-stream", "text/html"];
 const STYLES = [
   "chunk",
   "list",
@@ -63,8 +63,10 @@ export const BOOM = "boom";
 export function randomApp(random: Random): RandomApp {
   const style = random.pick(STYLES);
   const status = random.pick(STATUSES);
-  const type = random.pick(TYPES);
-  const chunks = Array.from({ length: random.below(5) }, (_, index) => `${index}${"x".repeat(random.below(20))}`);
+  // A tag that lies across two events is not one.
+  const type = random.pick(style === "event stream" ? TYPES.slice(0, 2) : TYPES);
+  const count = random.below(5);
+  const chunks = type === "text/html" ? randomPage(random, count) : randomChunks(random, count);
   const canFailAmid = style !== "chunk" && style !== "list" && style !== "fetch handler" && chunks.length > 0;
   const fault: Fault = random.chance(0.6)
     ? "none"
@@ -83,6 +85,21 @@ export function randomApp(random: Random): RandomApp {
       style === "event stream" ? streamOf(status, type, chunks, fault) : expectation(status, type, chunks, fault),
     open: () => ledger.made - ledger.closed,
   };
+}
+
+function randomChunks(random: Random, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${index}${"x".repeat(random.below(20))}`);
+}
+
+/** A page in so many chunks, which end anywhere in its tags. */
+function randomPage(random: Random, count: number): string[] {
+  if (count === 0) return [];
+  const content = Array.from({ length: random.below(4) }, (_, index) =>
+    random.pick([`<p>${index}</p>`, `<a href="/${index}">x</a>`, "x".repeat(random.below(20)), "<br>"]),
+  );
+  const page = `<html><head></head><body>${content.join("")}${random.pick(["</body></html>", ""])}`;
+  const cuts = Array.from({ length: count - 1 }, () => random.below(page.length)).sort((a, b) => a - b);
+  return [0, ...cuts].map((start, index) => page.slice(start, cuts[index])).filter((chunk) => chunk !== "");
 }
 
 function expectation(status: StatusLine, type: string, chunks: readonly string[], fault: Fault): Expected {
@@ -229,17 +246,7 @@ function build(style: Style, plan: Plan): App {
     case "node stream":
       return starting(() => Readable.from(pausing(chunks, failAt, pause)));
     case "web stream":
-      return starting(() => {
-        const inner = failing(chunks, failAt);
-        return new ReadableStream({
-          async pull(controller) {
-            await pause();
-            const step = inner.next();
-            if (step.done) controller.close();
-            else controller.enqueue(new TextEncoder().encode(step.value));
-          },
-        });
-      });
+      return starting(() => webStream(chunks, failAt, pause));
     case "node handler":
       return fromNode((_request, response) => answerNode(plan, response, failAt));
     case "node handler in a timer":
@@ -270,9 +277,10 @@ function build(style: Style, plan: Plan): App {
     case "fetch handler streaming":
       return fromFetch(() => {
         if (fault === "before") boom();
-        const stream = Readable.toWeb(Readable.from(pausing(chunks, failAt, pause))) as ReadableStream;
-        const bytes = stream.pipeThrough(new TextEncoderStream());
-        return new Response(bytes, { status: Number(status.slice(0, 3)), headers: { "Content-Type": type } });
+        return new Response(webStream(chunks, failAt, pause), {
+          status: Number(status.slice(0, 3)),
+          headers: { "Content-Type": type },
+        });
       });
   }
 }
@@ -305,4 +313,20 @@ async function* pausing(chunks: readonly string[], failAt: (index: number) => vo
     failAt(index);
     yield chunk;
   }
+}
+
+function webStream(
+  chunks: readonly string[],
+  failAt: (index: number) => void,
+  pause: () => unknown,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const inner = failing(chunks, failAt);
+  return new ReadableStream({
+    async pull(controller) {
+      await pause();
+      const step = inner.next();
+      if (step.done) controller.close();
+      else controller.enqueue(new TextEncoder().encode(step.value));
+    },
+  });
 }

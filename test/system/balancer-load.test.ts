@@ -152,6 +152,20 @@ test("balancer under load: one target of four is ten times slower: it gets few r
   assert.deepEqual(slowed.failed, []);
 });
 
+test("balancer under load: one target of four is ten times slower: what clients notice, beside four that are well", {
+  skip: FACTOR === 1 && "only measures",
+}, async (t) => {
+  const well = await faultyTarget((end) => t.after(end));
+  const slow = await four(t);
+  // At the same time, as the machine may have other work.
+  const healthy = await four(t, OPTIONS, well);
+  bad.tell("slow");
+  const [without, withSlow] = await Promise.all([load(healthy, GET), load(slow, GET)]);
+  const ratio = percentile(withSlow, 99) / percentile(without, 99);
+  show("four well", without);
+  show("one slow", withSlow, `(p99 ${ratio.toFixed(2)} of that)`);
+});
+
 test("balancer under load: one target of four answers 503: a few, then none", async (t) => {
   const app = await four(t);
   bad.tell("unavailable");

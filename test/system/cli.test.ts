@@ -367,6 +367,12 @@ test("tsgi: a second signal ends it at once", async () => {
   assert.equal(await pending, "cut");
 });
 
+test("tsgi check: whoever reads its output may stop", () => {
+  const script = `set -o pipefail; "${process.execPath}" "${cli}" check site.mjs | true`;
+  const { status, stderr } = spawnSync("bash", ["-c", script], { cwd: modules, encoding: "utf8" });
+  assert.deepEqual([status, stderr], [0, ""]);
+});
+
 test("tsgi check: reports each request, exit code 0 or 1", () => {
   const good = ended("check", "site.mjs");
   assert.equal(good.code, 0);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Command } from "../support/command.ts";
@@ -40,6 +42,10 @@ for (const [args, message] of [
   [["koa.mjs:app", "--interface", "wsgi"], "--interface wsgi is not an interface; choose tsgi, node or fetch"],
   [["koa.mjs:app", "--factory"], "koa.mjs:app is an object, not a factory of an app"],
   [["plain.mjs:failing", "--factory"], "the factory plain.mjs:failing failed: no database"],
+  [
+    ["program.mjs"],
+    "program.mjs exports nothing, and listens by itself; in place of app.listen(…) write: export { app }",
+  ],
   [["fastify.mjs:broken"], "fastify.mjs:broken cannot be served: no plugin"],
   [
     ["koa.mjs:app", "--interface", "fetch"],
@@ -55,3 +61,28 @@ for (const [args, message] of [
     });
   });
 }
+
+test("interfaces: a module that has taken the port itself is told so", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  await new Promise((resolve) => other.close(resolve));
+  assert.deepEqual(ended("listening.mjs", "--port", String(port)), {
+    code: 1,
+    out: "",
+    error: `tsgi: 127.0.0.1:${port} is in use, and the module listens by itself; leave out its call of listen()\n`,
+  });
+});
+
+test("interfaces: a router whose routes want an app of Express is told so", async () => {
+  const site = await running("express.mjs:router", "--port", "0");
+  try {
+    assert.equal((await fetch(`${site.url}/path`)).status, 500);
+    assert.match(
+      site.printed(),
+      /\ntsgi: express\.mjs:router is a router without an app, .*express\(\)\.use\(router\)\n$/,
+    );
+  } finally {
+    site.child.kill("SIGKILL");
+  }
+});

@@ -49,7 +49,12 @@ const SHAPES: readonly (readonly [file: string, source: string, what: string])[]
   [
     "router.mjs",
     `import e from "express"; export default e.Router().get("/path", (q, r) => r.end("ok"));`,
-    "a Node handler",
+    "an Express router",
+  ],
+  [
+    "server.mjs",
+    `import { createServer } from "node:http"; export default createServer((q, r) => r.end("ok"));`,
+    "a Node server",
   ],
   ["connect.mjs", `import c from "connect"; export default c().use((q, r) => r.end("ok"));`, "a Connect app"],
   ["next.mjs", `export default (a, b, c) => b.end("ok");`, "a Node handler"],

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { compress } from "../../middleware/compress.ts";
+import { contentLength } from "../../middleware/content-length.ts";
 import { cors } from "../../middleware/cors.ts";
 import { csrf } from "../../middleware/csrf.ts";
+import { range } from "../../middleware/range.ts";
 import { rateLimit } from "../../middleware/rate-limit.ts";
 import { secureHeaders } from "../../middleware/secure-headers.ts";
 import { session, sessionOf } from "../../middleware/session.ts";
@@ -21,16 +23,17 @@ import type { App } from "../../src/gateway.ts";
 import { stack } from "../../src/stack.ts";
 import { decode } from "../support/codings.ts";
 import { fileTree } from "../support/file-tree.ts";
+import { eventually } from "../support/raw-client.ts";
 import { digestOf, FRAMEWORKS } from "./matrix/frameworks.ts";
 import { type Asked, SERVERS } from "./matrix/servers.ts";
 
 const ORIGIN = "https://app.example.com";
 
 /** How many requests there are before one is too much. */
-const LIMIT = 10;
+const LIMIT = 15;
 
 /** What each of them gets around it, from the outside in. */
-function guarded(app: App): App {
+function guarded(app: App, departure: Departure): App {
   return stack()
     .use(secureHeaders)
     .use(cors, { origins: [ORIGIN], methods: ["GET", "POST"], credentials: true })
@@ -41,7 +44,26 @@ function guarded(app: App): App {
     .use(compress, { threshold: 0, encodings: ["gzip"] })
     .use(bodyLimit, { limit: 1000 })
     .use(timeout, { after: 6000 })
-    .run(withoutHabits(app));
+    .use(range)
+    .use(contentLength)
+    .run(noticing(withoutHabits(app), departure));
+}
+
+/** What became of the request whose client leaves. */
+interface Departure {
+  state: "" | "begun" | "left";
+}
+
+function noticing(app: App, departure: Departure): App {
+  return (environ, startResponse) => {
+    if (environ.QUERY_STRING === "leaves") {
+      departure.state = "begun";
+      environ["tsgi.exchange"].onAbort?.(() => {
+        departure.state = "left";
+      });
+    }
+    return app(environ, startResponse);
+  };
 }
 
 /** Counts the visits of a client. */
@@ -158,6 +180,10 @@ const REQUESTS: readonly (readonly [path: string, asked: Asked])[] = [
   ["/hello", { headers: { Origin: ORIGIN, "Accept-Encoding": "gzip" } }],
   ["/hello", { headers: { Cookie: COOKIE } }],
   ["/hello", { method: "HEAD", headers: { Origin: "https://other.example" } }],
+  ["/hello", { headers: { Range: "bytes=1-3" } }],
+  ["/hello", { headers: { Range: "bytes=-2", "Accept-Encoding": "gzip", Origin: ORIGIN } }],
+  ["/hello", { headers: { Range: "bytes=5-" } }],
+  ["/hello", { method: "HEAD", headers: { Range: "bytes=1-3" } }],
   ["/echo", post(1000, { Origin: ORIGIN, "Sec-Fetch-Site": "cross-site" })],
   ["/echo", post(1001)],
   ["/echo", post(1001, { "Transfer-Encoding": "chunked" })],
@@ -167,14 +193,15 @@ const REQUESTS: readonly (readonly [path: string, asked: Asked])[] = [
   ["/hello", { headers: { Origin: ORIGIN } }],
 ];
 
-/** What depends on the time, on the connection, and on whether a body was there as a whole. */
-const LEFT_OUT = ["date", "connection", "keep-alive", "content-length", "transfer-encoding"];
+/** What depends on the time, on the connection, and on whether a body was there as a whole; of HEAD nobody knows that. */
+const LEFT_OUT = ["date", "connection", "keep-alive", "content-length", "transfer-encoding", "accept-ranges"];
 
 /** The headers of secureHeaders, which are the same everywhere. */
 const SECURE = /^(?:content-security-policy|cross-origin-|origin-agent|referrer-|x-)/;
 
 async function transcriptOf(app: App): Promise<string[]> {
-  const site = await (SERVERS.tsgi as (typeof SERVERS)[string])(guarded(app));
+  const departure: Departure = { state: "" };
+  const site = await (SERVERS.tsgi as (typeof SERVERS)[string])(guarded(app, departure));
   let cookie = "";
   const tell = async ([path, asked]: (typeof REQUESTS)[number]): Promise<string> => {
     const withCookie = asked.headers?.Cookie === COOKIE ? { ...asked, headers: { Cookie: cookie } } : asked;
@@ -197,6 +224,15 @@ async function transcriptOf(app: App): Promise<string[]> {
     const hanging = tell(first);
     hanging.catch(() => {});
     const told: string[] = [];
+    const leave = new AbortController();
+    const leaving = site.ask("/hang?leaves", { signal: leave.signal }).then(
+      () => "answered",
+      () => "left",
+    );
+    await eventually(() => departure.state === "begun");
+    leave.abort();
+    told.push(`GET /hang: ${await leaving}`);
+    await eventually(() => departure.state === "left");
     for (const each of others) told.push(await tell(each));
     return [await hanging, ...told];
   } finally {
@@ -209,15 +245,24 @@ const PLAIN = "content-type: text/plain; charset=utf-8\n";
 const GUARDED = "11 headers of protection\n";
 
 /** The headers of a response that has passed the guards. */
-const visit = (visits: number, readable = "", encoded = ""): string =>
+const visit = (visits: number, readable = "", encoded = "", vary = "Accept-Encoding, Cookie, Origin"): string =>
   `${GUARDED}${readable}cache-control: private\n${encoded}${PLAIN}set-cookie: session=#; Path=/; HttpOnly; SameSite=Lax\n` +
-  `vary: Accept-Encoding, Cookie, Origin\nvisits: ${visits}\n`;
+  `vary: ${vary}\nvisits: ${visits}\n`;
+
+/** Those of a part, which is not compressed. */
+const part = (bytes: string, readable = ""): string =>
+  visit(1, readable, `content-range: bytes ${bytes}/5\n`, "Cookie, Origin");
 
 const EXPECTED = [
   `GET /hang: 504, ${visit(1)}Gateway Timeout\n`,
+  "GET /hang: left",
   `GET /hello: 200, ${visit(1)}hello`,
   `GET /hello: 200, ${visit(1, MAY_READ, "content-encoding: gzip\n")}hello`,
   `GET /hello: 200, ${visit(2)}hello`,
+  `HEAD /hello: 200, ${visit(1)}`,
+  `GET /hello: 206, ${part("1-3")}ell`,
+  `GET /hello: 206, ${part("3-4", MAY_READ)}lo`,
+  `GET /hello: 416, ${part("*")}Range Not Satisfiable\n`,
   `HEAD /hello: 200, ${visit(1)}`,
   `POST /echo: 200, ${visit(1, MAY_READ)}${digestOf(Buffer.alloc(1000, "x"))}`,
   `POST /echo: 413, ${visit(1)}Content Too Large\n`,

@@ -23,6 +23,7 @@ import { failover } from "../../middleware/failover.ts";
 import { head } from "../../middleware/head.ts";
 import { hosts as byHost } from "../../middleware/hosts.ts";
 import { inject } from "../../middleware/inject.ts";
+import { lint } from "../../middleware/lint.ts";
 import { metrics } from "../../middleware/metrics.ts";
 import { mirror } from "../../middleware/mirror.ts";
 import { proxy } from "../../middleware/proxy.ts";
@@ -33,12 +34,14 @@ import { requestId } from "../../middleware/request-id.ts";
 import { rewriteHtml } from "../../middleware/rewrite-html.ts";
 import { rewriteLinks } from "../../middleware/rewrite-links.ts";
 import { router } from "../../middleware/router.ts";
+import { sendFile } from "../../middleware/send-file.ts";
 import { setHeaders } from "../../middleware/set-headers.ts";
 import { shed } from "../../middleware/shed.ts";
 import { staticFiles } from "../../middleware/static-files.ts";
 import { timeout } from "../../middleware/timeout.ts";
 import { traceContext } from "../../middleware/trace-context.ts";
 import { mapChunks, mapDocument, mapText, replaceBody, replaceText, transform } from "../../middleware/transform.ts";
+import { websocket } from "../../middleware/websocket.ts";
 import { fromFetch } from "../../src/adapters/from-fetch.ts";
 import { fromNode } from "../../src/adapters/from-node.ts";
 import { toFetch } from "../../src/adapters/to-fetch.ts";
@@ -70,9 +73,16 @@ const same = (inner: Expected): Expected => inner;
 const isText = ({ type }: Expected): boolean => type === "text/plain";
 const isRefusal = ({ status, ending }: Expected): boolean => ending !== "error" && (status === 404 || status === 405);
 
+const ofPage =
+  (change: (page: string) => string) =>
+  (inner: Expected): Expected =>
+    inner.type === "text/html" ? { ...inner, body: change(inner.body) } : inner;
+
 /** The error of an inner host is a response of its own for the layers around it. */
 const answered = (inner: Expected): Expected =>
-  inner.ending === "error" ? { ...inner, body: "500 Internal Server Error\n", ending: "whole" } : inner;
+  inner.ending === "error"
+    ? { ...inner, type: "text/plain", body: "500 Internal Server Error\n", ending: "whole" }
+    : inner;
 
 /** What reads all of a body before it sends anything fails before its head. */
 const readWhole = (inner: Expected): Expected =>
@@ -94,18 +104,6 @@ function behind(remote: App, app: App): App {
   return (environ, startResponse) =>
     remote({ ...environ, SCRIPT_NAME: "", PATH_INFO: path, QUERY_STRING: "" }, startResponse);
 }
-
-/** The same under another type. */
-const withType =
-  (app: App, from: string, to: string): App =>
-  (environ, startResponse) =>
-    app(environ, (status, headers, error) =>
-      startResponse(
-        status,
-        headers.map(([name, value]) => [name, name.toLowerCase() === "content-type" ? value.replace(from, to) : value]),
-        error,
-      ),
-    );
 
 const unavailable = text("down", { status: "503 Service Unavailable" });
 
@@ -193,7 +191,7 @@ const LAYERS: readonly Layer[] = [
     name: "problemDetails",
     wrap: asProblems,
     expected(inner) {
-      const isProblem = inner.ending === "error" || (inner.status >= 400 && isText(inner));
+      const isProblem = inner.ending === "error" || (inner.status >= 400 && inner.type.startsWith("text/"));
       return isProblem ? { ...inner, type: "application/problem+json", body: PROBLEM, ending: "whole" } : inner;
     },
   },
@@ -207,21 +205,20 @@ const LAYERS: readonly Layer[] = [
   { name: "cache, small", wrap: (app) => cache(shared(app), { limit: 5 }), expected: same },
   {
     name: "inject",
-    wrap: (app) =>
-      withType(inject(withType(app, "text/plain", "text/html"), { body: "[B]" }), "text/html", "text/plain"),
-    expected: same,
+    wrap: (app) => inject(app, { head: "<meta>", body: "[B]" }),
+    expected: ofPage((page) => page.replace("</head>", "<meta></head>").replace("</body>", "[B]</body>")),
   },
   {
     name: "rewriteHtml",
     wrap: (app) =>
-      withType(
-        rewriteHtml(withType(app, "text/plain", "text/html"), { "*": (element) => element.remove() }),
-        "text/html",
-        "text/plain",
-      ),
-    expected: same,
+      rewriteHtml(app, { p: (element) => void element.setAttribute("id", "1"), br: (element) => element.remove() }),
+    expected: ofPage((page) => page.replaceAll("<p>", '<p id="1">').replaceAll("<br>", "")),
   },
-  { name: "rewriteLinks", wrap: (app) => rewriteLinks(app, { map: (url) => `${url}x` }), expected: same },
+  {
+    name: "rewriteLinks",
+    wrap: (app) => rewriteLinks(app, { map: (url) => `${url}x` }),
+    expected: ofPage((page) => page.replaceAll(/(href="[^"]*)"/g, '$1x"')),
+  },
   {
     name: "errorPages",
     wrap: (app) => errorPages(app, { "5xx": text("sorry") }, { replace: () => false }),
@@ -241,6 +238,13 @@ const LAYERS: readonly Layer[] = [
   { name: "failover, first", wrap: (app) => failover([app, notFound]), expected: same },
   { name: "failover, last", wrap: (app) => failover([unavailable, app]), expected: same },
   { name: "mirror", wrap: (app) => mirror(app, notFound), expected: same },
+  { name: "lint", wrap: (app) => lint(app), expected: same },
+  { name: "cascade after sendFile", wrap: (app) => cascade([sendFile("./missing"), app]), expected: same },
+  {
+    name: "failover after websocket",
+    wrap: (app) => failover([websocket({}), app], { statuses: [426] }),
+    expected: same,
+  },
   { name: "cascade, last", wrap: (app) => cascade([notFound, app]), expected: same },
   {
     name: "cascade, first",
@@ -302,8 +306,10 @@ async function tryOne(seed: number): Promise<void> {
   if (where === "testing" && (ending !== "whole" || errors.length > 0)) return;
   if (ending === "cut" && method === "GET") {
     // A web stream that fails forgets the chunks that nobody has read: there may be time for a 500.
-    // What is reset may be lost before a proxy has read it.
-    const isRefused = (plan.includes("by Fetch") && answer?.status === 500) || answer?.status === 502;
+    // So there is where a page has failed amid its first tag, which is held until it is whole. What is reset may be lost before a
+    // proxy has read it.
+    const isHeld = plan.includes("by Fetch") || /inject|rewrite/.test(plan);
+    const isRefused = (isHeld && answer?.status === 500) || answer?.status === 502;
     assert.ok(answer === undefined || answer.isCut || isRefused, `looks whole: ${place}`);
     if (answer?.isCut && where !== "toFetch") assert.ok(body.startsWith(answer.body), `other bytes: ${place}`);
     return;
@@ -318,13 +324,18 @@ async function tryOne(seed: number): Promise<void> {
   assert.equal(answer?.body, ending === "error" ? "500 Internal Server Error\n" : body, `other body: ${place}`);
 }
 
+/** Turns of 100 ms: on a busy machine a process may not get many of them in a minute. */
+async function turns(count: number, signal: AbortSignal): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await sleep(100, undefined, { signal, ref: false });
+}
+
 test(`random stacks: ${COUNT} of them answer as a naive model says, and nothing is left without an owner`, async () => {
   for (let start = 0; start < COUNT; start += AT_ONCE) {
     const seeds = Array.from({ length: Math.min(AT_ONCE, COUNT - start) }, (_, index) => SEED + start + index);
     await allOwned(async () => {
       const deadline = new AbortController();
       const settled = seeds.map((seed) => tryOne(seed).then(() => seeds.splice(seeds.indexOf(seed), 1)));
-      const hang = sleep(20_000, undefined, { signal: deadline.signal, ref: false }).then(
+      const hang = turns(200, deadline.signal).then(
         () => assert.fail(`no end to the seeds ${seeds.join(", ")}`),
         () => {},
       );

@@ -1,6 +1,6 @@
 /** The body of a Fetch `Response` as a body of the gateway. */
 
-import type { ChunkReader } from "../../body/reader.ts";
+import { type ChunkReader, cancelStream } from "../../body/reader.ts";
 import { toStream } from "../../body/stream.ts";
 import type { Body } from "../../gateway.ts";
 import { mayBeDropped, whenSettled } from "../../promise.ts";
@@ -72,6 +72,6 @@ class StepReader implements ChunkReader {
   }
 
   close(): Promise<unknown> {
-    return this.#reader.cancel();
+    return cancelStream(this.#reader);
   }
 }

@@ -14,8 +14,21 @@ export interface BusboyFile {
 }
 
 interface BusboyEvents {
-  file(name: string, stream: BusboyFile, filename: string | undefined, encoding: string, mime: string): void;
-  field(name: string, value: string, isNameCut: boolean, isValueCut: boolean, encoding: string, mime: string): void;
+  file(
+    name: string | undefined,
+    stream: BusboyFile,
+    filename: string | undefined,
+    encoding: string,
+    mime: string,
+  ): void;
+  field(
+    name: string | undefined,
+    value: string,
+    isNameCut: boolean,
+    isValueCut: boolean,
+    encoding: string,
+    mime: string,
+  ): void;
   filesLimit(): void;
   fieldsLimit(): void;
   partsLimit(): void;

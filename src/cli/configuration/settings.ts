@@ -4,7 +4,7 @@
  */
 
 import type { Duration, Size, TsgiConfig } from "../../config.ts";
-import { LONGEST } from "../../server/options.ts";
+import { BACKLOG, LONGEST } from "../../server/options.ts";
 import { INTERFACES } from "../detect-app.ts";
 import {
   account,
@@ -140,7 +140,7 @@ export const SETTINGS: Settings = {
   backlog: {
     section: "listening",
     reader: number("a number of connections", "choose 1 to 65535", 1, 65_535),
-    default: 1024,
+    default: BACKLOG,
     flag: { value: "<number>", help: "connections that may wait in the kernel" },
   },
   maxConnections: {

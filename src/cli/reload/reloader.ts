@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { escapeControls } from "../../escape.ts";
+import { BACKLOG } from "../../server/options.ts";
 import type { Controlled } from "../../supervisor/control.ts";
 import type { Observed } from "../../supervisor/listeners.ts";
 import type { Outcome } from "../../supervisor/slot.ts";
@@ -88,7 +89,7 @@ export class Reloader implements Controlled, Observed {
   /** Begins to serve. Rejects where it cannot listen. */
   async start(): Promise<void> {
     const { places, serve } = this.#configuration;
-    await this.#sockets.open(places, 1, serve.backlog ?? 1024);
+    await this.#sockets.open(places, 1, serve.backlog ?? BACKLOG);
     await this.#load(undefined, undefined);
   }
 

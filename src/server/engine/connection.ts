@@ -22,8 +22,14 @@ import { hasLingered, LINGER, type OpenExchange, type ServedConnection, type Ser
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
 
+/** How many requests that came at once are run before other connections have their turn. */
+const MOST_IN_TURN = 128;
+
 /** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/** After how long the operating system asks a client that has ended its side whether it is there, in milliseconds. */
+const KEEP_ALIVE = 10_000;
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -69,8 +75,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   #isReading = false;
   /** Whether what comes is not looked at any more. */
   #isDeaf = false;
-  /** Whether the next request waits for the client to read. */
+  /** Whether the next request waits: for the client to read, or for other connections. */
   #isWaiting = false;
+  /** How many requests were run since something came last. */
+  #inTurn = 0;
   /** Whether what comes has to wait, since enough is held; and since the server is about to stop listening. */
   #isFull = false;
   #isHeld = false;
@@ -106,9 +114,12 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#phase === "linger") this.#discard(bytes.length);
-    if (this.#isDeaf) return;
+    if (this.#isDeaf) {
+      this.#discard(bytes.length);
+      return;
+    }
     this.#parser.push(bytes);
+    this.#inTurn = 0;
     if (this.#exchange === undefined) {
       this.#readRequests();
       return;
@@ -159,12 +170,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     if (this.#phase === "linger" || this.#isWaiting || this.closed) return false;
     // A client that does not read its answers gets no more of them.
     const room = this.output.isFull ? this.output.untilRoom() : undefined;
-    if (room !== undefined) {
+    if (room !== undefined || this.#inTurn === MOST_IN_TURN) {
       this.#isWaiting = true;
-      void room.then(() => {
-        this.#isWaiting = false;
-        this.#readRequests();
-      });
+      if (room === undefined) setImmediate(() => this.#goOn());
+      else void room.then(() => this.#goOn());
       return false;
     }
     switch (this.#parser.read()) {
@@ -186,6 +195,12 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
         else if (!this.#isPreface()) this.#refuse(this.#parser.refusal);
         return false;
     }
+  }
+
+  #goOn(): void {
+    this.#isWaiting = false;
+    this.#inTurn = 0;
+    this.#readRequests();
   }
 
   /** Whether it is HTTP/2 that a new connection speaks, as far as that is known; then it is a session's, once that is sure. */
@@ -223,6 +238,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
       return;
     }
     this.#count++;
+    this.#inTurn++;
     service.requests++;
     this.#phase = "exchange";
     this.#since = service.clock.now;
@@ -307,8 +323,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     this.#since = this.#phase === "linger" ? this.#since : this.service.clock.now;
     this.#discardLeft -= length;
     if (this.#discardLeft >= 0) return true;
-    if (this.#phase === "linger") this.socket.pause();
-    else this.#close();
+    if (this.#isDeaf) {
+      this.#isFull = true;
+      this.#resume();
+    } else this.#close();
     return false;
   }
 
@@ -329,7 +347,6 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     if (this.#phase === "linger") return;
     this.#phase = "linger";
     this.#since = NEVER;
-    this.#discardLeft = MOST_DISCARDED;
     this.#stopListening();
     this.output.flush();
     this.socket.end(() => {
@@ -337,9 +354,10 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     });
   }
 
-  /** Reads on, so that a client that leaves is noticed, but forgets what it sends. */
+  /** Reads on for a while, so that a client that leaves is noticed, but forgets what it sends. */
   #stopListening(): void {
     this.#isDeaf = true;
+    this.#discardLeft = MOST_DISCARDED;
     this.#isLast = true;
     this.#parser.takeRest();
     this.#checkHeld();
@@ -354,13 +372,15 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     }
     const { input } = exchange;
     input?.collect();
-    // The rest of its body will not come.
-    if (input !== undefined && !input.isComplete) this.socket.destroy();
+    // The rest of its body will not come; but one that is refused is answered.
+    if (input !== undefined && !input.isComplete && !input.hasFailed) this.socket.destroy();
     else this.departureMatters();
   };
 
   departureMatters(): void {
-    if (this.#hasEnded) this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
+    if (!this.#hasEnded) return;
+    this.#probe.start(() => (this.#exchange?.isWatched ? this.#exchange.probe() : ""));
+    this.socket.setKeepAlive(true, KEEP_ALIVE);
   }
 
   readonly #onClose = (): void => {
@@ -382,7 +402,9 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
     const { clock, limits } = this.service;
     switch (this.#phase) {
       case "idle":
-        if (hasLingered(this.service, this.#since)) this.#close();
+        // A client that still reads its last answer is not idle, and may have sent its next request.
+        if (this.#isWaiting || this.output.length > 0) this.#since = clock.now;
+        else if (hasLingered(this.service, this.#since)) this.#close();
         else if (this.#count === 0) this.#checkHead();
         else if (clock.hasPassed(this.#since, limits.keepAliveTimeout)) this.#close();
         break;
@@ -390,6 +412,7 @@ export class Connection implements SecurePeer, BodySource, ResponseConnection, S
         this.#checkHead();
         break;
       case "exchange":
+        if (this.#hasEnded || this.#isFull) this.output.ask();
         this.#checkBody();
         break;
       case "discard":

@@ -140,6 +140,14 @@ export class Output {
     this.#socket.write("", "latin1", this.#onTaken);
   }
 
+  /**
+   * Has a socket that nothing is read of tell whether its client has left, by writing nothing: Node hears of a reset when it reads
+   * or writes. (Over TLS it does not hear of it by an empty write.)
+   */
+  ask(): void {
+    if (this.length === 0 && this.#socket.writable) this.#socket.write("", "latin1");
+  }
+
   /** Sends what was gathered at the end of this turn. */
   flushSoon(): void {
     if (this.#isScheduled) return;

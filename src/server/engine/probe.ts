@@ -1,6 +1,7 @@
 /**
  * Whether a client that has ended its side is still there: it has left, or waits for its answer, and both look the same. One that
- * has left refuses whatever is sent to it, so it is sent the beginning of what it gets in any case.
+ * has left refuses whatever is sent to it, so it is sent the beginning of what it gets in any case. Where there is nothing of the
+ * kind, as amid a body of known length, the operating system asks by keep-alive, which takes it a minute or two.
  */
 
 import type { Output } from "./output.ts";

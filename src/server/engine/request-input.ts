@@ -109,6 +109,11 @@ export class RequestInput implements AsyncIterableIterator<Uint8Array> {
     return this.#hasStarted;
   }
 
+  /** Whether the rest of the body cannot be read. */
+  get hasFailed(): boolean {
+    return this.#error !== undefined;
+  }
+
   /** More may have come: hands it to the read that waits. */
   arrive(): void {
     if (this.#waiter === undefined) return;

@@ -12,7 +12,7 @@ import { ended, headSent } from "./events.ts";
 import { linesOf } from "./head-text.ts";
 import { type Output, reset } from "./output.ts";
 import type { RequestInput } from "./request-input.ts";
-import type { Service } from "./service.ts";
+import { type Service, whenClosing } from "./service.ts";
 
 const NO_HEADERS: HeaderList = [];
 
@@ -258,10 +258,8 @@ export class ResponseWriter implements Sink {
     return this.#connection.service.server;
   }
 
-  onServerClose(callback: () => void): void {
-    const { service } = this.#connection;
-    if (service.isClosing) callback();
-    else service.onClose.add(callback);
+  onServerClose(callback: () => void): () => void {
+    return whenClosing(this.#connection.service, callback);
   }
 
   /** HTTP/1.0 has no informational responses. */

@@ -72,6 +72,13 @@ export interface Service {
   isHeld: boolean;
 }
 
+/** whenClosing calls back once when the server begins to close, at once where it does already. Gives a function that takes that back. */
+export function whenClosing({ isClosing, onClose }: Service, callback: () => void): () => void {
+  if (isClosing) callback();
+  else onClose.add(callback);
+  return () => void onClose.delete(callback);
+}
+
 /** How long a client may take to read its last answer, and to end its connection, in milliseconds. */
 export const LINGER = 2000;
 

@@ -2,7 +2,7 @@
 
 import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Place } from "../stack.ts";
+import type { Place } from "./stack.ts";
 
 /** The URLs of editors. */
 const EDITORS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** The frames of a stack in groups: the user's own, and runs of others. */
 
-import type { Frame } from "../stack.ts";
+import type { Frame } from "./stack.ts";
 
 export interface FrameGroup {
   /** Whose code it is, each owner once; empty for the user's own. */

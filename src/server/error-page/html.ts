@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import { escapeHtml } from "../../escape.ts";
-import { type Frame, type Place, sourceAround } from "../stack.ts";
+import { type Frame, type Place, sourceAround } from "./stack.ts";
 import { type Failure, headingOf } from "./failure.ts";
 import { groupsOf } from "./groups.ts";
 import { highlight } from "./highlight.ts";

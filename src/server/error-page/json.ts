@@ -1,6 +1,6 @@
 /** An error page for a program: problem details (RFC 9457). */
 
-import type { Frame } from "../stack.ts";
+import type { Frame } from "./stack.ts";
 import { type Failure, headingOf } from "./failure.ts";
 import type { Report } from "./report.ts";
 

@@ -2,7 +2,7 @@
 
 import { innermostOf } from "../../exchange/innermost.ts";
 import type { App, Environ, StatusLine } from "../../gateway.ts";
-import type { Place } from "../stack.ts";
+import type { Place } from "./stack.ts";
 import { editorLink } from "./editor.ts";
 import { allOf, type Failure, takeApart } from "./failure.ts";
 import { type Passed, passedApps } from "./passed.ts";

@@ -1,7 +1,7 @@
 /** An error page for a terminal. */
 
 import { escapeControls } from "../../escape.ts";
-import { type Frame, sourceAround } from "../stack.ts";
+import { type Frame, sourceAround } from "./stack.ts";
 import { type Failure, headingOf } from "./failure.ts";
 import { groupsOf } from "./groups.ts";
 import type { Report } from "./report.ts";

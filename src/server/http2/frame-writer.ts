@@ -40,7 +40,7 @@ export class FrameWriter {
   progress = 0;
   readonly #encoder = new HeaderEncoder();
   /** The streams that wait for room, in the order of their turns. */
-  #waiting: WaitingStream[] = [];
+  readonly #waiting = new Set<WaitingStream>();
   #isStalled = false;
 
   constructor(socket: Socket) {
@@ -120,13 +120,12 @@ export class FrameWriter {
 
   /** A stream has more to send than there was room for. */
   wait(stream: WaitingStream): void {
-    if (!this.#waiting.includes(stream)) this.#waiting.push(stream);
+    this.#waiting.add(stream);
     this.pump();
   }
 
   forget(stream: WaitingStream): void {
-    const at = this.#waiting.indexOf(stream);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    this.#waiting.delete(stream);
   }
 
   /** The client takes more on the connection; false where that is more than a window can be. */
@@ -139,12 +138,13 @@ export class FrameWriter {
   /** Sends what there is room for. */
   pump(): void {
     const { output } = this;
-    while (this.#waiting.length > 0 && this.window > 0 && !this.#isStalled) {
-      if (output.isFull && this.#stall()) break;
-      const stream = this.#waiting.shift() as WaitingStream;
+    // One that is added again comes after all others.
+    for (const stream of this.#waiting) {
+      if (this.window <= 0 || this.#isStalled || (output.isFull && this.#stall())) break;
+      this.#waiting.delete(stream);
       if (!stream.isReady) continue;
       stream.sendSome();
-      if (stream.isReady) this.#waiting.push(stream);
+      if (stream.isReady) this.#waiting.add(stream);
     }
     this.flushSoon();
   }

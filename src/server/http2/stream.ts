@@ -10,7 +10,7 @@ import { announcesTrailers } from "../../http/trailers.ts";
 import { isEventStream } from "../engine/event-stream.ts";
 import { ended, headSent } from "../engine/events.ts";
 import { PLAIN_TEXT, refusalBody } from "../engine/refusal.ts";
-import type { Service } from "../engine/service.ts";
+import { type Service, whenClosing } from "../engine/service.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import { INTERNAL_ERROR, NO_ERROR } from "./frames.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
@@ -291,10 +291,8 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
     return this.#owner.service.server;
   }
 
-  onServerClose(callback: () => void): void {
-    const { service } = this.#owner;
-    if (service.isClosing) callback();
-    else service.onClose.add(callback);
+  onServerClose(callback: () => void): () => void {
+    return whenClosing(this.#owner.service, callback);
   }
 
   inform(status: StatusLine, headers: HeaderList): void {

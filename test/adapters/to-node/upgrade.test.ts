@@ -254,20 +254,25 @@ test("toNode, upgrade: a client that leaves amid its body is not an error", asyn
   });
 });
 
-const stopsReading = Number.parseInt(process.versions.node, 10) >= 26 && "Node waits for ever there";
-test("toNode, upgrade: a malformed body is a 400", { skip: stopsReading }, async (t) => {
+/** From Node 26 on, its parser stops at such a body without a word, and it is Node's time limit that ends the request. */
+const [refusal, limits] =
+  Number.parseInt(process.versions.node, 10) < 26
+    ? ["400 Bad Request", {}]
+    : ["408 Request Timeout", { requestTimeout: 300, headersTimeout: 200, connectionsCheckingInterval: 50 }];
+
+test(`toNode, upgrade: a malformed body is a ${refusal}`, async (t) => {
   // It is read before the head is sent.
   const reading: App = async (environ, startResponse) => {
     await readBytes(environ);
     return hello(environ, startResponse);
   };
-  const { ask, log } = await served(t, reading);
+  const { ask, log } = await served(t, reading, {}, createServer(limits));
   const client = await ask();
   client.send(
     wire(`POST / HTTP/1.1\nHost: a\n${ASK.join("\n")}\nTransfer-Encoding: chunked\n\n`).concat("5\r\nhello\r\n"),
   );
   await aWhile();
-  assert.match(await client.send("nonsense\r\n").all(), /^HTTP\/1\.1 400 Bad Request\r\n/);
+  assert.ok((await client.send("nonsense\r\n").all()).startsWith(`HTTP/1.1 ${refusal}\r\n`));
   assert.deepEqual(log, []);
 });
 
@@ -284,7 +289,7 @@ test("toNode, upgrade: errors of the connection are owned, before and after it i
         codes.push("closed");
         return;
       }
-      await eventually(() => environ["tsgi.exchange"].upgrade === undefined);
+      await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
       try {
         upgrade?.();
       } catch (error) {

@@ -38,6 +38,17 @@ test("balancer: where every target refuses, the last answer is passed on as it i
   assert.deepEqual(headsOf(targets), [1, 1]);
 });
 
+test("balancer: nobody is made to wait by a Retry-After: it goes to the client", async (t) => {
+  const tomorrow = new Date(Date.now() + 86_400_000).toUTCString();
+  const until = (when: string) => BUSY.replace("3600", when);
+  const { app, targets } = await balanced(t, [until("2"), until(tomorrow)], { ...TURNS, retryOn: [503], retries: 9 });
+  const first = await request(app, "/");
+  assert.deepEqual([first.status, first.headers.get("Retry-After")], [503, tomorrow]);
+  const second = await request(app, "/");
+  assert.deepEqual([second.status, second.headers.get("Retry-After")], [503, "2"]);
+  assert.deepEqual(headsOf(targets), [2, 2]);
+});
+
 test("balancer: large answers that nobody gets block no connection", async (t) => {
   const large: Answer = (socket) => {
     socket.write(`HTTP/1.1 503 Busy\r\nContent-Length: 300000\r\n\r\n${"x".repeat(300_000)}`);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { Following } from "../../../middleware/balancer/source.ts";
 import {
   type Balancer,
   type BalancerOptions,
@@ -152,6 +153,20 @@ test("balancer: a function is called again and again, and while it fails the las
   const before = calls;
   await aWhile();
   assert.equal(calls, before);
+});
+
+test("balancer: a function whose list never comes has failed, and is called again", async (t) => {
+  let calls = 0;
+  const failures: unknown[] = [];
+  const following = new Following(
+    () => (++calls === 1 ? new Promise<never>(() => {}) : []),
+    1,
+    { onTargets() {}, onFailure: (error) => failures.push(error) },
+    5,
+  );
+  t.after(() => following.stop());
+  await eventually(() => calls > 1);
+  assert.match(String(failures), /no list has come within 5 ms/);
 });
 
 test("balancer: what was drained stays out until the source has left it out", async (t) => {

@@ -28,12 +28,18 @@ const bounce: App = (environ, startResponse) =>
 const pages: App = (environ, startResponse) =>
   (environ.PATH_INFO === "/bounce" ? bounce : page)(environ, startResponse);
 
+/** A page that counts as one of the public web, though it comes from this machine. */
+const publicPage = html("<!doctype html><title>a public page</title>", {
+  headers: [["Content-Security-Policy", "treat-as-public-address"]],
+});
+
 before(async () => {
   if (skip !== false) return;
   server = await serve(
     hosts((environ, startResponse) => current(environ, startResponse), {
       "ann.localhost": pages,
       "eve.localhost": pages,
+      "web.localhost": publicPage,
     }),
     { port: 0 },
   );
@@ -197,6 +203,37 @@ test("cors, in a browser: the table of the Fetch standard", { skip }, async (t) 
       assert.deepEqual([found, asked], [result, expected === undefined ? [] : [expected]]);
     });
   }
+});
+
+/** Local Network Access: the user decides whether this machine is asked at all, and no header of `cors` changes that. */
+test("cors, in a browser: pages of the public web", { skip }, async (t) => {
+  if (Number.parseInt(browser.version(), 10) < 142) return t.skip("this Chromium does not ask its user");
+  const preflights: string[] = [];
+  for (const [what, permissions, options, result, expected] of [
+    ["do not ask this machine, whatever it says", [], { privateNetwork: true }, "refused", undefined],
+    ["ask it where the user lets them", ["local-network-access"], { methods: ["GET", "PUT"] }, PLAIN, "PUT"],
+    ["send it nothing then that it does not take", ["local-network-access"], {}, "refused", undefined],
+  ] as const) {
+    await t.test(what, async () => {
+      site((app) => (environ, startResponse) => {
+        if (environ.REQUEST_METHOD === "OPTIONS") {
+          preflights.push(environ.HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK ?? "asks for nothing");
+        }
+        return cors(app, options)(environ, startResponse);
+      });
+      const context = await browser.newContext();
+      try {
+        await context.grantPermissions([...permissions]);
+        const open = await context.newPage();
+        await open.goto(at("web"));
+        const found = await open.evaluate(`(${FETCH})(${JSON.stringify([target(), { method: "PUT" }])})`);
+        assert.deepEqual([found, asked], [result, expected === undefined ? [] : [expected]]);
+      } finally {
+        await context.close();
+      }
+    });
+  }
+  assert.deepEqual(preflights, ["asks for nothing", "asks for nothing"]);
 });
 
 test("cors, in a browser: an error of the app can be read", { skip }, async () => {

@@ -7,16 +7,17 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { accessLog } from "../../../middleware/access-log.ts";
 import { settingsOf } from "../../../middleware/proxy/options.ts";
 import { type AttemptListener, failure } from "../../../middleware/proxy/outcome.ts";
 import { Run, type Strategy } from "../../../middleware/proxy/run.ts";
 import { targetOf } from "../../../middleware/proxy/target.ts";
-import { type ProxyOptions, proxy } from "../../../middleware/proxy.ts";
+import { type ProxyApp, type ProxyOptions, proxy } from "../../../middleware/proxy.ts";
 import type { App } from "../../../src/gateway.ts";
 import { type RequestOptions, request } from "../../../src/testing.ts";
 import { NODE_FLAGS, pathToRun } from "../../support/compiled.ts";
 import { Random } from "../../support/random.ts";
-import { eventually, lastAnswer, type RawClient, type Started, start } from "../../support/raw-client.ts";
+import { aWhile, eventually, lastAnswer, type RawClient, type Started, start } from "../../support/raw-client.ts";
 import { type Answer, HI, type RawTarget, rawTarget, sendTo } from "../../support/raw-target.ts";
 import { root } from "../../support/session.ts";
 import { reported, transcript } from "../../support/transcript.ts";
@@ -28,18 +29,19 @@ async function proxied(
   t: TestContext,
   answer: Answer,
   options: ProxyOptions = {},
-): Promise<{ target: RawTarget; app: App }> {
+): Promise<{ target: RawTarget; app: ProxyApp }> {
   const target = await rawTarget(t, answer);
   return { target, app: proxy(target.url, { via: false, ...options }) };
 }
 
 interface Served extends Started {
   readonly target: RawTarget;
+  readonly app: ProxyApp;
 }
 
 async function served(t: TestContext, answer: Answer, options: ProxyOptions = {}): Promise<Served> {
   const { target, app } = await proxied(t, answer, options);
-  return { ...(await start(t, app)), target };
+  return { ...(await start(t, app)), target, app };
 }
 
 const REFUSED: Readonly<Record<number, string>> = {
@@ -180,6 +182,11 @@ const MALFORMED: Readonly<Record<string, string>> = {
   "a chunk size that is none": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nzz\nhi\n0\n\n",
   "another protocol unasked": "HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: x\n\n",
   "informational responses without end": "HTTP/1.1 103 Early Hints\nLink: x\n\n".repeat(50),
+  "a coding that is not chunks": "HTTP/1.1 200 OK\nTransfer-Encoding: gzip\n\nhi",
+  "a coding before the chunks": "HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n\n2\nhi\n0\n\n",
+  "a coding after the chunks":
+    "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTransfer-Encoding: identity\n\n2\nhi\n0\n\n",
+  "chunks twice": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked, chunked\n\n2\nhi\n0\n\n",
   "a status beyond 599": "HTTP/1.1 600 What\nContent-Length: 0\n\n",
   "a status of two digits": "HTTP/1.1 20 OK\nContent-Length: 0\n\n",
 };
@@ -192,6 +199,12 @@ for (const [what, answer] of Object.entries(MALFORMED)) {
     assert.equal(target.heads.length, 1);
   });
 }
+
+test("proxy: 100 Continue without end is a 502", async (t) => {
+  const { target, app } = await proxied(t, "HTTP/1.1 100 Continue\n\n".repeat(50) + HI);
+  assert.equal((await reported(app))[0], refused(502));
+  await target.untilLeft();
+});
 
 test("proxy: a head without end is a 502", async (t) => {
   const { target, app } = await proxied(t, (socket) => {
@@ -253,6 +266,39 @@ for (const [what, [begun, end]] of Object.entries(CUTS)) {
     await target.untilLeft();
   });
 }
+
+test("proxy: a target that is slower than its client costs no time on the processor", async (t) => {
+  const { app } = await proxied(t, (socket) => {
+    // More than may wait for its reader, so that the target has been made to wait and go on.
+    sendTo(socket, `HTTP/1.1 200 OK\nContent-Length: 1000000\n\n${"x".repeat(900_000)}`);
+  });
+  const { body } = await request(app, "/");
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  let got = 0;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  while (got < 900_000) got += (await reader.read()).value?.length ?? 0;
+  const rest = reader.read().catch(() => {});
+  // What was begun before, as compiling, comes to an end.
+  for (let turn = 0, used = Number.POSITIVE_INFINITY; used > 10_000; turn++) {
+    assert.ok(turn < 50, `${used} of 50,000 microseconds`);
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { user, system } = process.cpuUsage(before);
+    used = user + system;
+  }
+  await reader.cancel();
+  await rest;
+});
+
+test("proxy: a response that was cut is not gone on with by a range", async (t) => {
+  const { target, app } = await proxied(t, (socket) => {
+    sendTo(socket, 'HTTP/1.1 200 OK\nContent-Length: 9\nAccept-Ranges: bytes\nETag: "a"\n\nhello');
+    setTimeout(() => socket.destroy(), 5);
+  });
+  await assert.rejects((await request(app, "/")).text());
+  await aWhile();
+  assert.equal(target.heads.length, 1);
+});
 
 test("proxy: an event stream may be silent", async (t) => {
   const { target, app } = await proxied(
@@ -343,6 +389,19 @@ test("proxy: a client that leaves is noticed over a socket, and is not an error"
   client.socket.destroy();
   await target.untilLeft();
   assert.deepEqual(log, []);
+});
+
+test("proxy: a client that leaves before the head is a 499 in the log", async (t) => {
+  const { target, app } = await proxied(t, () => {});
+  const lines: string[] = [];
+  const to = { write: (text: string) => void lines.push(text) };
+  const { connect } = await start(t, accessLog(app, { format: ({ status }) => String(status), to }));
+  const client = await connect();
+  client.get("/");
+  await eventually(() => target.heads.length === 1);
+  client.socket.destroy();
+  await eventually(() => lines.length === 1);
+  assert.deepEqual(lines, ["499\n"]);
 });
 
 test("proxy: a client that leaves amid the body is not an error", async (t) => {
@@ -554,6 +613,39 @@ test("proxy: closing it ends what is kept, refuses what comes, and waits for wha
   await target.untilLeft();
   await app.close();
   assert.equal(target.heads.length, 3);
+});
+
+test("proxy: closes by a deadline, whatever is under way: heads, bodies, uploads, WebSockets, handshakes", async (t) => {
+  const { target, connect, app } = await served(t, (socket, head) => {
+    if (head.includes("Upgrade"))
+      sendTo(socket, "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: websocket\n\n");
+    else if (head.includes("/body")) sendTo(socket, CHUNKED);
+    else if (head.includes("/kept")) sendTo(socket, HI);
+  });
+  // One that is sent on a connection that was kept is not sent again.
+  await (await connect()).get("/kept").until("hi");
+  const clients = await Promise.all(Array.from({ length: 4 }, connect));
+  const [head, body, upload, tunnel] = clients as [RawClient, RawClient, RawClient, RawClient];
+  head.get("/head");
+  await eventually(() => target.heads.length === 2);
+  await body.get("/body").until("hello");
+  upload.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nx");
+  await tunnel.get("/", "Connection: Upgrade", "Upgrade: websocket").until("101 Switching");
+  await eventually(() => target.heads.length === 5);
+  await app.close({ deadline: 10 });
+  for (const client of [head, upload]) await client.until(refused(502).slice(-16));
+  await body.all();
+  await tunnel.all();
+  await target.untilLeft();
+  assert.equal(target.heads.length, 5);
+  await assert.rejects(app.close({ dedline: 1 } as never), { code: "TSGI_BAD_OPTION" });
+  const unheard = await rawTarget(t, () => {});
+  const secure = proxy(unheard.url.replace("http:", "https:"), { connectTimeout: 60_000 });
+  const handshake = reported(secure);
+  await eventually(() => unheard.open.size === 1);
+  await secure.close({ deadline: 0 });
+  assert.equal((await handshake)[0], refused(502));
+  await unheard.untilLeft();
 });
 
 test("proxy: connections that are kept hold no process", async (t) => {

@@ -107,6 +107,18 @@ test("proxy: trailers of a request reach the target where they are announced", a
   assert.ok(target.received.endsWith("\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"), target.received);
 });
 
+test("proxy: trailers of a request tell nothing of clients", async (t) => {
+  const { target, connect } = await served(t, HI);
+  const client = await connect();
+  const names = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"];
+  const lines = names.map((name) => `${name}: 9.9.9.9\n`).join("");
+  const head = `POST / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nTrailer: ${names.join(", ")}, X-Sum\n\n`;
+  client.send(wire(`${head}2\nhi\n0\n${lines}X-Sum: 1\n\n`));
+  await client.until("hi");
+  assert.match(target.heads[0] ?? "", /^Trailer: X-Sum\r$/m);
+  assert.ok(target.received.endsWith("\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n"), target.received);
+});
+
 test("proxy: trailers of a request that nothing announces are dropped", async (t) => {
   const { target, connect } = await served(t, HI);
   const client = await connect();

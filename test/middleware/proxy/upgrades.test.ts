@@ -86,6 +86,12 @@ test("proxy: a target that does not switch answers as usual", async (t) => {
   );
 });
 
+test("proxy: a target that switches to another protocol than was asked for is a 502", async (t) => {
+  const { ask, target } = await served(t, SWITCHED.replace("Upgrade: websocket", "Upgrade: h2c"));
+  await (await ask()).until("502 Bad Gateway\n");
+  await target.untilLeft();
+});
+
 test("proxy: a protocol that may not be spoken is not asked for", async (t) => {
   const { ask, target } = await served(t, HI);
   await (await ask(ASKED.replace("websocket", "h2c"))).until("hi");

@@ -87,6 +87,50 @@ test("replaceText: whatever the text and its cuts, the outcome is that of the wh
   );
 });
 
+for (const [charset, bytes, needle] of [
+  ["utf-8", Buffer.from("a😀b€😀b😀😁", "utf8"), "😀b€"],
+  ["utf-16le", Buffer.from("a😀b€😀b😀😁", "utf16le"), "😀b€"],
+  ["shift_jis", latin1("a\x95\x5c\x83\x5cb\x95\x5c"), "表ソ"],
+  ["gb18030", latin1("a\x81\x30\x81\x30\xb9\xfab"), "\x80国"],
+  ["big5", latin1("\xb3\x5c\xa5\x5c\xb3\x5c"), "許功"],
+  ["euc-kr", latin1("\xb0\xa1\xb3\xaa\xb0\xa1"), "가나"],
+  ["iso-2022-jp", latin1('a\x1b$B$"$$\x1b(Bb'), "あい"],
+] as const) {
+  test(`replaceText: a needle in ${charset} is found wherever its bytes are cut`, async () => {
+    const text = new TextDecoder(charset).decode(bytes, { stream: true });
+    const change = replaceText("text/plain", needle, "<>");
+    assert.ok(text.includes(needle));
+    for (let at = 0; at <= bytes.length; at++) {
+      const chunks = [bytes.subarray(0, at), bytes.subarray(at)];
+      for (const body of [chunks, new Set(chunks), [...bytes].map((byte) => Buffer.from([byte]))]) {
+        const app = transform(typed(body, `text/plain; charset=${charset}`), change);
+        assert.equal(await bodyOf(app, "/"), text.replaceAll(needle, "<>"));
+      }
+    }
+  });
+}
+
+test("replaceText: no character is cut by what a pattern may look back at, or may be the beginning of", async () => {
+  const text = "a😀😁bx😀😁😀";
+  for (const [pattern, longest] of [
+    [/x/, 1],
+    [/x/u, 1],
+    [/x/, 3],
+    [/😀/u, 2],
+    [/./u, 2],
+    [/(?<=a)😀/u, 3],
+    [/😁(?=b)/, 3],
+  ] as const) {
+    const change = replaceText("text/plain", pattern, "Y", { longest });
+    const expected = text.replaceAll(new RegExp(pattern, `${pattern.flags}g`), "Y");
+    for (const size of [1, 2, 3, 5]) {
+      for (const body of cut(Buffer.from(text), size)) {
+        assert.equal(await bodyOf(transform(typed(body), change), "/"), expected, `${pattern} ${size}`);
+      }
+    }
+  }
+});
+
 test("replaceText: holds back what may be the beginning of a match, and nothing else", async () => {
   const app = typed(async function* () {
     yield* ["one ", "tw", "o thr", "x thre", "e"];
@@ -120,6 +164,7 @@ test("replaceText: a match that is longer than it may be is an error, wherever t
 });
 
 test("replaceText: refuses what cannot be found or put in", () => {
+  assert.throws(() => replaceText("text/plain", "\ude00", "?"), { code: "TSGI_BAD_OPTION" });
   for (const [find, replacement, options] of [
     ["", "x"],
     [5, "x"],

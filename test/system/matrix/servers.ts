@@ -24,6 +24,8 @@ export interface Asked {
   readonly body?: Buffer;
   /** Leaves as soon as a part of the body has come. */
   readonly leaves?: boolean;
+  /** Leaves when it is aborted; only over HTTP/1.1. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Site {
@@ -49,9 +51,9 @@ async function listening(
 function client(port: number, request: typeof http.request, options: object, close: () => Promise<unknown>): Site {
   return {
     close,
-    ask: (path, { method = "GET", headers = {}, body, leaves = false } = {}) =>
+    ask: (path, { method = "GET", headers = {}, body, leaves = false, signal } = {}) =>
       new Promise((resolve, reject) => {
-        const outgoing = request({ port, path, method, headers, agent: false, ...options }, (response) => {
+        const outgoing = request({ port, path, method, headers, signal, agent: false, ...options }, (response) => {
           const parts: Buffer[] = [];
           response.on("data", (part) => {
             parts.push(part);

@@ -1,9 +1,9 @@
 /** Connections through a proxy that says, by the PROXY protocol, from where it was connected to. */
 
 import * as net from "node:net";
-import { TsgiError } from "../errors.ts";
-import { type HasAddress, networksOf } from "../networks.ts";
-import { checkOptions, listOf, STRING } from "../options.ts";
+import { TsgiError } from "../../errors.ts";
+import { type HasAddress, networksOf } from "../../networks.ts";
+import { checkOptions, listOf, STRING } from "../../options.ts";
 import { type Endpoint, parseProxyHeader } from "./proxy-protocol.ts";
 
 /** Which proxies are believed. */

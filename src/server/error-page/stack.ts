@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The folders of tsgi itself, as URLs and as paths: frames in there are not the user's. */
-const ROOT = new URL("../..", import.meta.url);
+const ROOT = new URL("../../..", import.meta.url);
 const OWN = [ROOT.href, fileURLToPath(ROOT)].flatMap((root) => [`${root}src/`, `${root}middleware/`]);
 
 /** Whether a line of a stack is in the user's own code: not in Node, in a package or in tsgi. */
