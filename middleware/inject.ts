@@ -2,7 +2,12 @@
  * Puts markup into pages.
  *
  * ```ts
- * export const app = inject(site, { head: '<link rel="stylesheet" href="/site.css">' });
+ * const stylesheet = '<link rel="stylesheet" href="/site.css">';
+ * const measuring = ({ PATH_INFO }: Environ): string =>
+ *   PATH_INFO.startsWith("/admin") ? "" : `<script>measure(${JSON.stringify(PATH_INFO).replaceAll("<", "\\u003c")})</script>`;
+ *
+ * // The script has the nonce of the policy, without which no browser would run it.
+ * export const app = secureHeaders(inject(site, { head: stylesheet, body: measuring, atEnd: true }));
  * ```
  */
 
