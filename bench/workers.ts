@@ -39,6 +39,12 @@ interface Sample {
   readonly holder: number;
 }
 
+/** What has to be ended however the benchmark ends. */
+const RUNNING = new Set<Server>();
+process.on("exit", () => {
+  for (const server of RUNNING) server.stop();
+});
+
 class Server {
   readonly name: string;
   readonly #child: ChildProcess;
@@ -51,15 +57,17 @@ class Server {
       env: { ...process.env, NODE_ENV: "production", HOST: "", PORT: "", WEB_CONCURRENCY: "" },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    process.once("exit", () => this.stop());
+    RUNNING.add(this);
   }
 
-  async listening(): Promise<void> {
-    for await (const chunk of this.#child.stdout as AsyncIterable<Buffer>) {
-      this.#url = / on (http:\S+)/.exec(String(chunk))?.[1] ?? "";
-      if (this.#url !== "") return;
-    }
-    throw new Error(`${this.name} does not serve`);
+  listening(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#child.once("exit", () => reject(new Error(`${this.name} does not serve`)));
+      this.#child.stdout?.on("data", (chunk: Buffer) => {
+        this.#url ||= / on (http:\S+)/.exec(String(chunk))?.[1] ?? "";
+        if (this.#url !== "") resolve();
+      });
+    });
   }
 
   async take(kind: Kind): Promise<void> {
@@ -82,6 +90,7 @@ class Server {
 
   /** Its workers leave when it is gone. */
   stop(): void {
+    RUNNING.delete(this);
     this.#child.kill("SIGKILL");
   }
 }

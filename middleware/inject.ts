@@ -130,7 +130,7 @@ const ASCII = /^[\0-\x7f]*$/;
 function fits({ headers }: AppResponse, markup: readonly string[]): boolean {
   const charset = namedCharset(headers) ?? "utf-8";
   if (/^utf-?8$/i.test(charset)) return true;
-  // What nobody knows, as all of them but a few, begins with ASCII (WHATWG Encoding §4.2).
+  // An unknown charset, as nearly all of them, begins with ASCII (WHATWG Encoding §4.2).
   if (/^(?:utf-?16|ucs-?2|iso-10646-ucs-2|unicode|csunicode|iso-2022)/i.test(charset)) return false;
   return markup.every((text) => ASCII.test(text));
 }

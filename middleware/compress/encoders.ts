@@ -35,7 +35,7 @@ interface Format {
   readonly quickLevel: number;
   readonly levels: readonly [least: number, most: number];
   options(level: number, use: Use): object;
-  /** What else a body of so many bytes is encoded with in one go. */
+  /** What else a body of that length is encoded with in one go. */
   sized(length: number): object;
   readonly encode: (bytes: Uint8Array, options: object) => Uint8Array;
   readonly encodeLater: (bytes: Uint8Array, options: object, callback: Callback) => void;

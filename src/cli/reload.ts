@@ -6,7 +6,7 @@ import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
-import { printLines } from "./print-lines.ts";
+import { outliveReaders, printLines } from "./print-lines.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { loadTls } from "./tls-files.ts";
 
@@ -27,6 +27,7 @@ export async function reloadCommand(configuration: Configuration, args: readonly
   if (tls !== undefined) loadTls(tls);
   const { umask, pidFile } = configuration.process;
   const account = findAccount(configuration.process);
+  outliveReaders();
   const reloader = new Reloader(source.target, configuration, args);
   const listeners = new OwnListeners(reloader, reloader, configuration.supervisor);
   if (umask !== undefined) process.umask(umask);

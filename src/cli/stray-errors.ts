@@ -6,6 +6,7 @@ import { escapeControls } from "../escape.ts";
 import { reportError } from "../exchange/report.ts";
 import type { App, Environ, ErrorStream } from "../gateway.ts";
 import { inPlaceOf } from "../wrapping.ts";
+import { outliveReaders } from "./print-lines.ts";
 
 const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 
@@ -38,8 +39,8 @@ export function reportStrayErrors(errors: ErrorStream, openRequests: () => reado
       else writeStray(errors, openRequests(), error);
     });
   }
-  // A closed pipe, of a pager for example, would be such an error, and its report the next one.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  // A closed pipe would be such an error, and its report the next one.
+  outliveReaders();
 }
 
 function writeStray(errors: ErrorStream, [first, ...others]: readonly string[], error: unknown): void {

@@ -21,7 +21,7 @@ import { obeyHeldSignals } from "./early-signals.ts";
 import { HandOver } from "./hand-over.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
-import { printLines } from "./print-lines.ts";
+import { outliveReaders, printLines } from "./print-lines.ts";
 import type { Activated } from "./systemd/activation.ts";
 import { Notifier } from "./systemd/notifier.ts";
 import { loadTls } from "./tls-files.ts";
@@ -39,6 +39,7 @@ export async function superviseCommand(
   args: readonly string[],
   activated: Activated = [],
 ): Promise<number> {
+  outliveReaders();
   const { umask, pidFile } = configuration.process;
   const print = printer(configuration);
   const notifier = new Notifier(process.env, writeError);

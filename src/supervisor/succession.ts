@@ -46,7 +46,7 @@ export function appointSuccessor(
   args: readonly string[],
   { env, signal, statusFd, statusPort }: Legacy,
 ): Promise<{ readonly ok: true; readonly successor: Successor } | Extract<Outcome, { ok: false }>> {
-  const { places, descriptors } = supervisor.sockets.passedOn;
+  const { places, descriptors, ticketKeys, events } = supervisor.legacy;
   let next = FIRST_DESCRIPTOR;
   const passedOn: InheritedPlace[] = places.map((place, index) => ({
     ...place,
@@ -60,13 +60,11 @@ export function appointSuccessor(
     signal,
     killSignal: "SIGKILL",
   });
-  const { ticketKeys } = supervisor;
-  const { deaths, hangs, reloads } = supervisor.status;
   const passed = {
     ticketKeys,
     statusFd: statusFd === undefined ? undefined : next,
     statusPort,
-    events: { deaths, hangs, reloads },
+    events,
   };
   const passOn = () => {
     child.send({ places: passedOn, ...passed } satisfies Inherited, () => {});

@@ -324,7 +324,7 @@ test("status: tells that the site is alive, ready and what it has done, whatever
   assert.equal((await ask(socket, "/livez")).status, 200);
   await serving(2);
   assert.deepEqual(await ask(socket, "/readyz"), { status: 200, body: "ok\n" });
-  assert.match((await ask(socket, "/metrics")).body, /^tsgi_supervisor_hangs_total 2$/m);
+  while (!/^tsgi_supervisor_hangs_total 2$/m.test((await ask(socket, "/metrics")).body)) await sleep(20);
   child.kill("SIGTERM");
   while ((await ask(socket, "/readyz")).status === 200) await sleep(20);
   assert.deepEqual(await ask(socket, "/readyz"), { status: 503, body: "draining\n" });

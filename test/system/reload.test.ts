@@ -122,10 +122,13 @@ for (const version of nodeVersions) {
         await new Promise((resolve) => setTimeout(resolve, 3));
       }
     });
+    const times: number[] = [];
     const saves = (async () => {
       for (let count = 1; count <= SAVES; count++) {
+        const saved = performance.now();
         save("word.cjs", `exports.word = "w${count}";\n`);
         await answers(site.url, `w${count} 0`);
+        times.push(Math.round(performance.now() - saved));
       }
     })();
     try {
@@ -135,6 +138,7 @@ for (const version of nodeVersions) {
     }
     await Promise.all([saves, ...clients]);
     for (const agent of agents) if (agent !== false) agent.destroy();
+    t.diagnostic(`${asked} requests; from the save to the new answer, in ms: ${times.sort((a, b) => a - b).join(" ")}`);
     assert.ok(asked > 0);
     assert.equal(
       site.printed().match(/tsgi: word\.cjs has changed; restarted in \d+ ms\n/g)?.length,

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
+import { automaticWorkers } from "../../src/supervisor/cpus.ts";
 import { selfSigned } from "../support/authority.ts";
 import { certificate } from "../support/certificate.ts";
 import { Command, until } from "../support/command.ts";
@@ -128,6 +129,23 @@ for (const [name, node, skip] of nodes) {
     t.diagnostic(`${requests} requests, ${requests - answered} lost, ${refused} refused`);
     assert.deepEqual({ lost, refused }, { lost: {}, refused: 0 });
     assert.doesNotMatch(site.printed(), /died|failed/);
+  });
+
+  test(`supervisor: on ${name} connections are spread over the workers, and nobody else gets their port`, {
+    skip,
+  }, async () => {
+    const site = await supervised(node, ["--workers", "4"]);
+    await pids(site.url, 4);
+    const counts = new Map<number, number>();
+    for (let burst = 0; burst < 4; burst++) {
+      const answered = await Promise.all(Array.from({ length: 64 }, () => pidOf(site.url)));
+      for (const pid of answered) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+    }
+    assert.ok(Math.max(...counts.values()) <= 0.4 * 4 * 64, JSON.stringify([...counts.values()]));
+    const { port } = new URL(site.url);
+    const other = new Command(fixtures, {}, { node }).ended("supervised-app.mjs", "--workers", "2", "--port", port);
+    assert.deepEqual([other.code, other.out], [1, ""]);
+    assert.match(other.error, new RegExp(`^tsgi: 127\\.0\\.0\\.1:${port} is in use\\. .*\n$`));
   });
 
   test(`supervisor: on ${name} a worker that is killed is replaced, and nobody waits for that`, { skip }, async () => {
@@ -251,22 +269,22 @@ export default ${JSON.stringify(config)};
 }
 
 test("supervisor: signals that come while the configuration is read are obeyed once it serves", async (t) => {
-  const [site, single] = await Promise.all([readingConfiguration(t, 2), readingConfiguration(t, 1)]);
-  for (const signal of ["SIGHUP", "SIGTTIN", "SIGUSR2"] as const) site.child.kill(signal);
+  const [site, replaced, single] = await Promise.all([2, 2, 1].map((workers) => readingConfiguration(t, workers)));
+  assert.ok(site && replaced && single);
+  for (const signal of ["SIGHUP", "SIGTTIN"] as const) site.child.kill(signal);
+  replaced.child.kill("SIGUSR2");
   single.child.kill("SIGHUP");
   await sleep(50);
-  site.goOn();
-  single.goOn();
-  await until(() => ["reload: done", "one worker more: done"].every((done) => site.printed().includes(done)));
-  await until(() => /the supervisor \d+ goes on/.test(site.printed()));
-  const successor = Number(/the supervisor (\d+) goes on/.exec(site.printed())?.[1]);
-  assert.deepEqual(await site.exited, [0, null]);
-  assert.equal(isAlive(successor), true);
-  process.kill(successor, "SIGTERM");
-  await until(() => !isAlive(successor));
+  for (const { goOn } of [site, replaced, single]) goOn();
   // One process alone has no use for it.
   assert.deepEqual(await single.exited, [null, "SIGHUP"]);
   assert.equal(single.printed(), "");
+  await until(() => ["reload: done", "one worker more: done"].every((done) => site.printed().includes(done)));
+  assert.deepEqual(await replaced.exited, [0, null]);
+  const successor = Number(/the supervisor (\d+) goes on/.exec(replaced.printed())?.[1]);
+  assert.equal(isAlive(successor), true);
+  process.kill(successor, "SIGTERM");
+  await until(() => !isAlive(successor));
 });
 
 test("supervisor: one that is told to end before it serves ends well", async (t) => {
@@ -278,17 +296,48 @@ test("supervisor: one that is told to end before it serves ends well", async (t)
   assert.equal(site.printed(), "tsgi: closing; SIGTERM again ends at once\n");
 });
 
-test("supervisor: a second signal ends everything at once", async () => {
+for (const signals of [["SIGINT", "SIGINT"], ["SIGTERM", "SIGTERM"], ["SIGQUIT"]] as const) {
+  test(`supervisor: ${signals.length > 1 ? "a second " : ""}${signals[0]} ends everything at once`, async () => {
+    const site = await supervised(process.execPath, ["--workers", "auto"]);
+    const workers = childrenOf(site.child.pid as number);
+    assert.equal(workers.length, automaticWorkers());
+    const hung = page(`${site.url}/block`).catch(() => "cut");
+    await sleep(100);
+    const [first, second] = signals;
+    site.child.kill(first);
+    if (second !== undefined) {
+      await until(() => site.printed().includes(`closing; ${first} again ends at once`));
+      site.child.kill(second);
+    }
+    assert.equal(await hung, "cut");
+    assert.deepEqual(await site.exited, [0, null]);
+    assert.deepEqual(workers.filter(isAlive), []);
+  });
+}
+
+test("supervisor: a worker that dies again at its start is tried again, and the others serve", async () => {
   const site = await supervised(process.execPath, ["--workers", "2"]);
-  const workers = await pids(site.url, 2);
-  const hung = page(`${site.url}/hang`).catch(() => "cut");
-  await sleep(100);
-  site.child.kill("SIGINT");
-  await until(() => site.printed().includes("closing; SIGINT again ends at once"));
-  site.child.kill("SIGINT");
-  assert.equal(await hung, "cut");
+  const [victim = 0, sibling = 0] = await pids(site.url, 2);
+  site.behaviour("exit");
+  process.kill(victim, "SIGKILL");
+  const failures = () =>
+    site.printed().match(/^tsgi: worker \d cannot start: it ended with exit code 9$/gm)?.length ?? 0;
+  await until(() => failures() > 1);
+  assert.equal(await pidOf(site.url), sibling);
+  site.behaviour("");
+  assert.ok((await pids(site.url, 2)).has(sibling));
+});
+
+test("supervisor: it goes on where nobody reads any more what it prints", async () => {
+  const site = await supervised(process.execPath, ["--workers", "2"]);
+  const before = await pids(site.url, 2);
+  site.child.stdout?.destroy();
+  site.child.stderr?.destroy();
+  site.child.kill("SIGHUP");
+  await until(() => ![...before].some(isAlive));
+  assert.equal((await pids(site.url, 2)).size, 2);
+  site.child.kill("SIGTERM");
   assert.deepEqual(await site.exited, [0, null]);
-  assert.deepEqual([...workers].filter(isAlive), []);
 });
 
 test("supervisor: workers whose supervisor was killed leave", async () => {
