@@ -305,9 +305,9 @@ const SCRIPT = "<script>start()</script>";
 
 test("inject: scripts, styles and links get the nonce of secureHeaders, on either side of it", async () => {
   const head = `<!-- <script> --><script>"<script>"</script><STYLE >p{}</STYLE><link href=a><scripty><script nonce=own>1</script>`;
-  const state = { "csp.nonce": "n0" };
+  const state = { "csp.nonce": "n0n0n0n0n0n0n0n0" };
   const options = { environ: { "tsgi.state": state } };
-  const expected = `<!-- <script> --><script nonce="n0">"<script>"</script><STYLE nonce="n0" >p{}</STYLE><link nonce="n0" href=a><scripty><script nonce=own>1</script></head>`;
+  const expected = `<!-- <script> --><script nonce="n0n0n0n0n0n0n0n0">"<script>"</script><STYLE nonce="n0n0n0n0n0n0n0n0" >p{}</STYLE><link nonce="n0n0n0n0n0n0n0n0" href=a><scripty><script nonce=own>1</script></head>`;
   for (const given of [head, () => head]) {
     assert.equal(await bodyOf(inject(page("</head>"), { head: given }), "/", options), expected);
     assert.equal(
