@@ -8,8 +8,8 @@ import { notFound } from "../../src/apps.ts";
 import { TsgiError } from "../../src/errors.ts";
 import type { App, Environ } from "../../src/gateway.ts";
 import { editorLink } from "../../src/server/error-page/editor.ts";
-import { developmentPage } from "../../src/server/error-page.ts";
 import { isUserFrame } from "../../src/server/error-page/stack.ts";
+import { developmentPage } from "../../src/server/error-page.ts";
 import { wrapping } from "../../src/wrapping.ts";
 import { aWhile, start, wire } from "../support/raw-client.ts";
 

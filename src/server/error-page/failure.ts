@@ -1,8 +1,8 @@
 /** A thrown value, taken apart for a page: its message, its frames, its causes and its parts. */
 
 import { describeError } from "../../errors.ts";
-import { type Frame, framesOf } from "./stack.ts";
 import { hideSecrets, isSecretName, showEntry, showValue } from "./secrets.ts";
+import { type Frame, framesOf } from "./stack.ts";
 
 /** A thrown value, and what is behind it. */
 export interface Failure {

@@ -3,12 +3,12 @@
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import { escapeHtml } from "../../escape.ts";
-import { type Frame, type Place, sourceAround } from "./stack.ts";
 import { type Failure, headingOf } from "./failure.ts";
 import { groupsOf } from "./groups.ts";
 import { highlight } from "./highlight.ts";
 import type { Passed } from "./passed.ts";
 import type { Report } from "./report.ts";
+import { type Frame, type Place, sourceAround } from "./stack.ts";
 import { STYLE } from "./style.ts";
 import { textPage } from "./text.ts";
 

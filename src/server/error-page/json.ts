@@ -1,8 +1,8 @@
 /** An error page for a program: problem details (RFC 9457). */
 
-import type { Frame } from "./stack.ts";
 import { type Failure, headingOf } from "./failure.ts";
 import type { Report } from "./report.ts";
+import type { Frame } from "./stack.ts";
 
 /** The report as JSON. */
 export function jsonPage({ status, request, failure, passed, mount, environ }: Report): string {

@@ -2,11 +2,11 @@
 
 import { innermostOf } from "../../exchange/innermost.ts";
 import type { App, Environ, StatusLine } from "../../gateway.ts";
-import type { Place } from "./stack.ts";
 import { editorLink } from "./editor.ts";
 import { allOf, type Failure, takeApart } from "./failure.ts";
 import { type Passed, passedApps } from "./passed.ts";
 import { hideParameters, showEntry } from "./secrets.ts";
+import type { Place } from "./stack.ts";
 
 export interface Report {
   readonly status: StatusLine;

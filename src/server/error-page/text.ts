@@ -1,10 +1,10 @@
 /** An error page for a terminal. */
 
 import { escapeControls } from "../../escape.ts";
-import { type Frame, sourceAround } from "./stack.ts";
 import { type Failure, headingOf } from "./failure.ts";
 import { groupsOf } from "./groups.ts";
 import type { Report } from "./report.ts";
+import { type Frame, sourceAround } from "./stack.ts";
 
 /** The report as plain text, in which nothing commands a terminal. */
 export function textPage({ status, request, failure, passed, mount }: Report): string {
