@@ -1,4 +1,4 @@
-// A slow page that is made once a minute, and anew as soon as somebody changes it.
+// A slow page that is made once a minute, and anew as soon as it changes.
 // $ npx tsgi examples/cache.ts
 // $ curl --silent --output /dev/null --write-out "%header{cache-status}" http://127.0.0.1:8000/
 // tsgi; fwd=uri-miss; stored

@@ -2,7 +2,16 @@
  * Keeps responses, and answers the next requests with them.
  *
  * ```ts
- * export const app = cache(site);
+ * const news: App = (_environ, startResponse) => {
+ *   startResponse("200 OK", [
+ *     ["Content-Type", "text/plain"],
+ *     ["Cache-Control", "max-age=10, stale-while-revalidate=60"],
+ *     ["Vary", "Accept-Language"],
+ *   ]);
+ *   return `the news of ${new Date().toISOString()}\n`;
+ * };
+ *
+ * export const app = cache(compress(news), { store: memoryCacheStore({ maxSize: 16 * 1024 * 1024 }) });
  * ```
  */
 

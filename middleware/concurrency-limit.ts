@@ -1,5 +1,5 @@
 /**
- * Lets only so many requests into an app at once; further requests queue.
+ * Limits how many requests are in an app at once; further requests queue.
  *
  * ```ts
  * export const app = dispatcher(site, {

@@ -2,7 +2,15 @@
  * Answers 304 to clients that have a response already.
  *
  * ```ts
- * export const app = conditional(site);
+ * let note = { text: "hello", version: 1 };
+ * const notes: App = async (environ, startResponse) => {
+ *   if (environ.REQUEST_METHOD === "PUT") note = { text: await readText(environ["tsgi.input"]), version: note.version + 1 };
+ *   startResponse("200 OK", [["ETag", `"${note.version}"`]]);
+ *   return note.text;
+ * };
+ *
+ * // A GET of what its client has is a 304, a PUT with an `If-Match` of another version a 412.
+ * export const app = conditional(notes, { version: () => ({ etag: `"${note.version}"` }) });
  * ```
  */
 

@@ -2,7 +2,14 @@
  * Gives small streams a length.
  *
  * ```ts
- * export const app = contentLength(site, { limit: 256 * 1024 });
+ * const report: App = async function* (_environ, startResponse) {
+ *   startResponse("200 OK", [["Content-Type", "text/csv"]]);
+ *   yield "id,name\n";
+ *   for (let id = 0; id < 100; id++) yield `${id},user ${id}\n`;
+ * };
+ *
+ * // The length is known once all of it is there: so a client can go on after a part of it.
+ * export const app = range(contentLength(report, { limit: 256 * 1024 }));
  * ```
  */
 

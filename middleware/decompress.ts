@@ -2,7 +2,13 @@
  * Takes request bodies that are compressed.
  *
  * ```ts
- * export const app = decompress(site);
+ * const upload: App = async (environ, startResponse) => {
+ *   if (environ.REQUEST_METHOD !== "POST") return text("POST a list as JSON, by gzip if you like\n")(environ, startResponse);
+ *   const rows = (await readJson(environ)) as unknown[];
+ *   return text(`${rows.length} rows\n`)(environ, startResponse);
+ * };
+ *
+ * export const app = decompress(upload, { encodings: ["gzip", "br"], limit: 50 * 1024 * 1024, ratio: 50 });
  * ```
  */
 

@@ -2,9 +2,13 @@
  * Shows the site's own pages for errors.
  *
  * ```ts
- * const failed: App = (environ, startResponse) => html(`<h1>${environ["error.status"]}</h1>`)(environ, startResponse);
+ * const failed: App = (environ, startResponse) => html(`<h1>Error ${environ["error.status"]}</h1>`)(environ, startResponse);
+ * const shop: App = (environ, startResponse) => {
+ *   if (environ.PATH_INFO === "/fails") throw new Error("the database is away");
+ *   return (environ.PATH_INFO === "/" ? text("hello") : notFound)(environ, startResponse);
+ * };
  *
- * export const app = errorPages(site, { 404: html("<h1>There is no such page.</h1>"), "5xx": failed });
+ * export const app = errorPages(shop, { 404: html("<h1>There is no such page.</h1>"), "5xx": failed });
  * ```
  */
 

@@ -50,7 +50,7 @@ const badRequest = text("Bad Request\n", { status: "400 Bad Request" });
  * without a usable `Host` is a 400.
  *
  * The scheme is `tsgi.url_scheme`: behind a proxy that speaks TLS, `proxyFix` belongs outside of it, else the redirects never
- * end. The first request of a client still goes over `http:`, and whoever is on the way can read it.
+ * end. The first request of a client still goes over `http:`, and can be read on the way.
  *
  * Throws `TSGI_BAD_OPTION`.
  */

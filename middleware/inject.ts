@@ -2,7 +2,12 @@
  * Puts markup into pages.
  *
  * ```ts
- * export const app = inject(site, { head: '<link rel="stylesheet" href="/site.css">' });
+ * const stylesheet = '<link rel="stylesheet" href="/site.css">';
+ * const measuring = ({ PATH_INFO }: Environ): string =>
+ *   PATH_INFO.startsWith("/admin") ? "" : `<script>measure(${JSON.stringify(PATH_INFO).replaceAll("<", "\\u003c")})</script>`;
+ *
+ * // The script has the nonce of the policy, without which no browser would run it.
+ * export const app = secureHeaders(inject(site, { head: stylesheet, body: measuring, atEnd: true }));
  * ```
  */
 
@@ -125,7 +130,7 @@ const ASCII = /^[\0-\x7f]*$/;
 function fits({ headers }: AppResponse, markup: readonly string[]): boolean {
   const charset = namedCharset(headers) ?? "utf-8";
   if (/^utf-?8$/i.test(charset)) return true;
-  // What nobody knows, as all of them but a few, begins with ASCII (WHATWG Encoding §4.2).
+  // An unknown charset, as nearly all of them, begins with ASCII (WHATWG Encoding §4.2).
   if (/^(?:utf-?16|ucs-?2|iso-10646-ucs-2|unicode|csunicode|iso-2022)/i.test(charset)) return false;
   return markup.every((text) => ASCII.test(text));
 }

@@ -19,7 +19,7 @@ import { wrapping } from "../src/wrapping.ts";
 /** Which clients are let in: one of the two is required. Of an address in both, `deny` counts. */
 export interface IpFilterOptions {
   /**
-   * Addresses and networks that are let in, and nobody else: `["10.0.0.0/8", "::1"]`; `"unix"` stands for clients of a Unix socket.
+   * The only addresses and networks that are let in: `["10.0.0.0/8", "::1"]`; `"unix"` stands for clients of a Unix socket.
    * Default everybody.
    */
   allow?: readonly string[];

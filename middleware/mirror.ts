@@ -1,5 +1,5 @@
 /**
- * Sends copies of requests to another app as well, as to a new release that nobody is to depend on yet.
+ * Sends copies of requests to another app as well, for example to a new release before anything depends on it.
  *
  * ```ts
  * export const app = mirror(site, proxy("http://10.0.0.9:3000"), { share: 10 });
@@ -7,8 +7,7 @@
  */
 
 import { checkApp } from "../src/apps.ts";
-import { mayHaveBody } from "../src/body/input.ts";
-import { NO_INPUT } from "../src/exchange/environ.ts";
+import { mayHaveBody, NO_INPUT } from "../src/body/input.ts";
 import { choose, enter } from "../src/exchange/innermost.ts";
 import type { App, Environ } from "../src/gateway.ts";
 import { checkOptions, count, type Kinds } from "../src/options.ts";

@@ -32,7 +32,7 @@ const HEADERS = [
 export interface ProxyFixOptions {
   /**
    * The addresses and networks that your proxies connect from, `["10.0.0.0/8", "fd00::/8"]`; `"unix"` stands for clients of a
-   * Unix socket. Whoever connects from there may claim any address. Or the number of proxies that every request passes, where
+   * Unix socket. A peer that connects from there may claim any address. Or the number of proxies that every request passes, where
    * their addresses are not known: then nobody else may be able to reach the server.
    */
   trust: number | readonly string[];

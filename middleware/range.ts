@@ -2,7 +2,13 @@
  * Answers requests for parts of what an app answers.
  *
  * ```ts
- * export const app = range(site);
+ * const film: App = async function* (_environ, startResponse) {
+ *   startResponse("200 OK", [["Content-Type", "video/mp4"], ["Content-Length", "1000000"], ["ETag", '"v1"']]);
+ *   for (let part = 0; part < 10; part++) yield new Uint8Array(100_000).fill(part);
+ * };
+ *
+ * // `Range: bytes=0-99999` is answered with the first part, and the others are not made.
+ * export const app = range(conditional(film), { maxRanges: 5 });
  * ```
  */
 

@@ -1,5 +1,5 @@
 /**
- * Lets each client make only so many requests in a time.
+ * Limits how many requests each client makes in a period.
  *
  * ```ts
  * export const app = rateLimit(site, { limit: 100, window: 60_000 });

@@ -31,14 +31,14 @@ export type { HtmlHandler } from "./rewrite-html/rewriting.ts";
 /**
  * rewriteHtml calls handlers with the elements of an app's pages that their selectors match, as the pages stream by; they set and
  * remove attributes, and put content before, after, into and in place of elements. Several handlers of an element are called in the
- * order in which they are given. What nobody changes is sent byte for byte, whatever its charset, and at once.
+ * order in which they are given. What is not changed is sent byte for byte, whatever its charset, and at once.
  *
  * Selectors are those of CSS by name, class, id and attribute, with `:not()`, `:is()`, descendants (`main a`) and children (`ul > li`),
  * lists of them too. Nothing matches in scripts, styles, text areas, titles, comments and CDATA, nor in `<noscript>`, which is text
  * to a browser with scripts. Elements end as in a browser where their end tags are left out; the content of tables stays where it is
  * written. Beyond a depth of 512 nothing matches.
  *
- * Changed are bodies of type `text/html`, except those in UTF-16, in ISO-2022-JP and in a charset that nobody knows. See
+ * Changed are bodies of type `text/html`, except those in UTF-16, in ISO-2022-JP and in an unknown charset. See
  * `isTransformable` for what else is left alone; `transform` says what becomes of headers. A handler that throws is an error of the
  * app. From a tag or a comment of more than 1 MiB on, a page is passed on as it is, and that is reported; within an element that is
  * removed it is an error of the app.

@@ -2,7 +2,15 @@
  * Leads the links of pages elsewhere: below the mount of an app that does not know it, or where a function says.
  *
  * ```ts
- * export const app = dispatcher(site, { "/blog": rewriteLinks(blog) });
+ * const blog: App = html('<link rel="stylesheet" href="/style.css"><a href="/posts">Posts</a>');
+ * const below = rewriteLinks(blog);
+ * // References in style sheets stay as they are; for one that begins at the root:
+ * const withStyles = transform(
+ *   below,
+ *   replaceText("text/css", /\burl\([\x22\x27]?(?=\/[^/])/i, ([url], { SCRIPT_NAME }) => url + SCRIPT_NAME, { longest: 10 }),
+ * );
+ *
+ * export const app = dispatcher(site, { "/blog": withStyles });
  * ```
  */
 
@@ -41,7 +49,8 @@ const REFERENCES = ["href", "src", "action", "formaction", "poster", "cite", "ba
  * relative, or lead to other hosts, stay as they are.
  *
  * It sees attributes of HTML: `href`, `src`, `srcset`, `imagesrcset`, `action`, `formaction`, `poster`, `cite`, `background`, `data`,
- * `manifest`, `ping`, `xlink:href`, and `<meta http-equiv=refresh>`. Scripts and styles stay as they are. A path of the app that
+ * `manifest`, `ping`, `xlink:href`, and `<meta http-equiv=refresh>`. Scripts and styles stay as they are: what is written in a
+ * style sheet is relative to it, as bundlers leave it, and `replaceText` finds the rest. A path of the app that
  * begins like its mount cannot be told from one that has the mount already. The cookies of an app are left alone: see `proxy` for
  * those of servers elsewhere. Pages are changed as by `rewriteHtml`, which says what it needs. Throws `TSGI_BAD_OPTION` and
  * `TSGI_NO_PACKAGE`.

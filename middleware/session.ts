@@ -114,7 +114,7 @@ const STATE = "session.visit";
  * reported once. The response waits until it is written.
  *
  * Responses that have asked for it get `Vary: Cookie`, and `Cache-Control: private` where they have none; with a cookie they are never
- * shared. When somebody logs in, call `clear` or `rotate` first, so that nobody can have prepared the session. It does not protect from
+ * shared. After a login, call `clear` or `rotate` first, so that the session cannot have been prepared by another. It does not protect from
  * requests that other sites have a browser send (`csrf`), nor from scripts in the page that act for the user. Behind a proxy it belongs
  * inside of `proxyFix`: only over `https:` the cookie is secure and has its prefix. It needs Node.
  *

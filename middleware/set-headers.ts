@@ -2,7 +2,14 @@
  * Sets, and removes, headers of responses.
  *
  * ```ts
- * export const app = setHeaders(site, { "Referrer-Policy": "no-referrer", "X-Powered-By": null });
+ * export const app = setHeaders(site, {
+ *   "Referrer-Policy": "no-referrer",
+ *   "X-Powered-By": null,
+ *   "Cache-Control": ({ PATH_INFO }, status) => {
+ *     if (!status.startsWith("200 ")) return "no-store";
+ *     return PATH_INFO.startsWith("/assets/") ? "max-age=31536000, immutable" : undefined;
+ *   },
+ * });
  * ```
  */
 

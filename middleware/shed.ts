@@ -27,7 +27,7 @@ export interface ShedOptions {
 
 const KINDS: Kinds<ShedOptions> = { delay: count(1), retryAfter: count() };
 
-/** Every so many milliseconds the loop is measured, which is added to its delay. */
+/** How often the loop is measured, in milliseconds, which is added to its delay. */
 const RESOLUTION = 10;
 
 /** How long a verdict holds, in milliseconds. */

@@ -2,8 +2,18 @@
  * Reworks what an app answers before it is sent.
  *
  * ```ts
- * transform(app, ({ status, headers, body }) => ({ status, headers: [...headers, ["X-Frame-Options", "DENY"]], body }));
- * transform(app, mapText("text/html", (text) => text.replaceAll("http://", "https://")));
+ * const framed = transform(site, ({ status, headers, body }) => ({
+ *   status,
+ *   headers: [...headers, ["X-Frame-Options", "DENY"]],
+ *   body,
+ * }));
+ * const changes = [
+ *   mapText("text/html", (text) => text.toUpperCase()),
+ *   replaceText("text/html", "http://old.example", "https://new.example"),
+ *   mapJson((value) => ({ version: 2, value })),
+ * ];
+ *
+ * export const app = changes.reduce(transform, framed);
  * ```
  */
 

@@ -34,7 +34,7 @@ const HOST = /^(\*\.)?([a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])\.?(?::(\d{1,5
  * client chooses that header, and what an app makes of it, such as the links of a mail or a key of a cache, leads elsewhere if it is
  * believed. It also keeps pages that have their own name point to this address (DNS rebinding) from reading a local server.
  *
- * Letter case and a trailing dot do not count. A request without `Host` is refused. It does not tell who asks: whoever is no browser
+ * Letter case and a trailing dot do not count. A request without `Host` is refused. It does not tell who asks: a client that is not a browser
  * sends the name of the site, and the app gets the header as it came. Behind proxies `proxyFix` belongs outside of it;
  * checks of a load balancer often ask for an address, which is to be listed then.
  *

@@ -10,7 +10,7 @@ export type HasAddress = (address: string) => boolean;
 /** networksOf reads a list of networks; `owner` is what error messages call it. Throws `TSGI_BAD_OPTION`. */
 export function networksOf(owner: string, networks: readonly string[]): HasAddress {
   const list = new BlockList();
-  for (const network of networks) add(list, owner, network);
+  for (const network of networks) addNetwork(list, owner, network);
   return (address) => {
     const plain = plainAddress(address);
     const version = isIP(plain);
@@ -18,7 +18,7 @@ export function networksOf(owner: string, networks: readonly string[]): HasAddre
   };
 }
 
-function add(list: BlockList, owner: string, network: string): void {
+function addNetwork(list: BlockList, owner: string, network: string): void {
   const [, address = "", prefix] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(network) ?? [];
   const version = isIP(address);
   const bits = version === 6 ? 128 : 32;

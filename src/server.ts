@@ -16,11 +16,11 @@
  * - A request body goes into `environ["tsgi.input"]`, which is empty unless it is replaced before `run`.
  */
 
+export { NO_INPUT } from "./body/input.ts";
 export {
   type BuildEnviron,
   environBuilder,
   type MutableEnviron,
-  NO_INPUT,
   type Peer,
   plainAddress,
   type ServerInfo,

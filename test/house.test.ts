@@ -123,6 +123,34 @@ test("house: no circles, types included", () => {
   for (const file of files) visit(file, []);
 });
 
+/** The room of a file: its folder, with the file of the same name that it belongs to. Doors, and what stands alone, are their own. */
+function roomOf(file: string): string {
+  const path = file.slice(0, -".ts".length);
+  if (/^src\/cli(?:\/|$)/.test(path)) return "src/cli";
+  if (files.some((other) => other.startsWith(`${path}/`)) && !doors.includes(file)) return path;
+  const folder = dirname(file);
+  return folder === "src" || folder === "middleware" ? path : folder;
+}
+
+test("house: no circles of rooms", () => {
+  const exits = new Map<string, Set<string>>();
+  for (const [file, targets] of imports) {
+    const room = roomOf(file);
+    const found = exits.get(room) ?? new Set();
+    for (const target of targets) if (imports.has(target) && roomOf(target) !== room) found.add(roomOf(target));
+    exits.set(room, found);
+  }
+  const done = new Set<string>();
+  const visit = (room: string, path: string[]): void => {
+    assert.ok(!path.includes(room), [...path, room].join(" → "));
+    if (done.has(room)) return;
+    for (const target of exits.get(room) ?? []) visit(target, [...path, room]);
+    done.add(room);
+  };
+  for (const room of exits.keys()) visit(room, []);
+  assert.ok(exits.size > 80);
+});
+
 /** A file of the house, as it was built. */
 async function load(file: string): Promise<Record<string, unknown>> {
   return import(join(root, "dist", file.replace(/\.ts$/, ".js")));

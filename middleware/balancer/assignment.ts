@@ -72,9 +72,8 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
     return this;
   }
 
-  /** There is no outcome of a target before there is one. */
-  get target(): Target {
-    return (this.#peer as Peer).target;
+  get target(): Target | undefined {
+    return this.#peer?.target;
   }
 
   /** Whether nobody waits for it any more. */

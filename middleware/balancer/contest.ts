@@ -44,7 +44,7 @@ export class Contest implements Started, Attempt {
     return this;
   }
 
-  get target(): Target {
+  get target(): Target | undefined {
     return (this.#winner ?? this.#first).target;
   }
 

@@ -54,7 +54,7 @@ export interface BalancerOptions extends UpstreamOptions {
   retryOn?: readonly (number | "timeout")[] | undefined;
   /**
    * Whether a GET, HEAD or OPTIONS is sent to a second target where the first one takes long, in which case whichever answers
-   * first counts and the other one is cut: after so many milliseconds, or, with `true`, once it has taken longer than 95 percent
+   * first counts and the other one is cut: after this many milliseconds, or, with `true`, once it has taken longer than 95 percent
    * of those of the last minute. It counts as a retry. Default `false`.
    */
   hedge?: boolean | number | undefined;

@@ -132,7 +132,7 @@ export class Peer {
     this.latency.set(latency, now);
   }
 
-  /** No more requests are sent there. Resolves when those under way are over; after so many milliseconds they are cut. */
+  /** No more requests are sent there. Resolves when those under way are over; after that many milliseconds they are cut. */
   drain(deadline?: number): Promise<void> {
     if (deadline !== undefined && this.pool.busy > 0) this.#cutAfter(deadline);
     this.isDraining = true;

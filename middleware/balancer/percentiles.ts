@@ -46,7 +46,7 @@ export class Percentiles {
   }
 }
 
-/** What so many percent of all took at most, in milliseconds, for each of the shares; undefined where fewer than `least` were counted. */
+/** The percentiles of what was measured, in milliseconds, one for each of the shares; undefined where fewer than `least` were counted. */
 export function percentilesOf(
   all: Iterable<Percentiles>,
   shares: readonly number[],

@@ -45,6 +45,7 @@ export class Following {
   }
 
   async #ask(): Promise<void> {
+    if (this.#isStopped) return;
     let isLater = this.#isPolled;
     try {
       const step = await this.#iterator.next();
@@ -55,8 +56,8 @@ export class Following {
       isLater = true;
       this.#listener.onFailure(error);
     }
-    if (isLater) this.#timer = setTimeout(() => this.#ask(), this.#refresh).unref();
-    else this.#ask();
+    // A turn of its own at least: the next list may be there already, and the one after it.
+    this.#timer = setTimeout(() => this.#ask(), isLater ? this.#refresh : 0).unref();
   }
 
   stop(): void {

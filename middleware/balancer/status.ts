@@ -28,7 +28,7 @@ export interface BalancerTargetStatus {
   readonly answers: number;
   readonly failures: number;
   readonly ejections: number;
-  /** What so many percent of the heads of the last minute took at most, in milliseconds. Undefined where there were none. */
+  /** Percentiles of the time until the heads of the last minute, in milliseconds. Undefined where there were none. */
   readonly percentiles: BalancerPercentiles | undefined;
   /** What its probes have found out. Undefined where it is not asked. */
   readonly probe: ProbeRecord | undefined;

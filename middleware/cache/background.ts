@@ -1,7 +1,7 @@
 /** Requests that a cache makes for itself, after the response to its client. */
 
+import { NO_INPUT } from "../../src/body/input.ts";
 import { BodyReader } from "../../src/body/reader.ts";
-import { NO_INPUT } from "../../src/exchange/environ.ts";
 import { reportError, writeError } from "../../src/exchange/report.ts";
 import type { Body, Environ, Exchange } from "../../src/gateway.ts";
 import { callOut } from "../../src/promise.ts";

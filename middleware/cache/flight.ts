@@ -34,7 +34,7 @@ export class Flight {
     return this.#recording?.isRecording === true;
   }
 
-  /** Waits so many milliseconds; gives nothing where each has to ask by itself. Rejects where the client leaves. */
+  /** Waits for a number of milliseconds; gives nothing where each has to ask by itself. Rejects where the client leaves. */
   join(environ: Environ, wait: number): Promise<Landing | undefined> {
     return new Promise((resolve, reject) => {
       const waiter = (landing: Landing | undefined): void => {

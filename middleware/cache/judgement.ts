@@ -5,7 +5,7 @@ import type { AppResponse, Environ } from "../../src/gateway.ts";
 import { getHeader, hasHeader } from "../../src/http/headers.ts";
 import { parseDate } from "../../src/http/precondition.ts";
 
-/** What is known of a response that may be stored. Times are in seconds, but for `storedAt`. */
+/** What is known of a response that may be stored. Times are in seconds, except `storedAt`. */
 export interface Judgement {
   /** When it was stored, in milliseconds since 1970. */
   readonly storedAt: number;

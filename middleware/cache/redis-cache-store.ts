@@ -49,7 +49,7 @@ export function redisCacheStore(client: RedisCacheClient, options: RedisCacheSto
   return {
     async get(key) {
       const value = await commands.get(name(key));
-      return value === null ? undefined : decoded(value);
+      return value === null ? undefined : decodeEntry(value);
     },
     set: (key, entry, lifetime) => commands.set(name(key), encoded(entry), { PX: Math.max(1, Math.ceil(lifetime)) }),
     delete: (key) => commands.del(name(key)),
@@ -66,7 +66,7 @@ function encoded({ meta, body }: CacheEntry): Buffer {
   return value;
 }
 
-function decoded(value: Uint8Array): CacheEntry | undefined {
+function decodeEntry(value: Uint8Array): CacheEntry | undefined {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (bytes.length < 4) return undefined;
   const end = 4 + bytes.readUInt32BE();

@@ -15,7 +15,7 @@ export interface CacheEntry {
 export interface CacheStore {
   /** Gives the entry under a key, undefined where there is none, or a promise of one of the two. */
   get(key: string): CacheEntry | undefined | Promise<CacheEntry | undefined>;
-  /** Keeps an entry for so many milliseconds, or for less. */
+  /** Keeps an entry for a number of milliseconds at most. */
   set(key: string, entry: CacheEntry, lifetime: number): unknown;
   /** Forgets what is under a key. */
   delete(key: string): unknown;

@@ -57,7 +57,7 @@ export class Ahead {
     return this.#size;
   }
 
-  /** Takes the bytes that were read, at most so many. They are held back until `passedOn` is called. */
+  /** Takes the bytes that were read, up to a number of them. They are held back until `passedOn` is called. */
   take(most: number): Uint8Array[] {
     const taken: Uint8Array[] = [];
     let left = most;

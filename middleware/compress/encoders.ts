@@ -29,11 +29,13 @@ type Use = "whole" | "stream" | "live";
 interface Format {
   readonly flushKind: number;
   readonly defaultLevel: number;
+  /** What it is for small bodies. */
+  readonly levelIfSmall: number;
   /** The highest level that takes no more than two milliseconds or so for 100 KB. */
   readonly quickLevel: number;
   readonly levels: readonly [least: number, most: number];
   options(level: number, use: Use): object;
-  /** What else a body of so many bytes is encoded with in one go. */
+  /** What else a body of that length is encoded with in one go. */
   sized(length: number): object;
   readonly encode: (bytes: Uint8Array, options: object) => Uint8Array;
   readonly encodeLater: (bytes: Uint8Array, options: object, callback: Callback) => void;
@@ -79,6 +81,7 @@ const FORMATS: Readonly<Record<ContentCoding, Format | undefined>> = {
   br: {
     flushKind: constants.BROTLI_OPERATION_FLUSH,
     defaultLevel: 4,
+    levelIfSmall: 3,
     quickLevel: 5,
     levels: [0, 11],
     options: (level, use) => ({
@@ -95,6 +98,7 @@ const FORMATS: Readonly<Record<ContentCoding, Format | undefined>> = {
       : {
           flushKind: ZSTD_FLUSH,
           defaultLevel: 3,
+          levelIfSmall: 3,
           quickLevel: 9,
           levels: [1, 22],
           options: (level, use) => ({ params: { [ZSTD_LEVEL]: level, [ZSTD_WINDOW]: ZSTD_WINDOWS[use] } }),
@@ -106,6 +110,7 @@ const FORMATS: Readonly<Record<ContentCoding, Format | undefined>> = {
   gzip: {
     flushKind: constants.Z_SYNC_FLUSH,
     defaultLevel: 4,
+    levelIfSmall: 4,
     quickLevel: 6,
     levels: [1, 9],
     options: zlibOptions,
@@ -117,6 +122,7 @@ const FORMATS: Readonly<Record<ContentCoding, Format | undefined>> = {
   deflate: {
     flushKind: constants.Z_SYNC_FLUSH,
     defaultLevel: 4,
+    levelIfSmall: 4,
     quickLevel: 6,
     levels: [1, 9],
     options: zlibOptions,
@@ -140,20 +146,27 @@ const IMMEDIATE = 128 * 1024;
 /** The same for levels that are slow: Brotli's highest encodes 1 KB in a millisecond. */
 const IMMEDIATE_IF_SLOW = 8 * 1024;
 
+/** Up to here a body is small: Brotli at level 3 takes half the time of 4 for it, and two percent more bytes. */
+const SMALL = 8 * 1024;
+
 /** The encoder of a coding; undefined where this version of Node does not have it. */
 export function encoderOf(coding: ContentCoding, level: number | undefined): Encoder | undefined {
   const format = FORMATS[coding];
   if (format === undefined) return undefined;
-  const { defaultLevel, quickLevel, flushKind } = format;
+  const { defaultLevel, levelIfSmall, quickLevel, flushKind } = format;
   const chosen = level ?? defaultLevel;
   const options = format.options(chosen, "whole");
+  const optionsIfSmall = format.options(level ?? levelIfSmall, "whole");
   const streamOptions = { ...format.options(chosen, "stream"), ...STREAM_OPTIONS };
   const liveOptions = { ...format.options(chosen, "live"), ...STREAM_OPTIONS };
   return {
     coding,
     flushKind,
     immediateSize: chosen > quickLevel ? IMMEDIATE_IF_SLOW : IMMEDIATE,
-    encode: (bytes) => format.encode(bytes, { ...options, ...format.sized(bytes.byteLength) }),
+    encode(bytes) {
+      const { byteLength: length } = bytes;
+      return format.encode(bytes, { ...(length <= SMALL ? optionsIfSmall : options), ...format.sized(length) });
+    },
     encodeLater: (bytes) =>
       new Promise((resolve, reject) => {
         format.encodeLater(bytes, { ...options, ...format.sized(bytes.byteLength) }, (error, result) => {

@@ -1,10 +1,10 @@
 /** Errors answered with pages. */
 
+import { NO_INPUT } from "../../src/body/input.ts";
 import { BodyReader, failAfter, knownChunks } from "../../src/body/reader.ts";
 import { resume } from "../../src/body/stream.ts";
 import { clientGone, isClientGone, statusOfError } from "../../src/errors.ts";
 import { capture } from "../../src/exchange/capture.ts";
-import { NO_INPUT } from "../../src/exchange/environ.ts";
 import { isSwitching } from "../../src/exchange/failures.ts";
 import { isInDevelopment } from "../../src/exchange/innermost.ts";
 import { reportError } from "../../src/exchange/report.ts";

@@ -1,4 +1,4 @@
-/** A request that is made again, of an app whose response nobody gets. */
+/** A request that is made again, of an app whose response is thrown away. */
 
 import { BodyReader, closeBody } from "../../src/body/reader.ts";
 import { isClientGone, memberOf } from "../../src/errors.ts";

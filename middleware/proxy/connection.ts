@@ -109,7 +109,7 @@ export class Connection {
     return this.streams < MOST_STREAMS && this.cancelled < MOST_CANCELLED && this.socket?.destroyed !== true;
   }
 
-  /** Whether so many requests were given up that it is to carry no more. */
+  /** Whether too many requests were given up for it to carry more. */
   get isWorn(): boolean {
     return this.cancelled >= MOST_CANCELLED;
   }

@@ -56,7 +56,7 @@ export interface UpstreamOptions {
   bodyTimeout?: number | undefined;
   /** How long the whole exchange may take, 0: any time. Default 0. Connections that have switched protocols are excepted. */
   deadline?: number | undefined;
-  /** How long nobody may say anything on a connection that has switched protocols. 0: any time. Default 0. */
+  /** How long a connection that has switched protocols may be silent. 0: any time. Default 0. */
   upgradeTimeout?: number | undefined;
   /** How many requests may be under way at a target at once, those that have switched protocols included. Default 1024. */
   connections?: number | undefined;

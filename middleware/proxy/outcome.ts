@@ -11,7 +11,7 @@ export type Phase = "queue" | "resolve" | "connect" | "tls" | "head" | "body";
  *
  * - `full`: as many requests are under way and queue as may.
  * - `timeout`: the target, or a place in the queue, took too long.
- * - `unreachable`: there is no such host, or nobody listens there.
+ * - `unreachable`: there is no such host, or nothing listens there.
  * - `untrusted`: the TLS handshake failed.
  * - `reset`: the connection was closed.
  * - `malformed`: the response is not HTTP.

@@ -198,7 +198,7 @@ export class Pool implements ConnectionOwner {
   }
 
   /**
-   * Closes what waits for a request, and admits no more. What is under way goes on, and is cut after so many milliseconds;
+   * Closes what waits for a request, and admits no more. What is under way goes on, and is cut after that many milliseconds;
    * resolves when it is over.
    */
   close(deadline?: number): Promise<void> {

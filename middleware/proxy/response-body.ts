@@ -20,7 +20,7 @@ const HIGH_WATER_MARK = 65_536;
 
 const DONE: Step = Object.freeze({ done: true, value: undefined });
 
-/** A body to be read once. A step that has come is no promise. */
+/** A body to be read once. A step that has arrived is not a promise. */
 export class ResponseBody {
   readonly #source: BodySource;
   /** In milliseconds; 0 for none. */

@@ -102,7 +102,9 @@ function mappedReference(reference: string, how: Return): string {
   const rest = reference.slice(origin?.length ?? 0);
   const [, path = "", suffix = ""] = /^([^?#]*)(.*)$/s.exec(rest) ?? [];
   const mapped = mappedPath(path === "" ? "/" : path, target, environ.SCRIPT_NAME);
-  return mapped === undefined ? reference : mapped + suffix;
+  if (mapped === undefined) return reference;
+  // Two slashes would begin the name of a host (RFC 3986 §4.2), and browsers take a backslash for one and leave tabs out.
+  return (/^\/\t*[/\\]/.test(mapped) ? "/." : "") + mapped + suffix;
 }
 
 /**
@@ -128,7 +130,8 @@ function mappedCookie(cookie: string, { target, environ, cookieDomain }: Return,
   return mapped.replace(/(;[ \t]*path[ \t]*=[ \t]*)([^;]*)/gi, (whole, start: string, path: string) => {
     const at = path.trim();
     if (!at.startsWith("/")) return whole;
-    const mount = environ.SCRIPT_NAME;
+    // A client may choose what the pattern of a mount matches: a semicolon would end the attribute, and begin another.
+    const mount = environ.SCRIPT_NAME.replaceAll(";", "%3B");
     return start + (at === "/" ? mount || "/" : (mappedPath(at, target, mount) ?? at));
   });
 }

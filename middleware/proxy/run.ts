@@ -36,7 +36,12 @@ export interface Strategy {
 /** An attempt that was started. A strategy that makes several at once gives one that stands for them. */
 export interface Started {
   readonly attempt: Attempt;
-  /** Where the outcome comes from: looked at when it is there. */
+  /** Where the outcome comes from: looked at when it is there. Undefined where it is still to be chosen. */
+  readonly target: Target | undefined;
+}
+
+/** One whose target has answered. */
+interface Answering extends Started {
   readonly target: Target;
 }
 
@@ -180,7 +185,7 @@ export class Run implements AttemptListener {
 
   /** `version` is that of HTTP on the connection to the target (RFC 9110 §7.6.3). */
   #return(version: string): Return {
-    const { target } = this.#current as Started;
+    const { target } = this.#current as Answering;
     const { mapPaths, cookieDomain } = this.#options;
     const host = this.#request.host ?? target.authority;
     const via = this.#pseudonym === "" ? "" : `${version} ${this.#pseudonym}`;
@@ -188,7 +193,8 @@ export class Run implements AttemptListener {
   }
 
   #aborted(): void {
-    if (this.#isLate) this.#refuse(failure("head", "timeout", LATE));
+    const phase = this.#current?.target === undefined ? "queue" : "head";
+    if (this.#isLate) this.#refuse(failure(phase, "timeout", LATE));
     else {
       clearTimeout(this.#deadline);
       this.#reject(clientGone());
@@ -214,7 +220,7 @@ export class Run implements AttemptListener {
   #report({ phase, reason, error }: Failure): void {
     const { REQUEST_METHOD, REQUEST_URI, "tsgi.errors": errors } = this.#environ;
     const why = error instanceof Error ? error.message : String(error);
-    const line = `${REQUEST_METHOD} ${REQUEST_URI}: ${this.#current?.target.url}: ${reason} (${phase}): ${why}`;
+    const line = `${REQUEST_METHOD} ${REQUEST_URI}: ${this.#current?.target?.url}: ${reason} (${phase}): ${why}`;
     callOut(
       () => errors.write(`${escapeControls(line)}\n`),
       () => {},

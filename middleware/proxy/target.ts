@@ -33,7 +33,7 @@ export interface Target {
  */
 export function targetOf(url: string, owner: string, address?: string): Target {
   const unix = /^unix:(\/[^:?#]+)(?::(\/[^#]*))?$/.exec(url);
-  const parsed = urlOf(unix === null ? url : `http://localhost${unix[2] ?? ""}`);
+  const parsed = targetUrl(unix === null ? url : `http://localhost${unix[2] ?? ""}`);
   if (parsed === undefined) throw badTarget(url, owner);
   const root = parsed.pathname;
   const isSecure = parsed.protocol === "https:";
@@ -53,7 +53,7 @@ export function targetOf(url: string, owner: string, address?: string): Target {
   };
 }
 
-function urlOf(text: string): URL | undefined {
+function targetUrl(text: string): URL | undefined {
   if (!/^https?:\/\/[^/?#@\\]/i.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   return url.username === "" && url.password === "" && url.hash === "" ? url : undefined;

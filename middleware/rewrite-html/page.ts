@@ -50,7 +50,7 @@ export class Page {
       this.#isUtf8 = this.#charset === "utf-8";
       this.#decoder = undefined;
     } catch {
-      // A label that nobody knows counts as none.
+      // An unknown label counts as none.
     }
   }
 

@@ -31,7 +31,7 @@ export class Metrics implements Timings {
   readonly #metrics = new Map<string, Metric>();
 
   add(name: string, duration?: number, description?: string): void {
-    check(name, duration, description);
+    checkMetric(name, duration, description);
     const known = this.#metrics.get(name);
     if (known === undefined) this.#metrics.set(name, { duration, description });
     else {
@@ -41,7 +41,7 @@ export class Metrics implements Timings {
   }
 
   start(name: string, description?: string): () => void {
-    check(name, undefined, description);
+    checkMetric(name, undefined, description);
     const since = performance.now();
     let hasStopped = false;
     return () => {
@@ -78,7 +78,7 @@ function written(name: string, { duration, description }: Metric): string {
   return `${name}${desc}${duration === undefined ? "" : `;dur=${Math.round(duration * 100) / 100}`}`;
 }
 
-function check(name: unknown, duration: number | undefined, description: string | undefined): void {
+function checkMetric(name: unknown, duration: number | undefined, description: string | undefined): void {
   const isRight =
     typeof name === "string" &&
     TOKEN.test(name) &&

@@ -1,6 +1,6 @@
 /** A session as it is kept, in a cookie or in a store: two times and its content as JSON. */
 
-/** Names with their values, and messages that wait for somebody to read them. */
+/** Names with their values, and messages that wait to be read. */
 export interface Content {
   readonly values: Map<string, unknown>;
   readonly messages: Map<string, unknown>;

@@ -1,4 +1,4 @@
-/** Text that is sealed with a secret: nobody without it can read, change or make it. */
+/** Text that is sealed with a secret, without which it cannot be read, changed or made. */
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { BoundedMap } from "../../src/bounded-map.ts";

@@ -20,12 +20,12 @@ export interface Session<Data extends object = Record<string, unknown>> {
   delete(name: keyof Data & string): void;
   /**
    * Forgets everything and ends the session: to log out. What is set after it begins another one, so that it is also the first
-   * thing to do when somebody logs in. Throws `TSGI_SESSION_CLOSED`.
+   * thing to do after a login. Throws `TSGI_SESSION_CLOSED`.
    */
   clear(): void;
-  /** Keeps everything under a new id, for when somebody gets more rights: the old id is worth nothing. Throws `TSGI_SESSION_CLOSED`. */
+  /** Keeps everything under a new id, for when a user gets more rights: the old id is worth nothing. Throws `TSGI_SESSION_CLOSED`. */
   rotate(): void;
-  /** Leaves a message for whoever reads it first, mostly the page that a redirect leads to. Throws as `set` does. */
+  /** Leaves a message for the request that reads it first, mostly the page that a redirect leads to. Throws as `set` does. */
   flash(name: string, message: unknown): void;
   /** Reads a message and forgets it; undefined where there is none. Throws `TSGI_SESSION_CLOSED`. */
   flashed(name: string): unknown;

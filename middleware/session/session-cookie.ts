@@ -32,7 +32,7 @@ export class SessionCookie {
     return cookies(environ)[this.name];
   }
 
-  /** Sets it for so many milliseconds, or until the browser is closed. Throws `TSGI_BAD_OPTION` where the value is too long. */
+  /** Sets it for a number of milliseconds, or until the browser is closed. Throws `TSGI_BAD_OPTION` where the value is too long. */
   set(headers: HeaderList, value: string, lifetime: number): HeaderList {
     const attributes = this.#isPersistent
       ? { ...this.#attributes, maxAge: Math.ceil(Math.max(0, lifetime) / 1000) }

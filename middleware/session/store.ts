@@ -7,10 +7,10 @@
 export interface SessionStore {
   /** Gives the text under a key; undefined where there is none. */
   get(key: string): string | undefined | Promise<string | undefined>;
-  /** Keeps a text under a key that nobody has used, for so many milliseconds. */
+  /** Keeps a text under an unused key, for a number of milliseconds. */
   create(key: string, text: string, lifetime: number): unknown;
   /**
-   * Keeps a text in place of another, in one step, for so many milliseconds from now. Gives true, and false where that other one is
+   * Keeps a text in place of another, in one step, for a number of milliseconds from now. Gives true, and false where that other one is
    * not what is there: then nothing has changed.
    */
   replace(key: string, old: string, text: string, lifetime: number): boolean | Promise<boolean>;

@@ -37,7 +37,7 @@ const REPLACE_KINDS: Kinds<ReplaceTextOptions> = { ...KINDS, longest: count(1, 1
  * `transform(app, mapText("text/html", (text) => text.replaceAll("colour", "color")))`. A character is never split between
  * two pieces, a word may be: `replaceText` finds it wherever the pieces end, and `mapDocument` sees the whole. The text is decoded by
  * the charset of the `Content-Type`; where that names none, a page by its byte order mark or `<meta charset>`, for which its first
- * 1024 bytes are awaited, and all else as UTF-8. It is sent as UTF-8; a byte order mark stays. A text in a charset that nobody knows is
+ * 1024 bytes are awaited, and all else as UTF-8. It is sent as UTF-8; a byte order mark stays. A text in an unknown charset is
  * left alone, and so is one in UTF-8 from the first piece on that is not UTF-8. A chunk of more than 1 MiB is changed in pieces.
  * Throws `TSGI_BAD_OPTION`.
  */

@@ -1,6 +1,6 @@
 /** Responses that `Range` or `Accept-Encoding` has selected out of several, and the request for the one that they are of. */
 
-import { NO_INPUT } from "../../src/exchange/environ.ts";
+import { NO_INPUT } from "../../src/body/input.ts";
 import type { AppResponse, Environ } from "../../src/gateway.ts";
 import { getHeader } from "../../src/http/headers.ts";
 

@@ -33,7 +33,7 @@ export interface FromNodeOptions {
    * Who gets the requests that ask for another protocol, with their connections, as the `upgrade` event of a Node server: a
    * listener, or what emits the event, such as the server that `ws`, Socket.IO and Vite are given; it need not listen. Where
    * nobody listens to the event, and where the server cannot give its connections away, these requests go to the handler.
-   * Default: the handler, if it is a Node server; else nobody.
+   * Default: the handler, if it is a Node server; else none.
    */
   upgrade?: UpgradeListener | UpgradeEmitter;
 }

@@ -66,7 +66,7 @@ export function describe(value: unknown): string {
   return isPromise(value) ? "a promise" : `a value of type ${value.constructor?.name ?? "object"}`;
 }
 
-/** piecesOf gives the bytes of chunks in pieces of at most so many. */
+/** piecesOf gives the bytes of chunks in pieces of at most that length. */
 export function* piecesOf(chunks: Iterable<Chunk>, length: number): Generator<Uint8Array> {
   for (const chunk of chunks) {
     const bytes = toBytes(chunk);

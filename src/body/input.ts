@@ -1,13 +1,17 @@
 /** Reading request bodies: as bytes, or as a Fetch `Request` that parses them. */
 
 import { TsgiError } from "../errors.ts";
-import { NO_INPUT } from "../exchange/environ.ts";
 import type { Environ } from "../gateway.ts";
 import { urlOf } from "../http/url.ts";
 import { checkOptions, type Kind } from "../options.ts";
 import { mayBeDropped } from "../promise.ts";
 import { joinBytes } from "./chunk.ts";
 import { ParsedRequest } from "./gateway-request.ts";
+
+/** NO_INPUT is the input of a request without a body. */
+export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }),
+});
 
 /** How much of a request body is read. */
 export interface ReadOptions {

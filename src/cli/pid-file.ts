@@ -38,7 +38,7 @@ export function holdPidFile(file: string, account?: Account): void {
 }
 
 function removeDead(file: string): void {
-  const id = read(file);
+  const id = readPid(file);
   if (id === undefined) return;
   if (Number.isNaN(id)) throw new CommandError(`--pid-file ${file} holds something else; choose another path`);
   // A container that starts again may have the same id.
@@ -49,7 +49,7 @@ function removeDead(file: string): void {
 }
 
 /** The id in a file, 0 for an empty file, NaN for anything else; undefined where there is none. */
-function read(file: string): number | undefined {
+function readPid(file: string): number | undefined {
   try {
     const text = readFileSync(file, "latin1");
     return /^\d{0,10}\s*$/.test(text) ? Number(text) : Number.NaN;
@@ -84,7 +84,7 @@ function write(file: string, account: Account | undefined): void {
 /** A user that may not change the folder can at least empty the file. */
 function remove(file: string): void {
   try {
-    if (read(file) !== process.pid) return;
+    if (readPid(file) !== process.pid) return;
     unlinkSync(file);
   } catch {
     try {

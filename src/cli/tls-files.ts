@@ -32,7 +32,7 @@ const INTERVAL = 1_000;
 
 /** loadTls reads the files. Throws a `CommandError` for one that cannot be read, or that holds something else. */
 export function loadTls(files: TlsFiles): LoadedTls {
-  const look = describe(namesOf(files).map(lookAt));
+  const look = describeStats(namesOf(files).map(lookAt));
   const { clientCa, clientCertificates, passphraseFile, minVersion, ciphers } = files;
   const passphrase = passphraseFile === undefined ? files.passphrase : readPassphrase(passphraseFile);
   const certificates = files.certificates.map(({ key, cert }) => ({
@@ -105,7 +105,7 @@ export function followTls(
   setInterval(() => void look(), interval).unref();
 
   async function look(): Promise<void> {
-    const found = describe(
+    const found = describeStats(
       await Promise.all(namesOf(files).map((file) => stat(file, { bigint: true }).catch(missing))),
     );
     const isStill = found === seen;
@@ -138,7 +138,7 @@ function namesOf({ certificates, passphraseFile, clientCa, ticketKeys }: TlsFile
 /** What a file looks like. */
 type Look = Record<"dev" | "ino" | "size" | "mtimeNs" | "ctimeNs", bigint>;
 
-function describe(stats: readonly (Look | undefined)[]): string | undefined {
+function describeStats(stats: readonly (Look | undefined)[]): string | undefined {
   if (stats.includes(undefined)) return undefined;
   return (stats as readonly Look[])
     .map(({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(" "))

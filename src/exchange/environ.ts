@@ -1,5 +1,6 @@
 /** Builds environs. A server makes one `environBuilder`, and calls what it returns for each request. */
 
+import { NO_INPUT } from "../body/input.ts";
 import type { Environ, ErrorStream, Exchange } from "../gateway.ts";
 import { parseTarget } from "../http/path.ts";
 import { isHostField } from "../http/url.ts";
@@ -58,11 +59,6 @@ export type BuildEnviron = (
 
 /** An environ that its server may still complete. */
 export type MutableEnviron = { -readonly [Key in keyof Environ]: Environ[Key] };
-
-/** NO_INPUT is the input of a request without a body. */
-export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
-  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }),
-});
 
 const NO_PARAMS = Object.freeze({});
 const VERSION = Object.freeze([1, 0] as const);

@@ -54,7 +54,7 @@ export class Listener {
     const { settings, limits, startSession, clock, app } = shared;
     this.#shared = shared;
     this.#add(acceptor);
-    this.url = urlOf(address, settings);
+    this.url = addressUrl(address, settings);
     this.port = "socket" in address ? 0 : address.port;
     this.service = {
       app,
@@ -163,7 +163,7 @@ function builderFor(address: Address, { tls, errors, multiprocess, mergeSlashes 
   });
 }
 
-function urlOf(address: Address, { tls }: Settings): string {
+function addressUrl(address: Address, { tls }: Settings): string {
   if ("socket" in address) return address.socket;
   const { name, port } = address;
   return `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${port}`;

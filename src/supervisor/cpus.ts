@@ -35,7 +35,7 @@ function groupsOf(read: ReadText): string[] {
   return [...groups, ""];
 }
 
-/** The processors that a quota allows: `max 100000` is no limit, nor is `-1 100000`. */
+/** The processors that a quota allows: `max 100000` is not a limit, nor is `-1 100000`. */
 function quotaOf(text: string | undefined): number {
   const [, quota, period] = /^(\d+)\s+(\d+)\s*$/.exec(text?.replace(/\n/g, "") ?? "") ?? [];
   const processors = Number(quota) / Number(period);

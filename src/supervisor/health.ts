@@ -23,11 +23,11 @@ const OK = text("ok\n", NO_STORE);
  */
 export function healthApp(told: Told): App {
   return function health(environ, startResponse) {
-    return answer(told, environ.PATH_INFO)(environ, startResponse);
+    return healthAnswer(told, environ.PATH_INFO)(environ, startResponse);
   };
 }
 
-function answer(told: Told, path: string): App {
+function healthAnswer(told: Told, path: string): App {
   switch (path) {
     case "/livez":
       return OK;

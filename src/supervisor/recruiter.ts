@@ -10,7 +10,7 @@ import { Worker } from "./worker.ts";
 const BEAT = 500;
 const FASTEST_BEAT = 50;
 
-/** Starts a worker for a slot, of which there are so many. `ticketKeys` are those of all workers. */
+/** Starts a worker for a slot; given how many slots there are. `ticketKeys` are those of all workers. */
 export async function recruit(
   slot: number,
   slots: number,

@@ -159,7 +159,7 @@ export class Supervisor implements CrewOwner {
     return this.inTurn(() => this.#crew.scale(wanted));
   }
 
-  /** Has so many workers more run, or less. */
+  /** Changes the number of workers by this many. */
   scaleBy(difference: number): Promise<Outcome> {
     return this.scale(Math.max(0, this.#crew.wanted + difference));
   }

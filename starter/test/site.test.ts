@@ -24,7 +24,7 @@ test("a note that was added can be read", async () => {
   assert.deepEqual(await (await request(app, "/api/notes")).json(), [note]);
 });
 
-test("what is no note is refused", async () => {
+test("what is not a note is refused", async () => {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
   const add = (body: string) => request(app, "/api/notes", { method: "POST", headers, body });
   assert.equal((await add("{}")).status, 422);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readBytes, toRequest } from "../../src/body/input.ts";
+import { NO_INPUT, readBytes, toRequest } from "../../src/body/input.ts";
 import type { App, Environ } from "../../src/gateway.ts";
 import { request } from "../../src/testing.ts";
 import { transcript } from "../support/transcript.ts";
@@ -183,3 +183,7 @@ for (const [what, read] of [
     assert.deepEqual([await response.text(), failed], ["answered", true]);
   });
 }
+
+test("NO_INPUT: ends at once, each time", async () => {
+  for (let round = 0; round < 2; round++) for await (const _ of NO_INPUT) assert.fail("a chunk");
+});

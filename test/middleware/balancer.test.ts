@@ -320,6 +320,21 @@ test("balancer: who has waited too long is a 503, who leaves is asked nowhere", 
   assert.deepEqual([await first, targets[0]?.heads.length], [["hi"], 2]);
 });
 
+test("balancer: a deadline that passes while a request waits for a target is a 503", (t) =>
+  allOwned(async () => {
+    const switching: Answer = (socket) =>
+      sendTo(socket, "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: websocket\n\n");
+    const { app } = await balanced(t, [switching], { connections: 1, deadline: 30 });
+    const { connect, log } = await start(t, app);
+    const client = await connect();
+    await client.get("/", "Connection: Upgrade", "Upgrade: websocket").until("101 Switching");
+    assert.deepEqual(await ask(app, 1), ["503"]);
+    client.socket.destroy();
+    const listless = balancer(() => new Promise<never>(() => {}), { deadline: 30 });
+    t.after(() => listless.close());
+    assert.deepEqual([await ask(listless, 1), log], [["503"], []]);
+  }));
+
 test("balancer: a target that is drained finishes what is under way, and gets nothing more", async (t) => {
   const one = held();
   const { targets, app } = await balanced(t, [one.answer, named("b")], { balance: "roundRobin" });
@@ -436,7 +451,7 @@ test("balancer: faults of all kinds leave no request behind, and no error withou
     const { app } = await balanced(t, [faulty, faulty, HI], { connections: 4, queue: 8, headTimeout: 200 });
     const methods = ["GET", "POST", "HEAD"];
     await Promise.all(
-      Array.from({ length: 120 }, async (_, index) => {
+      Array.from({ length: Number(process.env.TSGI_FAULTS ?? 120) }, async (_, index) => {
         const method = methods[index % 3] as string;
         const init = { method, ...(method === "POST" && { body: "abc" }) };
         const response = await request(app, "/", init).catch(() => undefined);

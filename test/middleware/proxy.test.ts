@@ -452,6 +452,31 @@ test("proxy: paths of cookies are mapped, and their domain where that is asked f
   assert.equal((await got({ cookieDomain: "x.example" }, "/m"))[1], "b=2; path=/m/x; Domain=x.example");
 });
 
+test("proxy: a reference to the target never becomes one to another host", async (t) => {
+  let location = "";
+  const target = await rawTarget(t, (socket) =>
+    sendTo(socket, `HTTP/1.1 302 Found\nLocation: ${location}\nContent-Length: 0\n\n`),
+  );
+  const led = async (to: string, base = "") => {
+    location = to;
+    return (await request(proxy(target.url + base, { via: false }), "/")).headers.get("Location");
+  };
+  assert.equal(await led(`${target.url}//evil.example/x`), "/.//evil.example/x");
+  assert.equal(await led(`${target.url}/\\evil.example`), "/./\\evil.example");
+  assert.equal(await led("/v1//evil.example", "/v1"), "/.//evil.example");
+  assert.equal(await led("/v1/\\evil.example", "/v1"), "/./\\evil.example");
+  assert.equal(await led(`${target.url}/\t/evil.example`), "/./\t/evil.example");
+  assert.equal(await led(`${target.url}/x//y`), "/x//y");
+});
+
+test("proxy: no attribute of a cookie comes from the mount, which a client may choose", async (t) => {
+  const target = await rawTarget(t, HI.replace("\n", "\nSet-Cookie: a=b; Path=/\nSet-Cookie: c=d; Path=/e\n"));
+  const app = dispatcher(notFound, { "/:team": proxy(target.url, { via: false }) });
+  const response = await request(app, "/a;Domain=example.com/e");
+  const mount = "/a%3BDomain=example.com";
+  assert.deepEqual(response.headers.getSetCookie(), [`a=b; Path=${mount}`, `c=d; Path=${mount}/e`]);
+});
+
 test("proxy: status and reason are kept, any that there may be", async (t) => {
   let line = "";
   const { app } = await proxied(t, (socket) => sendTo(socket, `HTTP/1.1 ${line}\nContent-Length: 0\n\n`));

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { type RewriteLinksOptions, rewriteLinks } from "../../middleware/rewrite-links.ts";
-import { html, notFound } from "../../src/apps.ts";
+import { replaceText, transform } from "../../middleware/transform.ts";
+import { html, notFound, text } from "../../src/apps.ts";
 import type { App, HeaderList } from "../../src/gateway.ts";
 import { bodyOf, transcript } from "../support/transcript.ts";
 
@@ -89,6 +90,25 @@ test("rewriteLinks: what the function throws, or gives instead of text, is an er
   await assert.rejects(bodyOf(rewriteLinks(html("<a href=x>"), { map: (() => 5) as never }), "/"), {
     code: "TSGI_BAD_CHANGE",
   });
+});
+
+test("rewriteLinks: replaceText leads the references of a style sheet below the mount", async () => {
+  const sheet =
+    "a{background:url(/a.png)}b{src:URL('/b.woff2'),url(\"/c\"),url(//cdn/d),url(e/f),url(./g),url(data:h)}";
+  const app: App = (_environ, startResponse) => {
+    startResponse("200 OK", [["Content-Type", "text/css"]]);
+    return [...sheet];
+  };
+  const change = replaceText(
+    "text/css",
+    /\burl\([\x22\x27]?(?=\/[^/])/i,
+    ([url], { SCRIPT_NAME }) => url + SCRIPT_NAME,
+    { longest: 10 },
+  );
+  assert.equal(
+    await bodyOf(dispatcher(text(""), { "/m": transform(rewriteLinks(app), change) }), "/m/x.css"),
+    "a{background:url(/m/a.png)}b{src:URL('/m/b.woff2'),url(\"/m/c\"),url(//cdn/d),url(e/f),url(./g),url(data:h)}",
+  );
 });
 
 test("rewriteLinks: refuses what is not a function", () => {

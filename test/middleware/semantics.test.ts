@@ -154,6 +154,7 @@ const SECTIONS: Record<string, Record<string, Case>> = {
     "without Range": asked({ "If-Range": '"a"' }, TAGGED, 200),
   },
   "§13.2.1 when": {
+    "not with a method that knows no conditions": { ...asked({ "If-Match": '"b"' }, TAGGED, 200), method: "OPTIONS" },
     "not where the app has failed": {
       sends: { "If-None-Match": '"a"' },
       gives: TAGGED,
@@ -184,6 +185,14 @@ const SECTIONS: Record<string, Record<string, Case>> = {
   "§14.2 Range": {
     "of HEAD": { ...ranged("bytes=0-1", [200, ""], null), method: "HEAD" },
     "of POST": { ...ranged("bytes=0-1", 200, null), method: "POST" },
+    "of ten thousand bytes beside each other": ranged(`bytes=${"0-0,".repeat(10_000)}1-1`, [206, "01"], "bytes 0-1/10"),
+    "of as many that overlap": ranged(`bytes=${"0-,".repeat(10_000)}1-`, [206, TEXT], "bytes 0-9/10"),
+    "of a few that overlap": ranged("bytes=0-3,2-5,1-1", [206, "012345"], "bytes 0-5/10"),
+    "of more than an integer holds": ranged(
+      "bytes=99999999999999999999-",
+      [416, "Range Not Satisfiable\n"],
+      "bytes */10",
+    ),
     "of an error": { ...ranged("bytes=0-1", 404, null), status: "404 Not Found" },
   },
   "§14.3 Accept-Ranges": {

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { constants, gunzipSync } from "node:zlib";
 import { compress } from "../../middleware/compress.ts";
 import { conditional } from "../../middleware/conditional.ts";
@@ -106,8 +108,22 @@ const TRANSFORMERS: Readonly<Record<string, Transformer>> = {
   },
 };
 
-/** How many clients leave. */
+/** How many clients leave; from 1000 on, what they leave in memory is measured too. */
 const ABORTS = Number(process.env.TSGI_ABORTS ?? 20);
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** What is kept in memory, in megabytes: what V8 counts, and all of the process. */
+async function kept(): Promise<{ readonly counted: number; readonly resident: number }> {
+  // What is finalised is let go by the next collection.
+  for (let round = 0; round < (ABORTS < 1000 ? 0 : 5); round++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { counted: (heapUsed + external) / 1e6, resident: rss / 1e6 };
+}
 
 const GZIP: RequestOptions = { headers: { "Accept-Encoding": "gzip" } };
 
@@ -364,7 +380,7 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
     assert.equal(finished, 1);
   });
 
-  test(`transformers: clients that leave ${name} amid their bodies leave nothing behind`, async () => {
+  test(`transformers: clients that leave ${name} amid their bodies leave nothing behind`, async (t) => {
     let open = 0;
     const app: App = async function* (_environ, startResponse) {
       startResponse("200 OK", tagged);
@@ -387,8 +403,18 @@ for (const [name, { wrap, makes, isWhole = false, type = HTML }] of Object.entri
       await asked.catch(() => {});
     };
     const { opened } = await countingCodecs(async () => {
-      for (let left = 0; left < ABORTS; left += 10) await Promise.all(Array.from({ length: 10 }, leave));
+      let before = await kept();
+      for (let left = 0; left < ABORTS; left += 10) {
+        // What the first ones leave are caches and compiled code.
+        if (left === 500) before = await kept();
+        await Promise.all(Array.from({ length: 10 }, leave));
+      }
       await eventually(() => open === 0);
+      if (ABORTS < 1000) return;
+      const after = await kept();
+      const [counted, resident] = [after.counted - before.counted, after.resident - before.resident];
+      t.diagnostic(`${name}: ${counted.toFixed(1)} MB counted, ${resident.toFixed(1)} MB resident`);
+      assert.ok(counted < 20, `${counted} MB`);
     });
     assert.equal(opened > 0, name === "compress");
   });

@@ -403,7 +403,7 @@ test("departures: a client that ends its side amid a response of known length, a
       await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
     })();
   });
-  const { connect } = await start(t, app);
+  const { connect } = await start(t, app, { keepAliveTimeout: 200 });
   const client = await connect();
   await client.get("/").until("12345");
   client.socket.end();
@@ -411,6 +411,21 @@ test("departures: a client that ends its side amid a response of known length, a
   assert.deepEqual([events, client.end], [[], undefined]);
   client.socket.resetAndDestroy();
   await eventually(() => events.length === 2);
+});
+
+test("departures: a client that resets is noticed while more than is held of its body waits in the socket", async (t) => {
+  const { events, app } = diary(async (environ, startResponse, events) => {
+    events.push("waiting");
+    await new Promise<void>((resolve) => environ["tsgi.exchange"].onAbort?.(resolve));
+    return hello(environ, startResponse);
+  });
+  const { connect } = await start(t, app, { keepAliveTimeout: 200 });
+  const client = await connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").send(Buffer.alloc(500_000));
+  await eventually(() => events.length === 1);
+  await aWhile();
+  client.socket.resetAndDestroy();
+  await eventually(() => events.length === 3);
 });
 
 for (const [what, early, rest] of [

@@ -161,7 +161,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
   51: ["an end amid chunks", CUT],
   52: ["an end before the length", CUT],
   53: ["silence amid a body", CUT, "proxy: an event stream may be silent"],
-  54: ["a deadline for all", "proxy: a deadline covers all of an exchange"],
+  54: [
+    "a deadline for all",
+    "proxy: a deadline covers all of an exchange",
+    "balancer: a deadline that passes while a request waits for a target is a 503",
+  ],
   55: ["no spinning", "proxy: a target that is slower than its client costs no time on the processor"],
   56: ["clients that leave before the head", LEFT],
   57: ["amid the body", LEFT, "proxy: a client that leaves amid the body is not an error"],

@@ -1,5 +1,5 @@
 /**
- * A Fetch `Response` that costs next to nothing until somebody looks into it: undici's costs as much as half a request through
+ * A Fetch `Response` that costs next to nothing until it is looked into: undici's costs as much as half a request through
  * `node:http`, and reading its body three more. It takes the place of the global one where `fromFetch` is told so, since
  * frameworks make their responses by that name.
  *

@@ -3,7 +3,7 @@
 import { EventEmitter } from "node:events";
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { NO_INPUT } from "../../exchange/environ.ts";
+import { NO_INPUT } from "../../body/input.ts";
 import { headerName } from "../../exchange/header-name.ts";
 import type { Environ } from "../../gateway.ts";
 import { bodyRead } from "../body-read.ts";

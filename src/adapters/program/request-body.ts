@@ -1,7 +1,6 @@
 /** The request body of a program: held in memory until the program starts, so that a slow upload occupies no process. */
 
-import { readBytes } from "../../body/input.ts";
-import { NO_INPUT } from "../../exchange/environ.ts";
+import { NO_INPUT, readBytes } from "../../body/input.ts";
 import type { Environ } from "../../gateway.ts";
 
 /** A request body, and its length as the program is told it. */

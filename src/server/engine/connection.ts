@@ -17,13 +17,17 @@ import { Probe } from "./probe.ts";
 import { badBody, headOf, refusalText } from "./refusal.ts";
 import { type BodySource, bodyDiscarded, MOST_DISCARDED, RequestInput } from "./request-input.ts";
 import { type ResponseConnection, ResponseWriter } from "./response-writer.ts";
-import { hasLingered, LINGER, type OpenExchange, type ServedConnection, type Service } from "./service.ts";
+import {
+  hasLingered,
+  LINGER,
+  MOST_IN_TURN,
+  type OpenExchange,
+  type ServedConnection,
+  type Service,
+} from "./service.ts";
 
 /** How much of what nobody reads yet is taken from the socket, in bytes; a client that leaves is noticed up to there. */
 const MOST_HELD = 64 * 1024;
-
-/** How many requests that came at once are run before other connections have their turn. */
-const MOST_IN_TURN = 128;
 
 /** What a client sends first that knows that its server speaks HTTP/2 (RFC 9113 §3.4). */
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

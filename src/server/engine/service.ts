@@ -72,6 +72,9 @@ export interface Service {
   isHeld: boolean;
 }
 
+/** How many requests that came at once on a connection are run before others have their turn. */
+export const MOST_IN_TURN: number = 128;
+
 /** whenClosing calls back once when the server begins to close, at once where it does already. Gives a function that takes that back. */
 export function whenClosing({ isClosing, onClose }: Service, callback: () => void): () => void {
   if (isClosing) callback();

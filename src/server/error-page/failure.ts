@@ -39,9 +39,9 @@ export function takeApart(thrown: unknown): Failure {
       const message = typeof error === "object" && error !== null ? showValue(error) : describeError(error);
       return { relation, name: "", message: tidy(message), details: [], frames: [], shared: 0, inner: [] };
     }
-    const name = textOf(error, "name") || "Error";
-    const message = textOf(error, "message");
-    const stack = textOf(error, "stack");
+    const name = errorText(error, "name") || "Error";
+    const message = errorText(error, "message");
+    const stack = errorText(error, "stack");
     const frames = framesOf(stack, message).slice(0, MOST_FRAMES);
     const shared = sharedWith(outer, frames);
     const path = [...seen, error];
@@ -117,7 +117,7 @@ function memberOf(error: Error, name: string): unknown {
   }
 }
 
-function textOf(error: Error, name: string): string {
+function errorText(error: Error, name: string): string {
   const value = memberOf(error, name);
   return typeof value === "string" ? value : "";
 }

@@ -20,7 +20,7 @@ export interface SessionLimits {
   readonly settings: string;
 }
 
-/** sessionLimits gives the limits for so many streams at once and the heads that a server takes. */
+/** sessionLimits gives the limits for a number of streams at once and the heads that a server takes. */
 export function sessionLimits(most: number, { headSize, lines }: ParserLimits): SessionLimits {
   const streams = Math.min(MOST, most);
   const accepted = Math.min(MOST, headSize + LINE_COST * (lines + PSEUDO_HEADERS));

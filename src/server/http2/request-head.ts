@@ -35,7 +35,7 @@ export interface RequestHead {
   readonly isTunnel: boolean;
 }
 
-/** A head that is no head: its stream is reset (RFC 9113 §8.1.1). */
+/** A malformed head: its stream is reset (RFC 9113 §8.1.1). */
 export const MALFORMED = "malformed";
 
 /** What a line costs besides its name and its value, as in a head of HTTP/1.1. */

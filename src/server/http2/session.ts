@@ -6,7 +6,6 @@ import { Responder } from "../../exchange/responder.ts";
 import type { StatusLine } from "../../gateway.ts";
 import type { Timed } from "../engine/clock.ts";
 import { refused, started } from "../engine/events.ts";
-import { HIGH_WATER_MARK } from "../engine/output.ts";
 import { headOfLines } from "../engine/refusal.ts";
 import { hasLingered, LINGER, type OpenExchange, type ServedConnection, type Service } from "../engine/service.ts";
 import type { ParserLimits } from "../engine/steps.ts";
@@ -33,13 +32,11 @@ import {
 import { type SessionLimits, sessionLimits } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { HeaderDecoder } from "./hpack/decoder.ts";
+import { Intake } from "./intake.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { MALFORMED, type RequestHead, readHead } from "./request-head.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import { StreamTimes } from "./stream-times.ts";
-
-/** How much may wait for the client before no more of what it sends is read, in bytes. Of bodies, half of it waits at most. */
-const MOST_UNSENT = 2 * HIGH_WATER_MARK;
 
 /** The time of what has not happened yet. */
 const NEVER = -1;
@@ -101,9 +98,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   #since: number;
   /** When the client was told that the connection ends. */
   #told = NEVER;
-  #isHeld = false;
-  /** Whether the client reads too little of what it asks for. */
-  #isChoked = false;
+  readonly #intake: Intake;
   /** How many requests it has carried. */
   #count = 0;
   readonly #window = new ReceiveWindow();
@@ -119,6 +114,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     this.variables = variables;
     this.#since = service.clock.now;
     this.writer = new FrameWriter(socket);
+    this.#intake = new Intake(socket, this.writer.output, () => this.#read());
     this.#receiver = new FrameReceiver(this, this.writer, service.clock);
     this.#decoder = new HeaderDecoder(limits.headerList);
     this.#times = new StreamTimes(service);
@@ -152,51 +148,32 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
   }
 
   hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    this.#listen();
-  }
-
-  #listen(): void {
-    if (this.#isHeld || this.#isChoked) this.#socket.pause();
-    else this.#socket.resume();
+    this.#intake.hold(isHeld);
   }
 
   readonly #onData = (bytes: Buffer): void => {
     // Reads on, so that a client that leaves is noticed, but forgets what it sends.
     if (this.#phase === "linger") return;
     this.#heartbeat.hear();
+    this.#intake.begin();
     this.#reader.push(bytes);
     this.#read();
   };
 
   #read(): void {
     const reader = this.#reader;
+    const intake = this.#intake;
     const { writer } = this;
     writer.isGathering = true;
     let error: number = NO_ERROR;
-    while (error === NO_ERROR && this.#isReading && !this.#choke() && reader.read()) {
+    while (error === NO_ERROR && this.#isReading && !intake.stops() && reader.read()) {
       error = this.#receiver.take(reader);
     }
     writer.isGathering = false;
-    if (!this.#isChoked) reader.forget();
+    if (!intake.isStopped) reader.forget();
     if (error === NO_ERROR) error = reader.error;
     if (error !== NO_ERROR) this.#fail(error);
     else writer.output.flush();
-  }
-
-  /** Whether nothing is read for now: heads and answers to frames are not held back by windows. */
-  #choke(): boolean {
-    const { output } = this.writer;
-    const room = output.length < MOST_UNSENT ? undefined : output.untilRoom();
-    if (room === undefined) return false;
-    this.#isChoked = true;
-    this.#listen();
-    void room.then(() => {
-      this.#isChoked = false;
-      this.#read();
-      this.#listen();
-    });
-    return true;
   }
 
   get #isReading(): boolean {
@@ -234,6 +211,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     const decoder = this.#decoder;
     const head = decoder.isMalformed ? MALFORMED : readHead(raw, service.parserLimits);
     this.#count++;
+    this.#intake.count();
     let error: number = NO_ERROR;
     if (decoder.isTooLarge) this.#refuse(id, "431 Request Header Fields Too Large", raw, isEnd);
     else if (head === MALFORMED || (typeof head === "object" && isEnd && head.contentLength > 0)) {
@@ -377,7 +355,7 @@ export class Session implements SecurePeer, ServedConnection, StreamOwner, Timed
     }
     // A client that does not answer the ping has had the time to.
     if (this.#phase === "noticed" && clock.hasPassed(this.#told, LINGER)) this.#close();
-    else if (this.#isChoked) this.#heartbeat.hear();
+    else if (this.#intake.isStopped) this.#heartbeat.hear();
     else if (this.#streams.size > 0) {
       this.#times.check(this.#streams.values(), this.writer.progress);
       if (!this.#heartbeat.beat(limits.bodyTimeout)) this.#socket.destroy();

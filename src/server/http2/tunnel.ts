@@ -186,7 +186,7 @@ export class Tunnel extends Duplex implements TunnelReader {
     else this.once("finish", () => this.destroy());
   }
 
-  /** Emits `timeout` after so many milliseconds without activity; 0 turns it off. */
+  /** Emits `timeout` after that many milliseconds without activity; 0 turns it off. */
   setTimeout(milliseconds: number, callback?: () => void): this {
     if (callback !== undefined && milliseconds > 0) this.once("timeout", callback);
     else if (callback !== undefined) this.off("timeout", callback);

@@ -9,7 +9,7 @@ import { type Endpoint, parseProxyHeader } from "./proxy-protocol.ts";
 /** Which proxies are believed. */
 export interface ProxyProtocolOptions {
   /**
-   * The addresses and networks that proxies connect from: `["10.0.0.0/8", "fd00::/8", "192.0.2.7"]`. Whoever connects from there
+   * The addresses and networks that proxies connect from: `["10.0.0.0/8", "fd00::/8", "192.0.2.7"]`. A peer that connects from there
    * may claim any address. Connections by a Unix socket need none.
    */
   from: readonly string[];

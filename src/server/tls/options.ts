@@ -33,7 +33,7 @@ export interface TlsPolicy {
   ca?: string | Uint8Array | undefined;
   /**
    * 48 secret bytes that encrypt sessions, so that clients can resume them: servers that share them resume each other's.
-   * Whoever has them can read what was sent: renew them daily, by `reloadTls`. Default: random ones.
+   * Anyone who has them can read what was sent: renew them daily, by `reloadTls`. Default: random ones.
    */
   ticketKeys?: Uint8Array | undefined;
   /** The oldest version of TLS. Default `"TLSv1.2"`, unless Node was started with another. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bufferBody, type ProgramBody } from "../../../src/adapters/program/request-body.ts";
-import { NO_INPUT } from "../../../src/exchange/environ.ts";
+import { NO_INPUT } from "../../../src/body/input.ts";
 import type { Environ } from "../../../src/gateway.ts";
 
 /** An input that counts how many chunks were taken from it, and whether it was closed. */

@@ -155,6 +155,15 @@ test("balancer: a function is called again and again, and while it fails the las
   assert.equal(calls, before);
 });
 
+test("balancer: a source that never pauses leaves others their turn", async (t) => {
+  const a = await rawTarget(t, HI);
+  async function* lists() {
+    for (;;) yield [a.url];
+  }
+  const app = sourced(t, lists());
+  assert.equal(await answerOf(app), "hi");
+});
+
 test("balancer: a function whose list never comes has failed, and is called again", async (t) => {
   let calls = 0;
   const failures: unknown[] = [];

@@ -39,6 +39,10 @@ const directives = (value: string, answer: string) => then([["Cache-Control", va
 const expires = (value: string, answer: string) => then([["Expires", value]], answer);
 const vary = (...values: string[]): HeaderList => [...values.map((value) => ["Vary", value] as const), ...FRESH];
 const tag = (etag: string): HeaderList => [...FRESH, ["ETag", etag]];
+const authorized = (value: string, answer: string): Turn[] => [
+  { sends: { Authorization: "Basic eDp5" }, gives: [["Cache-Control", value]], answer: "app" },
+  { gives: FRESH, answer },
+];
 const asks = (sends: Record<string, string>, gives: HeaderList, answer: string) => then(gives, answer, sends);
 
 /** By section of RFC 9111; what it leaves open is as stated at `cache`. */
@@ -80,6 +84,54 @@ const RULES: Record<string, Record<string, Turn[]>> = {
     "all fields of the response": [
       { gives: [...FRESH, ["X-A", "1"], ["Content-Language", "de"], ["Expires", at(9)]], answer: "app" },
       { answer: "kept", has: { "X-A": "1", "Content-Language": "de", Expires: at(9) } },
+    ],
+  },
+  "§3.1 header fields": {
+    "of the same name stay apart": [
+      { gives: [...FRESH, ["Link", "<a>"], ["Link", "<b>"]], answer: "app" },
+      { answer: "kept", has: { Link: "<a>, <b>" } },
+    ],
+    "for proxies are stored, as nobody here is one": [
+      { gives: [...FRESH, ["Proxy-Authenticate", "x"]], answer: "app" },
+      { answer: "kept", has: { "Proxy-Authenticate": "x" } },
+    ],
+  },
+  "§3.3 incomplete responses": {
+    "a part": [
+      { status: "206 Partial Content", gives: [...FRESH, ["Content-Range", "bytes 0-3/9"]], answer: "app 206" },
+      { ...app, gives: FRESH },
+    ],
+    "a part under another status": then([...FRESH, ["Content-Range", "bytes 0-3/9"]], "app"),
+  },
+  "§3.4 parts": {
+    "the whole is kept for who asks for a part": asks({ Range: "bytes=0-0" }, FRESH, "kept"),
+    "what who asks for a part gets, if it is the whole, is kept for all": [
+      { sends: { Range: "bytes=0-0" }, gives: FRESH, answer: "app" },
+      kept,
+    ],
+  },
+  "§3.5 Authorization": {
+    "without more": authorized("max-age=60", "app"),
+    public: authorized("max-age=60, public", "kept"),
+    "s-maxage": authorized("s-maxage=60", "kept"),
+    "must-revalidate": authorized("max-age=60, must-revalidate", "kept"),
+    "proxy-revalidate is not among them": authorized("max-age=60, proxy-revalidate", "app"),
+    "of who gets what others have brought": asks({ Authorization: "Basic eDp5" }, FRESH, "kept"),
+  },
+  "§4 answering with what is kept": {
+    "HEAD by what GET has brought": [
+      { gives: FRESH, answer: "app" },
+      { method: "HEAD", answer: "kept" },
+    ],
+    "no other method": [
+      { gives: FRESH, answer: "app" },
+      { method: "OPTIONS", answer: "app" },
+      { method: "PROPFIND", answer: "app" },
+      kept,
+    ],
+    "with an Age, also of 0": [
+      { gives: FRESH, answer: "app" },
+      { answer: "kept", has: { Age: "0" } },
     ],
   },
   "§4.1 Vary": {
@@ -152,6 +204,10 @@ const RULES: Record<string, Record<string, Turn[]>> = {
       ],
       "app",
     ),
+  },
+  "§4.2.2 lifetimes that are guessed": {
+    "none, by Last-Modified": then([["Last-Modified", at(-100_000)]], "app"),
+    "none, by public": directives("public", "app"),
   },
   "§4.2.3 age": {
     letters: aged("abc"),
@@ -239,11 +295,30 @@ const RULES: Record<string, Record<string, Turn[]>> = {
     "a later date": asks({ "If-Modified-Since": at(-10) }, DATED, "kept 304"),
     "an earlier date": asks({ "If-Modified-Since": at(-2000) }, DATED, "kept"),
   },
+  "§4.3.3 what a validation brings": {
+    "a failure is passed on, and leaves what is kept": [
+      { gives: TAGGED, answer: "app" },
+      { after: 61, status: "500 Internal Server Error", answer: "validated 500" },
+      { status: "304 Not Modified", gives: TAGGED, answer: "validated" },
+      kept,
+    ],
+    "a refusal is passed on": [
+      { gives: TAGGED, answer: "app" },
+      { after: 61, status: "404 Not Found", answer: "validated 404" },
+    ],
+  },
   "§4.3.4 freshening": {
     "a 304 adds, and leaves what it does not have": [
       { gives: [...TAGGED, ["X-A", "1"], ["X-B", "1"]], answer: "app" },
       { after: 61, status: "304 Not Modified", gives: [...TAGGED, ["X-A", "2"]], answer: "validated" },
       { answer: "kept", has: { "X-A": "2", "X-B": "1" } },
+    ],
+  },
+  "§4.3.5 HEAD": {
+    "leaves what is kept of GET as it is": [
+      { gives: TAGGED, answer: "app" },
+      { after: 61, method: "HEAD", gives: [...FRESH, ["ETag", '"b"']], answer: "app" },
+      { status: "304 Not Modified", gives: TAGGED, answer: "validated" },
     ],
   },
   "§4.4 invalidation": Object.fromEntries(
@@ -289,6 +364,50 @@ const RULES: Record<string, Record<string, Turn[]>> = {
     ],
     "only-if-cached, with nothing kept": [{ sends: { "Cache-Control": "only-if-cached" }, answer: "kept 504" }],
     "an unknown Pragma": asks({ Pragma: "x" }, FRESH, "kept"),
+    "no-store, of which nothing is kept": [
+      { sends: { "Cache-Control": "no-store" }, gives: FRESH, answer: "app" },
+      { gives: FRESH, answer: "app" },
+    ],
+    "max-stale, which a cache need not take": [
+      { gives: FRESH, answer: "app" },
+      { after: 61, sends: { "Cache-Control": "max-stale=99" }, gives: FRESH, answer: "app" },
+    ],
+  },
+  "§5.2.2 directives of responses": {
+    "s-maxage before max-age": directives("max-age=0, s-maxage=60", "kept"),
+    "s-maxage of 0 before max-age": directives("max-age=60, s-maxage=0", "app"),
+    private: directives("private, max-age=60", "app"),
+    "private, for fields alone": directives('private="X-A", max-age=60', "app"),
+    "no-cache, for fields alone": directives('no-cache="X-A", max-age=60', "app"),
+    "no-transform": directives("no-transform, max-age=60", "kept"),
+    "proxy-revalidate, while it is fresh": directives("proxy-revalidate, max-age=60", "kept"),
+    "proxy-revalidate, where the app fails": [
+      { gives: [["Cache-Control", "max-age=2, proxy-revalidate, stale-if-error=99"]], answer: "app" },
+      { after: 3, status: "503 Service Unavailable", answer: "app 503" },
+    ],
+    "one that nobody knows": directives("community=x, max-age=60", "kept"),
+    "spaces and empty members": directives(" , max-age=60 ,,", "kept"),
+  },
+  "§5.3 Expires": {
+    "beside max-age": then(
+      [
+        ["Expires", at(600)],
+        ["Cache-Control", "max-age=0"],
+      ],
+      "app",
+    ),
+    "beside s-maxage": then(
+      [
+        ["Expires", at(-600)],
+        ["Cache-Control", "s-maxage=60"],
+      ],
+      "kept",
+    ),
+    "0": expires("0", "app"),
+  },
+  "§5.4 Pragma": {
+    "of a client": asks({ Pragma: "no-cache" }, FRESH, "kept"),
+    "of a response": then([...FRESH, ["Pragma", "no-cache"]], "kept"),
   },
 };
 

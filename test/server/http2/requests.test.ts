@@ -317,3 +317,19 @@ test("requests: a body that is not waited for takes nothing from a response that
   client.send(settings([4, 65_535]));
   assert.equal(await client.body(1), "hello");
 });
+
+test("requests: others have their turn among many requests that came at once", async (t) => {
+  const calls: string[] = [];
+  const { frames } = await startHttp2(t, (environ, startResponse) => {
+    calls.push(environ.PATH_INFO);
+    return hello(environ, startResponse);
+  });
+  const [many, other] = [await frames(), await frames()];
+  const request = (index: number, path: string) =>
+    frame(HEADERS, END_HEADERS | END_STREAM, 2 * index + 1, block(pseudo("GET", path)));
+  many.send(Buffer.concat(Array.from({ length: 1000 }, (_, index) => request(index, "/many"))));
+  other.send(request(0, "/other"));
+  await other.until(DATA);
+  assert.ok(calls.indexOf("/other") < 500, `after ${calls.indexOf("/other")}`);
+  await many.until(DATA, undefined, 1000);
+});
