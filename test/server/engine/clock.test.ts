@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Clock, type Timed } from "../../../src/server/engine/clock.ts";
+import { eventually } from "../../support/raw-client.ts";
 
 /** Something that a clock checks until the test is over. */
 function timed(t: TestContext, clock: Clock, checkTime: () => void = () => {}): Timed {
@@ -61,7 +62,8 @@ test("clock: what is timed is checked, and no more once it was removed", async (
   const other: Timed = { checkTime() {} };
   clock.add(made);
   clock.add(other);
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  await eventually(() => checks === 3);
+  await new Promise((resolve) => setTimeout(resolve, 50));
   clock.remove(other);
   assert.equal(checks, 3);
 });
