@@ -3,7 +3,7 @@
 import { TsgiError } from "../../src/errors.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import type { Environ } from "../../src/gateway.ts";
-import { callOut, isPromise } from "../../src/promise.ts";
+import { isPromise, mayBeDropped } from "../../src/promise.ts";
 import { isTargetFailure, type Outcome } from "../proxy/outcome.ts";
 import type { AttemptLimits } from "../proxy/reception.ts";
 import { byKey, byLatency, type Choice, leastInFlight, roundRobin } from "./choices.ts";
@@ -206,10 +206,7 @@ function keyFor(environ: Environ, keyOf: (environ: Environ) => unknown): string 
 /** Targets are chosen at once. The promise would end the process, should it reject. */
 function refusePromise(value: unknown, name: string): void {
   if (!isPromise(value)) return;
-  callOut(
-    () => value,
-    () => {},
-  );
+  mayBeDropped(value);
   throw new TsgiError("TSGI_BAD_OPTION", `${name} of balancer has returned a promise`, {
     hint: "Return a string: have a layer around the balancer find out what it takes, and keep that in the environ.",
   });
