@@ -10,6 +10,7 @@ const TEXT = Array.from({ length: 997 }, (_, n) => `${n} by ${n} is ${n * n}\n`)
 export const FILES = {
   "1k.txt": Buffer.alloc(1024, TEXT),
   "100k.txt": Buffer.alloc(100 * 1024, TEXT),
+  "1m.bin": Buffer.alloc(1024 * 1024, TEXT),
   "10m.bin": Buffer.alloc(10 * 1024 * 1024, TEXT),
 } as const;
 

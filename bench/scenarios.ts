@@ -108,6 +108,7 @@ const FILE: Scenario = {
   type: "text/plain",
   servers: STATIC,
 };
+const LARGE_FILE = { ...FILE, type: "application/octet-stream" };
 
 export const SCENARIOS: readonly Scenario[] = [
   HELLO_SCENARIO,
@@ -161,9 +162,10 @@ export const SCENARIOS: readonly Scenario[] = [
     servers: STATIC.map((name) => (name === "static/hono" ? "static/hono etag" : name)),
   },
   { ...FILE, name: "file-100k", path: "/100k.txt", answer: FILES["100k.txt"] },
-  { ...FILE, name: "file-10m", path: "/10m.bin", answer: FILES["10m.bin"], type: "application/octet-stream" },
+  { ...LARGE_FILE, name: "file-10m", path: "/10m.bin", answer: FILES["10m.bin"] },
   { ...FILE, name: "missing", path: "/users/7", answer: HELLO },
   { ...FILE, name: "proxy-1k", head: "none", servers: PROXIES },
   { ...FILE, name: "proxy-browser", servers: PROXIES },
   { ...FILE, name: "proxy-100k", head: "none", path: "/100k.txt", answer: FILES["100k.txt"], servers: PROXIES },
+  { ...LARGE_FILE, name: "proxy-1m", head: "none", path: "/1m.bin", answer: FILES["1m.bin"], servers: PROXIES },
 ];
