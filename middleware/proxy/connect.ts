@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { memberOf } from "../../src/errors.ts";
 import { type Failure, failure, type Phase } from "./outcome.ts";
+import type { ReadMemory } from "./read-memory.ts";
 import { serverName, type Target } from "./target.ts";
 
 /** What TLS connections are made with: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized` and so on, as Node has them. */
@@ -48,16 +49,20 @@ const HIGH_WATER_MARK = 131_072;
 /** How long a connection is quiet before TCP asks for the other side, in milliseconds. */
 const KEEP_ALIVE_DELAY = 60_000;
 
-/** Calls back once, with a connection or a `ConnectError`. Destroying the socket before ends it without a call. */
+/**
+ * Calls back once, with a connection or a `ConnectError`. Destroying the socket before ends it without a call. Plain TCP is read
+ * into `memory`.
+ */
 export function connect(
   connecting: Connecting,
   callback: (error: ConnectError | null, socket: Socket | null) => void,
   http2: Http2 = false,
+  memory?: ReadMemory,
 ): Socket {
   const { target, sockets } = connecting;
   let phase: Phase = "connect";
   let timer: NodeJS.Timeout | undefined;
-  const socket = target.isSecure ? secureSocket(connecting, http2 === true) : plainSocket(target);
+  const socket = target.isSecure ? secureSocket(connecting, http2 === true) : plainSocket(target, memory);
   const settle = (error: ConnectError | null): void => {
     if (timer === undefined) return;
     clearTimeout(timer);
@@ -92,11 +97,16 @@ export function speaksHttp2(socket: Socket | undefined): boolean {
   return (socket as { readonly alpnProtocol?: unknown } | undefined)?.alpnProtocol === HTTP2;
 }
 
-function plainSocket({ address, port, socketPath }: Target): Socket {
-  const options = { highWaterMark: HIGH_WATER_MARK };
-  return socketPath === undefined
-    ? connectTcp({ ...options, host: address, port })
-    : connectTcp({ ...options, path: socketPath });
+function plainSocket({ address, port, socketPath }: Target, memory: ReadMemory | undefined): Socket {
+  const options = {
+    highWaterMark: HIGH_WATER_MARK,
+    ...(memory && { onread: memory.onread((bytes) => socket.push(bytes)) }),
+  };
+  const socket: Socket =
+    socketPath === undefined
+      ? connectTcp({ ...options, host: address, port })
+      : connectTcp({ ...options, path: socketPath });
+  return socket;
 }
 
 function secureSocket(connecting: Connecting, offersHttp2: boolean): Socket {

@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import { type Connecting, connect, type Http2, speaksHttp2 } from "./connect.ts";
 import type { Client } from "./package.ts";
+import { ReadMemory } from "./read-memory.ts";
 
 export type ClientClass = new (origin: string, options: object) => Client;
 
@@ -48,6 +49,8 @@ export class Connection {
   readonly bornAt: number;
   /** The socket; another one where the target has closed the last one before the request was written. */
   socket: Socket | undefined;
+  /** What the socket reads into, where that is known. */
+  memory: ReadMemory | undefined;
   /** Responses that have come by this socket. */
   responses = 0;
   /** Whether the socket has failed. */
@@ -84,7 +87,9 @@ export class Connection {
         this.responses = 0;
         this.hasFailed = false;
         // Listens before undici does, which takes a reset for the end of a body without a length.
-        const socket = connect(connecting, http2 === false ? callback : connected, http2);
+        // An HTTP/2 session reads by itself.
+        this.memory = http2 === false ? new ReadMemory() : undefined;
+        const socket = connect(connecting, http2 === false ? callback : connected, http2, this.memory);
         this.socket = socket.on("error", () => {
           this.hasFailed = true;
         });

@@ -1,7 +1,9 @@
 /** The body of a target's response: bytes that wait for their reader, and a target that waits while too many do. */
 
+import { LendingBody } from "../../src/body/lending.ts";
 import { TsgiError } from "../../src/errors.ts";
 import type { Body } from "../../src/gateway.ts";
+import { LARGE_PIECES } from "./read-memory.ts";
 
 /** Where the bytes come from. */
 export interface BodySource {
@@ -21,7 +23,7 @@ const HIGH_WATER_MARK = 65_536;
 const DONE: Step = Object.freeze({ done: true, value: undefined });
 
 /** A body to be read once. A step that has arrived is not a promise. */
-export class ResponseBody {
+export class ResponseBody extends LendingBody {
   readonly #source: BodySource;
   /** In milliseconds; 0 for none. */
   readonly #timeout: number;
@@ -36,6 +38,7 @@ export class ResponseBody {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(source: BodySource, timeout: number) {
+    super();
     this.#source = source;
     this.#timeout = timeout;
   }
@@ -128,6 +131,10 @@ export class ResponseBody {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     return waiter;
+  }
+
+  takeBack(chunk: Uint8Array): void {
+    LARGE_PIECES.takeBack(chunk);
   }
 
   close(): void {

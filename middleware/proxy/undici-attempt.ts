@@ -101,6 +101,7 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     }
     this.#wasUsed = connection.isUsed;
     this.#receivedBefore = connection.socket?.bytesRead ?? 0;
+    if (connection.memory !== undefined) connection.memory.isBody = false;
     this.#reception.awaitHead();
   }
 
@@ -111,6 +112,8 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
       return;
     }
     this.#endsWithHead = this.#request.method === "HEAD" || isNullBody(status);
+    const { memory } = this.#connection ?? {};
+    if (memory !== undefined) memory.isBody = headers["transfer-encoding"] === undefined;
     const version = this.#connection?.isShared ? "2.0" : this.#pool.connecting.isHttp10 ? "1.0" : "1.1";
     this.#reception.begin({ status, reason, lines, version }, this.#endsWithHead);
   }

@@ -4,6 +4,7 @@
  */
 
 import { byteLength, checkChunk, checkChunks, piecesOf, toBytes } from "../body/chunk.ts";
+import { LendingBody } from "../body/lending.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
 import type {
@@ -145,7 +146,7 @@ export class Responder implements Exchange, Traced {
       const chunks = knownChunks(body);
       if (chunks === undefined) {
         this.#reader = new BodyReader(body);
-        void this.#stream(this.#reader);
+        void this.#stream(this.#reader, body instanceof LendingBody ? body : undefined);
       } else this.#sendWhole(chunks);
     } catch (error) {
       this.#fail(error);
@@ -204,7 +205,7 @@ export class Responder implements Exchange, Traced {
     return this.#sent ? (this.#status?.code ?? 0) : 0;
   }
 
-  async #stream(reader: BodyReader): Promise<void> {
+  async #stream(reader: BodyReader, lending?: LendingBody): Promise<void> {
     try {
       this.#watch();
       while (this.#status === undefined || !this.#isBodiless(this.#status)) {
@@ -219,6 +220,7 @@ export class Responder implements Exchange, Traced {
         if (chunk.length === 0) continue;
         this.#started();
         const room = this.#send(chunk);
+        if (lending !== undefined) this.#sink.onDrained?.(() => lending.takeBack(chunk as Uint8Array));
         if (room !== undefined) await room;
         if (this.#over) return;
       }

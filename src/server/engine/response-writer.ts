@@ -195,6 +195,10 @@ export class ResponseWriter implements Sink {
     return this.#connection.output.unsent;
   }
 
+  onDrained(callback: () => void): void {
+    this.#connection.output.onDrained(callback);
+  }
+
   abort(): void {
     this.isLast = true;
     const { output, socket } = this.#connection;

@@ -1,0 +1,85 @@
+/** Bodies that get the memory of their chunks back. */
+
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { transform } from "../../middleware/transform.ts";
+import { LendingBody } from "../../src/body/lending.ts";
+import type { App, Body, Chunk } from "../../src/gateway.ts";
+import { eventually, start } from "../support/raw-client.ts";
+
+/** Chunks of a size, and what came back of them. */
+class Lent extends LendingBody {
+  readonly back: Uint8Array[] = [];
+  readonly given: Uint8Array[] = [];
+  readonly #size: number;
+  readonly #count: number;
+
+  constructor(size: number, count: number) {
+    super();
+    this.#size = size;
+    this.#count = count;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    while (this.given.length < this.#count) {
+      const chunk = new Uint8Array(this.#size).fill(97);
+      this.given.push(chunk);
+      yield chunk;
+    }
+  }
+
+  takeBack(chunk: Uint8Array): void {
+    this.back.push(chunk);
+  }
+}
+
+const appOf =
+  (body: Body): App =>
+  (_environ, startResponse) => {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    return body;
+  };
+
+async function* onward(body: Body): AsyncGenerator<Chunk> {
+  yield* body as AsyncIterable<Chunk>;
+}
+
+test("lending: the memory of each chunk comes back once, when the chunk was sent", async (t) => {
+  const body = new Lent(100_000, 3);
+  const { server } = await start(t, appOf(body));
+  assert.equal((await (await fetch(server.url)).text()).length, 300_000);
+  await eventually(() => body.back.length === 3);
+  assert.deepEqual(body.back, body.given);
+});
+
+test("lending: what a client has not read does not come back", async (t) => {
+  const body = new Lent(16 * 1024 * 1024, 1);
+  const { server } = await start(t, appOf(body));
+  const client = connect(server.port, "127.0.0.1");
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await eventually(() => client.bytesRead > 0);
+  client.pause();
+  assert.deepEqual(body.back, []);
+  client.destroy();
+  await eventually(() => client.closed);
+  assert.deepEqual(body.back, []);
+});
+
+test("lending: a layer that reads the body keeps what it has read", async (t) => {
+  const body = new Lent(100_000, 3);
+  const { server } = await start(
+    t,
+    transform(appOf(body), (response) => ({ ...response, body: onward(response.body) })),
+  );
+  assert.equal((await (await fetch(server.url)).text()).length, 300_000);
+  assert.equal(body.given.length, 3);
+  assert.deepEqual(body.back, []);
+});
+
+test("lending: HEAD lends nothing", async (t) => {
+  const body = new Lent(100_000, 3);
+  const { server } = await start(t, appOf(body));
+  await fetch(server.url, { method: "HEAD" });
+  assert.deepEqual([body.given, body.back], [[], []]);
+});
