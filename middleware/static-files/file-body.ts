@@ -1,5 +1,6 @@
 /** Parts of a file as a body. */
 
+import { LendingBody, Memory } from "../../src/body/lending.ts";
 import type { Part } from "../../src/http/partial.ts";
 import type { OpenFile } from "./open-file.ts";
 
@@ -9,12 +10,15 @@ import type { OpenFile } from "./open-file.ts";
  */
 export const CHUNK: number = 128 * 1024;
 
+/** The memory of chunks of that length, of which two megabytes wait for their next use. */
+const PIECES = new Memory(CHUNK, 16);
+
 /**
  * Reads parts of an open file, and releases it: after the last byte, on an error, or when it is closed earlier, even before
  * it was started. It throws before the last chunk if the file was written to meanwhile, so that an incomplete response never
  * looks whole, nor mixes two versions; with `mayGrow`, not if the file only grew.
  */
-export class FileBody implements AsyncIterableIterator<Uint8Array> {
+export class FileBody extends LendingBody implements AsyncIterableIterator<Uint8Array> {
   readonly #file: OpenFile;
   readonly #parts: readonly Part[];
   readonly #lastRange: number;
@@ -27,6 +31,7 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
   #first: IteratorResult<Uint8Array, undefined> | undefined;
 
   constructor(file: OpenFile, parts: readonly Part[], mayGrow: boolean) {
+    super();
     this.#file = file;
     this.#parts = parts;
     this.#mayGrow = mayGrow;
@@ -79,9 +84,14 @@ export class FileBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   async #readChunk(position: number, length: number, isLast: boolean): Promise<Uint8Array> {
-    const bytes = await this.#file.read(position, length);
+    const bytes = await this.#file.read(position, length, length === CHUNK ? PIECES.take() : undefined);
+    PIECES.lend(bytes);
     if (isLast) await this.#file.check(this.#mayGrow);
     return bytes;
+  }
+
+  takeBack(chunk: Uint8Array): void {
+    PIECES.takeBack(chunk);
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {

@@ -119,9 +119,8 @@ export class OpenFile {
     return this.#users === 0 ? closeDescriptor(this.#fs, this.#descriptor) : undefined;
   }
 
-  /** Reads that many bytes. Rejects with `TSGI_FILE_CHANGED` where the file has become too short. */
-  async read(position: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  /** Fills `bytes`, which has that length. Rejects with `TSGI_FILE_CHANGED` where the file has become too short. */
+  async read(position: number, length: number, bytes: Buffer = Buffer.allocUnsafeSlow(length)): Promise<Uint8Array> {
     let filled = 0;
     while (filled < length) {
       const count = await readDescriptor(this.#fs, this.#descriptor, bytes, filled, position + filled);
