@@ -35,8 +35,8 @@ interface Format {
   readonly quickLevel: number;
   readonly levels: readonly [least: number, most: number];
   options(level: number, use: Use): object;
-  /** What else a body of that length is encoded with in one go. */
-  sized(length: number): object;
+  /** What else a body of at most that length is encoded with in one go. */
+  sized(most: number): object;
   readonly encode: (bytes: Uint8Array, options: object) => Uint8Array;
   readonly encodeLater: (bytes: Uint8Array, options: object, callback: Callback) => void;
   readonly open: (options: object) => unknown;
@@ -65,17 +65,22 @@ const ZSTD_WINDOWS: Readonly<Record<Use, number>> = { whole: 0, stream: 18, live
 const zlibOptions = (level: number, use: Use) => (use === "live" ? { level, windowBits: 12, memLevel: 4 } : { level });
 
 /** One piece of output for most bodies: half of what comes in. The default of 16 KiB is too much for small ones, and too little. */
-const outputFor = (length: number) => ({ chunkSize: Math.max(1024, length >> 1) });
+const outputFor = (most: number) => ({ chunkSize: Math.min(1024 * 1024, Math.max(1024, most >>> 1)) });
 
 /** No more window and tables than a body has use for: clearing the usual 260 KiB takes longer than to compress 1 KiB. */
-const zlibSized = (length: number) => {
-  const bits = 32 - Math.clz32(length + 261);
+const zlibSized = (most: number) => {
+  const bits = bitsOf(most + 261);
   return {
-    ...outputFor(length),
+    ...outputFor(most),
     windowBits: Math.min(15, Math.max(9, bits)),
     memLevel: Math.min(8, Math.max(1, bits - 6)),
   };
 };
+
+/** How many bits a number has. */
+function bitsOf(value: number): number {
+  return 32 - Math.clz32(value);
+}
 
 const FORMATS: Readonly<Record<ContentCoding, Format | undefined>> = {
   br: {
@@ -146,7 +151,7 @@ const IMMEDIATE = 128 * 1024;
 /** The same for levels that are slow: Brotli's highest encodes 1 KB in a millisecond. */
 const IMMEDIATE_IF_SLOW = 8 * 1024;
 
-/** Up to here a body is small: Brotli at level 3 takes half the time of 4 for it, and two percent more bytes. */
+/** Below this a body is small: Brotli at level 3 takes half the time of 4 for it, and two percent more bytes. */
 const SMALL = 8 * 1024;
 
 /** The encoder of a coding; undefined where this version of Node does not have it. */
@@ -157,19 +162,22 @@ export function encoderOf(coding: ContentCoding, level: number | undefined): Enc
   const chosen = level ?? defaultLevel;
   const options = format.options(chosen, "whole");
   const optionsIfSmall = format.options(level ?? levelIfSmall, "whole");
+  // By the number of bits of the length: to make them for each body takes as long as a quarter of compressing 2 KB.
+  const sized = Array.from({ length: 33 }, (_, bits) => {
+    const most = 2 ** bits - 1;
+    return { ...(most <= SMALL ? optionsIfSmall : options), ...format.sized(most) };
+  });
+  const optionsFor = ({ byteLength }: Uint8Array): object => sized[bitsOf(byteLength)] as object;
   const streamOptions = { ...format.options(chosen, "stream"), ...STREAM_OPTIONS };
   const liveOptions = { ...format.options(chosen, "live"), ...STREAM_OPTIONS };
   return {
     coding,
     flushKind,
     immediateSize: chosen > quickLevel ? IMMEDIATE_IF_SLOW : IMMEDIATE,
-    encode(bytes) {
-      const { byteLength: length } = bytes;
-      return format.encode(bytes, { ...(length <= SMALL ? optionsIfSmall : options), ...format.sized(length) });
-    },
+    encode: (bytes) => format.encode(bytes, optionsFor(bytes)),
     encodeLater: (bytes) =>
       new Promise((resolve, reject) => {
-        format.encodeLater(bytes, { ...options, ...format.sized(bytes.byteLength) }, (error, result) => {
+        format.encodeLater(bytes, optionsFor(bytes), (error, result) => {
           if (error === null || error === undefined) resolve(result);
           else reject(error);
         });
