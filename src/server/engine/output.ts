@@ -85,7 +85,7 @@ export class Output {
     this.#text = "";
     this.#passed += text.length;
     // Plain TCP mostly takes it at once, which `flush` sees; TLS never does.
-    this.#isHeard = this.#isTls && this.#waiting.length > 0;
+    this.#isHeard = this.#isTls && this.#isAwaited;
     if (this.#isHeard) this.#socket.write(text, "latin1", this.#onTaken);
     else this.#socket.write(text, "latin1");
   }
@@ -117,7 +117,13 @@ export class Output {
     if (socket.destroyed) return;
     this.#taken = this.#passed - socket.writableLength;
     if (this.#waiting.length > 0) this.#tellSent();
+    if (this.#onDrained.length > 0 && this.length === 0) this.#tellDrained();
   };
+
+  /** Whether somebody waits for what was gathered to be gone. */
+  get #isAwaited(): boolean {
+    return this.#waiting.length > 0 || this.#onDrained.length > 0;
+  }
 
   #tellSent(): void {
     const waiting = this.#waiting;
@@ -148,8 +154,7 @@ export class Output {
       this.#socket.uncork();
     }
     this.#onTaken();
-    if (this.#onDrained.length > 0 && this.length === 0) this.#tellDrained();
-    if (this.#waiting.length === 0 || this.#isHeard || !this.#socket.writable) return;
+    if (!this.#isAwaited || this.#isHeard || !this.#socket.writable) return;
     this.#isHeard = true;
     this.#socket.write("", "latin1", this.#onTaken);
   }

@@ -89,3 +89,28 @@ test("proxy: bodies that wait for their clients stay what the target has sent", 
   for (const [index, size] of sizes.entries()) assert.ok(late[index]?.equals(bytesOf(`/known/${size}`)));
   await app.close();
 });
+
+/** Fails at each chunk, where nobody catches it: `tsgi` lives on. */
+async function* failing(body: Body): AsyncGenerator<Chunk> {
+  for await (const chunk of body as AsyncIterable<Chunk>) {
+    process.nextTick(() => {
+      throw new Error("of nobody");
+    });
+    yield chunk;
+  }
+}
+
+test("proxy: bodies stay what the target has sent where something throws as they come", async (t) => {
+  process.setUncaughtExceptionCaptureCallback(() => {});
+  t.after(() => process.setUncaughtExceptionCaptureCallback(null));
+  const { server: origin } = await start(t, target);
+  const app = proxy(origin.url);
+  const { server } = await start(
+    t,
+    transform(app, (response) => ({ ...response, body: failing(response.body) })),
+  );
+  const paths = Array.from({ length: 6 }, (_, index) => `/known/${1_000_000 + index}`);
+  const bodies = await Promise.all(paths.map((path) => read(server.port, path)));
+  for (const [index, path] of paths.entries()) assert.ok(bodies[index]?.equals(bytesOf(path)), path);
+  await app.close();
+});
