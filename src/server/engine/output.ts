@@ -34,8 +34,6 @@ export class Output {
   #passed = 0;
   #taken = 0;
   readonly #waiting: Waiting[] = [];
-  /** Who waits for nothing to wait here any more. */
-  #onDrained: (() => void)[] = [];
   /** Whether the end of what was handed to the socket last is heard of. */
   #isHeard = true;
 
@@ -85,7 +83,7 @@ export class Output {
     this.#text = "";
     this.#passed += text.length;
     // Plain TCP mostly takes it at once, which `flush` sees; TLS never does.
-    this.#isHeard = this.#isTls && this.#isAwaited;
+    this.#isHeard = this.#isTls && this.#waiting.length > 0;
     if (this.#isHeard) this.#socket.write(text, "latin1", this.#onTaken);
     else this.#socket.write(text, "latin1");
   }
@@ -100,30 +98,13 @@ export class Output {
     this.#waiting.push({ position: this.#passed + this.#text.length, onSent });
   }
 
-  /** Calls back when nothing waits to be sent; not where the connection is closed before. */
-  onDrained(callback: () => void): void {
-    this.#onDrained.push(callback);
-  }
-
-  #tellDrained(): void {
-    const callbacks = this.#onDrained;
-    this.#onDrained = [];
-    for (const callback of callbacks) callback();
-  }
-
   readonly #onTaken = (): void => {
     const socket = this.#socket;
     // One that was destroyed forgets what it has not sent.
     if (socket.destroyed) return;
     this.#taken = this.#passed - socket.writableLength;
     if (this.#waiting.length > 0) this.#tellSent();
-    if (this.#onDrained.length > 0 && this.length === 0) this.#tellDrained();
   };
-
-  /** Whether somebody waits for what was gathered to be gone. */
-  get #isAwaited(): boolean {
-    return this.#waiting.length > 0 || this.#onDrained.length > 0;
-  }
 
   #tellSent(): void {
     const waiting = this.#waiting;
@@ -154,7 +135,7 @@ export class Output {
       this.#socket.uncork();
     }
     this.#onTaken();
-    if (!this.#isAwaited || this.#isHeard || !this.#socket.writable) return;
+    if (this.#waiting.length === 0 || this.#isHeard || !this.#socket.writable) return;
     this.#isHeard = true;
     this.#socket.write("", "latin1", this.#onTaken);
   }
@@ -211,7 +192,6 @@ export class Output {
 
   /** The connection is closed: what waits is lost. */
   closed(): void {
-    this.#onDrained = [];
     for (const { position, onSent } of this.#waiting.splice(0)) onSent(position <= this.#taken, position - this.#taken);
     this.release();
   }
