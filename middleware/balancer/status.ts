@@ -34,7 +34,7 @@ export interface BalancerTargetStatus {
   readonly probe: ProbeRecord | undefined;
 }
 
-/** How long heads of responses took, in milliseconds: each value to within a tenth. */
+/** How long heads of responses took, in milliseconds: each value is at most a fifth too large. */
 export interface BalancerPercentiles {
   readonly p50: number;
   readonly p95: number;

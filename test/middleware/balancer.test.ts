@@ -18,6 +18,8 @@ const NOWHERE = "http://127.0.0.1:1";
 test("balancer: forwards a request and its response", async (t) => {
   const { app } = await balanced(t, ["HTTP/1.1 201 Made\nContent-Length: 2\n\nhi"], { via: "b" });
   assert.equal(await transcript(app, "/a?b"), "201 Made\ncontent-length: 2\nvia: 1.1 b\n\nhi");
+  // As which it stands in the tree of mounts.
+  assert.equal(app.name, "balancer");
 });
 
 test("balancer: every target gets requests", async (t) => {

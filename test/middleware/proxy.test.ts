@@ -6,8 +6,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { ejectionSettings } from "../../middleware/balancer/ejection.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
 import { lint } from "../../middleware/lint.ts";
+import { settingsOf } from "../../middleware/proxy/options.ts";
 import { type ProxyOptions, proxy } from "../../middleware/proxy.ts";
 import { mapText, transform } from "../../middleware/transform.ts";
 import { toFetch } from "../../src/adapters/to-fetch.ts";
@@ -815,6 +817,22 @@ test("proxy: targets and options are checked", () => {
     { connections: 0 },
   ]) {
     assert.throws(() => proxy("http://a", options), { code: "TSGI_BAD_OPTION" }, JSON.stringify(options));
+  }
+});
+
+test("proxy: defaults are what the documentation says", () => {
+  for (const [file, settings] of [
+    ["proxy/options.ts", Object.assign({}, ...Object.values(settingsOf({})))],
+    ["balancer/ejection.ts", ejectionSettings({})],
+  ] as const) {
+    const source = readFileSync(join(root, "middleware", file), "utf8");
+    const documented = [...source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(\w+)\?: number/g)];
+    assert.ok(documented.length > 4);
+    for (const [, comment = "", name = ""] of documented) {
+      const [, value = ""] = /Default ([\d ]*\d)/.exec(comment) ?? [];
+      const key = name === "maxResponseHead" ? "maxHeadSize" : name;
+      assert.equal(settings[key], Number(value.replace(" ", "")), name);
+    }
   }
 });
 
