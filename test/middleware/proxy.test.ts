@@ -569,6 +569,9 @@ test("proxy: 103 is passed on where that is asked for", async (t) => {
       response.informational,
       earlyHints ? [{ status: "103 Early Hints", headers: [["Link", "</a.css>"]] }] : [],
     );
+    // A client of HTTP/1.0 would take it for the response.
+    const old = await request(app, "/", { environ: { SERVER_PROTOCOL: "HTTP/1.0" } });
+    assert.deepEqual([await old.text(), old.informational], ["hi", []]);
   }
 });
 

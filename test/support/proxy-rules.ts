@@ -223,12 +223,15 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "balancer: a second target is asked where the first one takes long, and the loser is cut",
     "balancer: with `true`, a second target is asked once it is known what takes long",
     "balancer: without a budget, or another target, there is no second attempt",
+    "balancer: what answers in time is asked for once, what is not safe too",
+    "balancer: a client that leaves ends both attempts",
   ],
   // Balancing
   74: [
     "two choices by latency",
     "balancer: a slow target gets few requests",
     "balancer: latency rises at once, and fades",
+    "balancer: a target that is new is expected to take what the others do",
     "not: A failure adds a second of latency, which fades within seconds.",
   ],
   75: [

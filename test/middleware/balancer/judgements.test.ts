@@ -99,6 +99,15 @@ test("balancer: a failure counts as slow for seconds, a peak until responses say
   assert.ok(latency.at(40) < 20, `${latency.at(40)}`);
 });
 
+test("balancer: a target that is new is expected to take what the others do", () => {
+  const peers = new Peers(settings, () => {});
+  const urls = ["http://a:1", "http://a:2", "http://a:3"];
+  peers.update(urls, 0);
+  for (const [index, latency] of [10, 400, 20].entries()) peers.all[index]?.latency.set(latency, 0);
+  peers.update([...urls, "http://a:4"], 0);
+  assert.equal(peers.all[3]?.latency.at(0), 20);
+});
+
 test("balancer: a slow start begins with a tenth", () => {
   const peer = new Peer({ url: "http://a", weight: 4 }, { ...settings, slowStart: 1000 }, 0);
   assert.equal(peer.weightAt(0), 4);
