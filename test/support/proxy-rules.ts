@@ -272,7 +272,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "balancer: targets whose probes fail get no requests while another is well",
     "not: Ejections are bounded by a share, and there is no panic below it.",
   ],
-  83: ["backups", "balancer: backups get requests only while no other target can"],
+  83: [
+    "backups",
+    "balancer: backups get requests only while no other target can",
+    "balancer: all targets may be out where a backup is well",
+  ],
   84: [
     "probes",
     "balancer: probes go on while a target is ejected, on connections of their own, and end with the balancer",
@@ -365,6 +369,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "failover",
     "failover: the first app that does not fail answers, and the last one where all do",
     "failover: the next app gets the body from its beginning",
+    "failover: where more was read than is kept, the failure is the answer",
+    "failover: requests that may do harm twice are answered by the first app",
   ],
 };
 

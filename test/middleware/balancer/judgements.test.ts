@@ -78,6 +78,17 @@ test("balancer: half of the targets may be out at once, rounded up, and never al
   }
 });
 
+test("balancer: all targets may be out where a backup is well", () => {
+  const peers = new Peers(settings, () => {});
+  peers.update(["http://a:1", "http://a:2", "http://a:3", { url: "http://a:4", backup: true }], 0);
+  for (const peer of peers.all) for (let at = 1; at < 4; at++) peer.ejection.failed(at, () => peers.mayLeave(peer, at));
+  peers.changed();
+  assert.deepEqual(
+    peers.eligible(5).map(({ key }) => key),
+    ["http://a:4"],
+  );
+});
+
 test("balancer: latency rises at once, and fades", () => {
   const latency = new Latency(10, 0);
   latency.observe(100, 0);
