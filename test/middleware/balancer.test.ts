@@ -231,12 +231,13 @@ test("balancer: a trial is one request at a time, after which the target starts 
   await ask(app, 2);
   isBad = false;
   await eventually(() => app.status().targets[0]?.state === "trial");
+  const before = targets[0]?.heads.length ?? 0;
   const tried = ask(app, 1, "/trial");
   await eventually(() => trial.sockets.length === 1);
   assert.deepEqual(await ask(app, 4), Array(4).fill("b"));
   trial.release();
   assert.deepEqual(await tried, ["hi"]);
-  assert.equal(targets[0]?.heads.length, 2);
+  assert.equal(targets[0]?.heads.length, before + 1);
   const after = await ask(app, 11);
   assert.ok(after.filter((answer) => answer === "hi").length <= 2, `${after}`);
 });

@@ -219,7 +219,7 @@ test("proxy: a client that ends its side leaves its place to others, though the 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { connect } = await start(t, proxy(url, { connections: 1, queueTimeout: 1000 }));
+  const { connect } = await start(t, proxy(url, { connections: 1, queueTimeout: 4000 }));
   for (let index = 0; index < 2; index++) {
     const client = (await connect()).send(ASKED);
     await client.until("X-A");
