@@ -48,14 +48,14 @@ export interface Client {
 export type Connect = (options: unknown, callback: (error: Error | null, socket: Socket | null) => void) => void;
 
 interface UndiciPackage {
-  readonly Client: new (origin: string, options: object) => Client;
+  readonly Client: { new (origin: string, options: object): Client; readonly prototype: Client };
 }
 
 /** What undici 8 runs on. */
 const OLDEST_NODE = "22.19.0";
 
 /**
- * Loads undici. Throws `TSGI_NO_PACKAGE` where it is not installed, and where it is a version that this Node does not run;
+ * Loads undici. Throws `TSGI_NO_PACKAGE` where it is not installed, is a version that this Node does not run, or is not the package;
  * `TSGI_HTTP2_NEEDS_UNDICI_8` where `needsHttp2` and it is an older one, which loses trailers, `103 Early Hints` and requests that
  * come as a target says farewell.
  */
@@ -68,7 +68,7 @@ export function loadUndici(owner: string, needsHttp2: boolean): UndiciPackage {
     });
   }
   try {
-    return loadPackage<UndiciPackage>("undici", owner, "undici@7");
+    return checkDispatch(loadPackage<UndiciPackage>("undici", owner, "undici@7"), owner);
   } catch (error) {
     if (error instanceof TsgiError) throw error;
     // Undici 8 looks for functions that an older Node does not have.
@@ -79,4 +79,12 @@ export function loadUndici(owner: string, needsHttp2: boolean): UndiciPackage {
       cause: error,
     });
   }
+}
+
+/** Bun puts an `undici` of its own in the place of the package, of which a client cannot send. */
+function checkDispatch(loaded: UndiciPackage, owner: string): UndiciPackage {
+  if (typeof loaded.Client.prototype.dispatch === "function") return loaded;
+  throw new TsgiError("TSGI_NO_PACKAGE", `${owner} cannot use the undici of this runtime, which has no dispatch`, {
+    hint: "Run it on Node or Deno: npm install undici@7",
+  });
 }

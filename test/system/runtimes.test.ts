@@ -1,7 +1,7 @@
-/** Apps on runtimes that are not Node, through `toFetch`. */
+/** Apps on runtimes that are not Node, through `toFetch`, and what cannot be there. */
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -114,3 +114,11 @@ for (const [name, { binary, start }] of Object.entries(RUNTIMES)) {
     assert.deepEqual(JSON.parse((await ask("/%61//b?c=d")).body), ["/a/b", "c=d", "/a/b", address]);
   });
 }
+
+test("runtimes: Bun, which has no undici that sends, is told so as a proxy is built", (t) => {
+  const path = join(root, "node_modules", (RUNTIMES.Bun as Runtime).binary);
+  if (!existsSync(path)) return t.skip("Bun is not installed; .ci/run does so");
+  const program =
+    'import("tsgi/middleware").then(({ proxy }) => proxy("http://127.0.0.1:1")).catch((error) => console.log(error.code))';
+  assert.equal(execFileSync(path, ["-e", program], { cwd: root, encoding: "utf8" }), "TSGI_NO_PACKAGE\n");
+});
