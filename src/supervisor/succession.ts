@@ -53,13 +53,18 @@ export function appointSuccessor(
     fds: (descriptors[index] ?? []).filter(isDescriptor).map(() => next++),
   }));
   const own = statusFd === undefined ? [] : [statusFd];
-  const child = spawn(process.execPath, [...childArguments(), ...args], {
-    env: { ...env, [SUCCESSION_VARIABLE]: "1" },
-    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
-    serialization: "advanced",
-    signal,
-    killSignal: "SIGKILL",
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, [...childArguments(), ...args], {
+      env: { ...env, [SUCCESSION_VARIABLE]: "1" },
+      stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
+      serialization: "advanced",
+      signal,
+      killSignal: "SIGKILL",
+    });
+  } catch (error) {
+    return Promise.resolve({ ok: false, reason: (error as Error).message });
+  }
   const passed = {
     ticketKeys,
     statusFd: statusFd === undefined ? undefined : next,

@@ -79,7 +79,10 @@ export class Reloader implements Controlled, Observed {
     this.whenStopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
-    this.#sockets = new Sockets(() => (this.#serving === undefined ? [] : [this.#serving]));
+    this.#sockets = new Sockets(
+      () => (this.#serving === undefined ? [] : [this.#serving]),
+      (line) => this.#complain(line),
+    );
     this.#watcher = new Watcher(
       (paths) => this.#restart(paths),
       (error) => this.#complain(`files cannot be watched: ${error.message}`),
