@@ -83,9 +83,10 @@ export async function superviseCommand(
 /** The supervisor before this one may go. */
 function goOn(listeners: OwnListeners, inherited: Inherited, holdPid: () => void): void {
   const told = takeCounted((counted) => listeners.measurements.inherit(counted));
+  const complain = (error: Error) => writeError(error.message);
   // That holds the file until it has gone.
-  void succeed().then(holdPid);
-  void told.then(() => listeners.takeOver(inherited)).catch((error: Error) => writeError(error.message));
+  void succeed().then(holdPid).catch(complain);
+  void told.then(() => listeners.takeOver(inherited)).catch(complain);
 }
 
 /** Says what serves where; gives the URL that a person opens. */

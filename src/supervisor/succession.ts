@@ -156,10 +156,12 @@ function hold(server: Server): AcceptingServer {
   return { server, early };
 }
 
-/** Tells the supervisor before this one that the workers serve; resolves when it has gone. */
+/** Tells the supervisor before this one that the workers serve; resolves when it has gone, which it may have by now. */
 export function succeed(): Promise<void> {
+  // One that was killed meanwhile has nobody else to go on for it.
+  if (!process.connected) return Promise.resolve();
   const parent = process.ppid;
-  process.send?.(READY);
+  process.send?.(READY, undefined, {}, () => {});
   return new Promise((resolve) => {
     const timer = setInterval(() => {
       if (process.ppid === parent) return;
