@@ -7,7 +7,7 @@ import { escapeControls } from "../../escape.ts";
 import { BACKLOG } from "../../server/options.ts";
 import type { Controlled } from "../../supervisor/control.ts";
 import type { Observed } from "../../supervisor/listeners.ts";
-import type { Outcome } from "../../supervisor/slot.ts";
+import { type Outcome, untilGone } from "../../supervisor/slot.ts";
 import { Sockets } from "../../supervisor/sockets.ts";
 import { describeWorker, type Status } from "../../supervisor/status.ts";
 import type { SupervisedRequest } from "../../supervisor/supervisor.ts";
@@ -185,6 +185,7 @@ export class Reloader implements Controlled, Observed {
     if (old === undefined) return;
     old.send({ type: "note", note: { do: "leave" } satisfies ToWorker });
     old.drain(0, LINGER, GRACE, false);
+    void untilGone([old], LINGER + GRACE, (line) => this.#complain(line));
   }
 
   /** Has a worker load the app, or show a failure; `changed` is why. */
