@@ -409,7 +409,7 @@ export function app() {
   const reloader = new Reloader(file, { ...configuration, quiet: true }, [file, "--port", "0", "--quiet"]);
   t.after(() => reloader.end());
   await reloader.start();
-  const [{ pid }] = reloader.status.workers as [{ pid: number }];
+  const { pid } = reloader.status.workers[0] as { pid: number };
   const [url] = reloader.status.urls as [string];
   const hanging = ask(url).catch(() => "cut");
   await until(() => existsSync(join(folder, "hangs")));

@@ -175,6 +175,7 @@ test("supervisor: code that does not load, never ends or fails its canary leaves
     ["exit", /reload failed: it ended with exit code 9\n/],
     ["pend", /reload failed: it was not ready after 6000 ms\n/],
     ["ill", /reload failed: GET \/ready was answered with 500 Internal Server Error\n/],
+    ["hurl", /reload failed: no database\n/],
   ] as const) {
     site.behaviour(behaviour);
     const from = site.printed().length;
