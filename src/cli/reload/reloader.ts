@@ -16,7 +16,7 @@ import { announcementOf } from "../addresses.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { splitTarget } from "../load-app.ts";
 import { findModule } from "../load-module.ts";
-import { printLines } from "../print-lines.ts";
+import { printError, printLines } from "../print-lines.ts";
 import type { FromWorker, ReloadTask, ToWorker } from "./notes.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -270,7 +270,7 @@ export class Reloader implements Controlled, Observed {
 
   /** Says what is wrong, the same thing once in a row: a limit of the system is met for each folder. */
   #complain(what: string): void {
-    if (what !== this.#lastComplaint) process.stderr.write(`tsgi: ${escapeControls(what)}\n`);
+    if (what !== this.#lastComplaint) printError(what);
     this.#lastComplaint = what;
   }
 
