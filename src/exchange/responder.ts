@@ -220,7 +220,7 @@ export class Responder implements Exchange, Traced {
         if (chunk.length === 0) continue;
         this.#started();
         const room = this.#send(chunk);
-        if (lending !== undefined) this.#sink.onDrained?.(() => lending.takeBack(chunk as Uint8Array));
+        if (lending !== undefined) this.#sink.onTaken?.(() => lending.takeBack(chunk as Uint8Array));
         if (room !== undefined) await room;
         if (this.#over) return;
       }

@@ -44,10 +44,10 @@ export interface Sink {
   /** How many of the bytes that were handed over have not been sent, if it is known. */
   readonly unsent?: number;
   /**
-   * Calls back once what was handed over has left the process, so that the memory of its chunks can be used for others; not where
+   * Calls back once the chunk that was handed over last has left the process, so that its memory can be used for another; not where
    * the client leaves before that. Absent where it is not known.
    */
-  onDrained?(callback: () => void): void;
+  onTaken?(callback: () => void): void;
   /** The request's header lines as sent, if the server knows them: `headers` of the `Exchange`. */
   readonly requestHeaders?: HeaderList;
   /** The request's trailer lines, if the server supports them: `trailers` of the `Exchange`. */

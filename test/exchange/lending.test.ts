@@ -1,11 +1,16 @@
 /** Bodies that get the memory of their chunks back. */
 
 import assert from "node:assert/strict";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
+import type { Readable } from "node:stream";
 import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { transform } from "../../middleware/transform.ts";
 import { LendingBody } from "../../src/body/lending.ts";
 import type { App, Body, Chunk } from "../../src/gateway.ts";
+import type { Server } from "../../src/server/serve.ts";
+import { certificate } from "../support/certificate.ts";
 import { eventually, start } from "../support/raw-client.ts";
 
 /** Chunks of a size, and what came back of them. */
@@ -83,3 +88,40 @@ test("lending: HEAD lends nothing", async (t) => {
   await fetch(server.url, { method: "HEAD" });
   assert.deepEqual([body.given, body.back], [[], []]);
 });
+
+const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/** What reads a response piece by piece. */
+const CLIENTS: Readonly<Record<string, (server: Server, cert: string) => Readable>> = {
+  "": (server) => {
+    const client = connect(server.port, "127.0.0.1");
+    client.write(GET);
+    return client;
+  },
+  " over TLS": (server, cert) => {
+    const client = connectTls({ port: server.port, ca: cert, servername: "localhost" });
+    client.write(GET);
+    return client;
+  },
+  " over HTTP/2": (server, cert) => {
+    const session = connectHttp2(`https://localhost:${server.port}`, { ca: cert });
+    return session.request().on("close", () => session.destroy());
+  },
+};
+
+for (const [name, open] of Object.entries(CLIENTS)) {
+  test(`lending: what a slow client has got${name} comes back while more is sent`, async (t) => {
+    const body = new Lent(128 * 1024, 200);
+    const tls = name === "" ? undefined : await certificate();
+    const { server } = await start(t, appOf(body), { tls, http2: tls !== undefined });
+    const stream = open(server, tls?.cert ?? "");
+    t.after(() => stream.destroy());
+    let most = 0;
+    for await (const _ of stream) {
+      most = Math.max(most, body.given.length - body.back.length);
+      if (body.back.length > 190) break;
+      await new Promise(setImmediate);
+    }
+    assert.ok(most <= 4, `${most} chunks were kept at once`);
+  });
+}

@@ -34,8 +34,6 @@ export class Output {
   #passed = 0;
   #taken = 0;
   readonly #waiting: Waiting[] = [];
-  /** Who waits for nothing to wait here any more. */
-  #onDrained: (() => void)[] = [];
   /** Whether the end of what was handed to the socket last is heard of. */
   #isHeard = true;
 
@@ -100,17 +98,6 @@ export class Output {
     this.#waiting.push({ position: this.#passed + this.#text.length, onSent });
   }
 
-  /** Calls back when nothing waits to be sent; not where the connection is closed before. */
-  onDrained(callback: () => void): void {
-    this.#onDrained.push(callback);
-  }
-
-  #tellDrained(): void {
-    const callbacks = this.#onDrained;
-    this.#onDrained = [];
-    for (const callback of callbacks) callback();
-  }
-
   readonly #onTaken = (): void => {
     const socket = this.#socket;
     // One that was destroyed forgets what it has not sent.
@@ -148,7 +135,6 @@ export class Output {
       this.#socket.uncork();
     }
     this.#onTaken();
-    if (this.#onDrained.length > 0 && this.length === 0) this.#tellDrained();
     if (this.#waiting.length === 0 || this.#isHeard || !this.#socket.writable) return;
     this.#isHeard = true;
     this.#socket.write("", "latin1", this.#onTaken);
@@ -206,7 +192,6 @@ export class Output {
 
   /** The connection is closed: what waits is lost. */
   closed(): void {
-    this.#onDrained = [];
     for (const { position, onSent } of this.#waiting.splice(0)) onSent(position <= this.#taken, position - this.#taken);
     this.release();
   }

@@ -195,8 +195,8 @@ export class ResponseWriter implements Sink {
     return this.#connection.output.unsent;
   }
 
-  onDrained(callback: () => void): void {
-    this.#connection.output.onDrained(callback);
+  onTaken(callback: () => void): void {
+    this.#connection.output.onSent((isSent) => isSent && callback());
   }
 
   abort(): void {

@@ -29,6 +29,8 @@ export class Outbound implements WaitingStream {
   hasEnded = false;
   /** The trailer lines, which end the stream. */
   #trailers: HeaderList | undefined;
+  /** Who wants to know when a piece was sent. */
+  readonly #onSent = new Map<Uint8Array, (isSent: boolean) => void>();
   #room: Promise<void> | undefined;
   #makeRoom: (() => void) | undefined;
 
@@ -113,16 +115,32 @@ export class Outbound implements WaitingStream {
     this.#sent += length;
     this.#window -= length;
     this.length -= length;
-    if (this.#sent === piece.length) {
+    const isWhole = this.#sent === piece.length;
+    if (isWhole) {
       this.#pieces.shift();
       this.#sent = 0;
     }
     const isEnd = this.#isLast && this.length === 0;
     const endsHere = isEnd && this.#trailers === undefined;
     writer.sendData(frameHead(length, DATA, endsHere ? END_STREAM : 0, this.#owner.id), part, length);
+    if (isWhole && this.#onSent.size > 0) this.#pieceSent(piece);
     if (endsHere) this.#ended();
     else if (isEnd) this.#sendEnd();
     if (this.length < HIGH_WATER_MARK) this.release();
+  }
+
+  /** Calls back once what was handed over last is with the operating system; not where it is dropped before. */
+  onSent(callback: (isSent: boolean) => void): void {
+    const last = this.#pieces.at(-1);
+    if (last === undefined) this.#writer.output.onSent(callback);
+    else this.#onSent.set(last, callback);
+  }
+
+  #pieceSent(piece: Uint8Array): void {
+    const onSent = this.#onSent.get(piece);
+    if (onSent === undefined) return;
+    this.#onSent.delete(piece);
+    this.#writer.output.onSent(onSent);
   }
 
   /** The client takes more, or less than it has said; false where that is more than a window can be. */
@@ -153,6 +171,7 @@ export class Outbound implements WaitingStream {
     const { length } = this;
     this.#isLast = true;
     this.#pieces = [];
+    this.#onSent.clear();
     this.length = 0;
     this.#writer.forget(this);
     this.release();

@@ -261,6 +261,10 @@ export class Stream implements Sink, InboundOwner, OutboundOwner {
     else this.#onSent = callback;
   }
 
+  onTaken(callback: () => void): void {
+    this.outbound.onSent((isSent) => isSent && callback());
+  }
+
   get unsent(): number {
     return this.outbound.length + this.#owner.writer.output.unsent;
   }
