@@ -13,7 +13,7 @@ export function printError(line: string): void {
   process.stderr.write(`tsgi: ${escapeControls(line)}\n`);
 }
 
-/** Has nobody who stops reading what is printed, as a pager does, end the process. */
+/** Keeps the process alive when what reads its output, a pager for example, stops reading. */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }

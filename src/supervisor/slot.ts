@@ -16,7 +16,7 @@ export interface SlotOwner {
   spawn(slot: number): Promise<Worker>;
   /** Whether a slot is to have a worker. */
   wants(slot: number): boolean;
-  /** Some worker serves now, or does no longer. */
+  /** A worker has begun to serve, or no longer serves. */
   changed(): void;
   /** A process has ended. */
   gone(worker: Worker): void;
