@@ -391,7 +391,10 @@ test("reload: a control socket and a status listener tell of it, and restart the
   assert.match(site.printed(), /tsgi: a reload was asked for; restarted in \d+ ms\n/);
 });
 
-test("reload: a process that hangs does not outlive its replacement for long", async (t) => {
+test("reload: a process that hangs does not outlive its replacement for long", {
+  skip: process.env.TSGI_SAVES === undefined && "by hand, with TSGI_SAVES",
+  timeout: 60_000,
+}, async (t) => {
   const folder = mkdtempSync(join(scratch, "hanging-"));
   const file = join(folder, "site.mjs");
   writeFileSync(
