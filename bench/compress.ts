@@ -25,7 +25,7 @@ interface Task {
   readonly servers: readonly string[];
 }
 
-const COMPRESSING = ["tsgi", "express", "koa", "fastify"].map((name) => `compress/${name}`);
+const COMPRESSING = ["tsgi", "tsgi same", "express", "koa", "fastify"].map((name) => `compress/${name}`);
 const TASKS: readonly Task[] = [
   ...(["/2k", "/100k"] as const).flatMap((path) => [
     { name: `br ${path}`, path, coding: "br" as const, servers: COMPRESSING },

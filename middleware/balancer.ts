@@ -158,12 +158,12 @@ export function balancer(targets: BalancerTargets | BalancerSource, options: Bal
     };
   }
 
-  function outer(environ: Environ, startResponse: StartResponse): Body | Promise<Body> {
+  const outer: App = function balancer(environ, startResponse) {
     const choice = balancing.choiceOf(environ);
     const request = maker.requestOf(environ, hasBase);
     if (isPromise(request)) return request.then((made) => send(environ, startResponse, made, choice));
     return send(environ, startResponse, request, choice);
-  }
+  };
 
   const status = (): BalancerStatus => statusOf(balancing);
   let following: Following | undefined;

@@ -24,6 +24,7 @@ import { TOKEN } from "../src/http/field-rules.ts";
 import { getHeader } from "../src/http/headers.ts";
 import { canonicalPath } from "../src/http/path.ts";
 import { urlOf } from "../src/http/url.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, count, FUNCTION, type Kinds, OBJECT, STRING } from "../src/options.ts";
 import { andThen } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -98,7 +99,8 @@ const KINDS: Kinds<CacheOptions> = {
 export function cache(app: App, options: CacheOptions = {}): App {
   checkApp(app, "cache");
   checkOptions("cache", options, KINDS);
-  const { store = memoryCacheStore(), limit = 1024 * 1024, key, wait = 5000, storeTimeout = 100 } = options;
+  const { store = memoryCacheStore(), limit = 1024 * 1024, wait = 5000, storeTimeout = 100 } = options;
+  const key = options.key && immediate("key of cache", options.key);
   const { clientDirectives = false, name = "tsgi" } = options;
   checkStore(store);
   checkName(name);

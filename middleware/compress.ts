@@ -21,6 +21,7 @@ import { respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Environ } from "../src/gateway.ts";
 import { addVary } from "../src/http/headers.ts";
 import { preferredEncoding } from "../src/http/negotiation.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, count, FUNCTION, type Kinds, listOf, OBJECT, oneOf } from "../src/options.ts";
 import { andThen } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -104,7 +105,8 @@ export function compress(app: App, options: CompressOptions = {}): App {
   checkOptions("compress", options, KINDS);
   const { encodings = CODINGS, levels = {}, threshold = 1024 } = options;
   checkOptions("levels of compress", levels, LEVELS);
-  const { filter, eventStreams = false, protectSecrets = false } = options;
+  const { eventStreams = false, protectSecrets = false } = options;
+  const filter = options.filter && immediate("filter of compress", options.filter);
   const encoders = encodings.flatMap((coding) => encoderOf(coding, levels[coding]) ?? []);
   const offered = [...encoders.map(({ coding }) => coding), "identity"];
   const selection: Selection = { filter, eventStreams, protectSecrets };

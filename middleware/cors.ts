@@ -18,6 +18,7 @@ import type { App, Environ, HeaderList } from "../src/gateway.ts";
 import { type Derivation, deriveHeaders, TOKEN } from "../src/http/field-rules.ts";
 import { addVary } from "../src/http/headers.ts";
 import { originOption } from "../src/http/origin.ts";
+import { immediate } from "../src/immediate.ts";
 import {
   BOOLEAN,
   checkOptions,
@@ -131,7 +132,7 @@ class Rules {
         hint: "Leave null out: a sandboxed frame of any site is such a page.",
       });
     }
-    this.#allows = typeof origins === "function" ? origins : origins && inList(origins);
+    this.#allows = typeof origins === "function" ? immediate("origins of cors", origins) : origins && inList(origins);
     this.#hasCredentials = credentials;
     const known = origins === undefined ? ["*"] : typeof origins === "function" ? [] : origins.map(originOf);
     this.#readableBy = new Map(known.map((origin) => [origin, (headers) => this.#readable(headers, origin)]));

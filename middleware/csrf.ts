@@ -11,6 +11,7 @@
 import { checkApp, text } from "../src/apps.ts";
 import type { App, Environ } from "../src/gateway.ts";
 import { hostOfOrigin, isSameHost, originOption } from "../src/http/origin.ts";
+import { immediate } from "../src/immediate.ts";
 import { checkOptions, FUNCTION, type Kinds, listOf, STRING } from "../src/options.ts";
 import { wrapping } from "../src/wrapping.ts";
 
@@ -48,7 +49,8 @@ const refuse = text("Forbidden: the request comes from another site\n", { status
 export function csrf(app: App, options: CsrfOptions = {}): App {
   checkApp(app, "csrf");
   checkOptions("csrf", options, KINDS);
-  const { trustedOrigins = [], bypass } = options;
+  const { trustedOrigins = [] } = options;
+  const bypass = options.bypass && immediate("bypass of csrf", options.bypass);
   const trusted = new Set(trustedOrigins.map((origin) => originOption("trustedOrigins of csrf", origin)));
 
   const outer: App = function csrf(environ, startResponse) {

@@ -15,6 +15,7 @@
 import { checkApp } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import type { App, AppResponse, Environ } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { checkOptions, FUNCTION, type Kinds, OBJECT, showOption } from "../src/options.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { ErrorPages, isPlain } from "./error-pages/pages.ts";
@@ -50,7 +51,7 @@ export function errorPages(app: App, pages: Pages, options: ErrorPagesOptions = 
   const byStatus = checkPages(pages);
   checkOptions("errorPages", options, KINDS);
   const { replace = isPlain } = options;
-  const answers = new ErrorPages(app, byStatus, replace);
+  const answers = new ErrorPages(app, byStatus, immediate("replace of errorPages", replace));
 
   const outer: App = function errorPages(environ, startResponse) {
     return answers.answer(environ, startResponse);

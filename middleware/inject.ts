@@ -16,6 +16,7 @@ import { mapBody } from "../src/body/stream.ts";
 import { TsgiError } from "../src/errors.ts";
 import { writeError } from "../src/exchange/report.ts";
 import type { App, AppResponse, Environ } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION, type Kinds, STRING } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { Injection } from "./inject/injection.ts";
@@ -106,7 +107,10 @@ export function inject(app: App, options: InjectOptions): App {
 /** Makes the markup for a request; what is the same for all is taken apart once. */
 function maker(given: Markup | undefined): ((environ: Environ) => NoncedMarkup) | undefined {
   if (given === undefined) return undefined;
-  if (typeof given === "function") return (environ) => takeApart(checked(given(environ)));
+  if (typeof given === "function") {
+    const make = immediate("the markup of inject", given);
+    return (environ) => takeApart(checked(make(environ)));
+  }
   const markup = takeApart(given);
   return () => markup;
 }

@@ -9,6 +9,7 @@
 import { checkApp } from "../src/apps.ts";
 import { routeOf, traceInnermost } from "../src/exchange/innermost.ts";
 import type { App, Environ } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { EXPOSITION_TYPE, exposition } from "../src/metrics/exposition.ts";
 import type { MetricsSnapshot } from "../src/metrics/snapshot.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION, type Kind, oneOf, STRING } from "../src/options.ts";
@@ -77,7 +78,8 @@ export function metrics(app: App, options: MetricsOptions = {}): Metrics {
     buckets: BUCKETS,
     process: BOOLEAN,
   });
-  const { path = "/metrics", allow = isLocal, status = "code", buckets = DURATIONS } = options;
+  const { path = "/metrics", status = "code", buckets = DURATIONS } = options;
+  const allow = immediate("allow of metrics", options.allow ?? isLocal);
   const recorder = new Recorder([...buckets], status);
   const gauges = options.process === false ? undefined : new ProcessGauges();
   /** All layers hear of an end one after the other, and of the same. */

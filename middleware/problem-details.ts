@@ -20,6 +20,7 @@ import { respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Environ } from "../src/gateway.ts";
 import { addVary } from "../src/http/headers.ts";
 import { preferredType } from "../src/http/negotiation.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, FUNCTION, type Kinds } from "../src/options.ts";
 import { andThen, isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -57,7 +58,8 @@ const TYPES = ["text/html", "text/plain", ...JSON_TYPES];
 export function problemDetails(app: App, options: ProblemDetailsOptions = {}): App {
   checkApp(app, "problemDetails");
   checkOptions("problemDetails", options, KINDS);
-  const { always = false, describe = (problem: Problem) => problem } = options;
+  const { always = false } = options;
+  const describe = immediate("describe of problemDetails", options.describe ?? ((problem: Problem) => problem));
   const verdicts = new BoundedMap<string, boolean>(500);
 
   function wantsJson(accept: string | undefined): boolean {

@@ -14,6 +14,7 @@ import { checkApp, text } from "../src/apps.ts";
 import { TsgiError } from "../src/errors.ts";
 import { plainAddress } from "../src/exchange/environ.ts";
 import type { App, Body, Environ, HeaderList, StartResponse } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, count, FUNCTION, type Kind, type Kinds } from "../src/options.ts";
 import { isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -81,8 +82,10 @@ export function rateLimit(app: App, options: RateLimitOptions): App {
       ? [policy, ["RateLimit", `"default";r=${Math.max(0, remainingPoints)};t=${Math.ceil(msBeforeNext / 1000)}`]]
       : [];
 
+  const nameOf = key === networkOf ? key : immediate("key of rateLimit", key);
+
   const outer: App = function rateLimit(environ, startResponse) {
-    const name = key(environ);
+    const name = nameOf(environ);
     const verdict = insured === undefined ? memory.consume(name) : insured.consume(name, environ);
     return isPromise(verdict)
       ? verdict.then((result) => decide(result, environ, startResponse))

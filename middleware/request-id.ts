@@ -12,6 +12,7 @@ import { enter } from "../src/exchange/innermost.ts";
 import type { App, Environ, HeaderList } from "../src/gateway.ts";
 import { deriveHeaders, isHopByHop, TOKEN, withGoodLine } from "../src/http/field-rules.ts";
 import { hasHeader, removeHeaders } from "../src/http/headers.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION, type Kind } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -52,7 +53,7 @@ export function requestId(app: App, options: RequestIdOptions = {}): App {
   checkOptions("requestId", options, { header: NAME, generate: FUNCTION, trust: either(BOOLEAN, FUNCTION) });
   const { header = "X-Request-Id", trust = false } = options;
   const generate = options.generate === undefined ? () => randomId(16) : checked(options.generate);
-  const trusts = typeof trust === "function" ? trust : () => trust;
+  const trusts = typeof trust === "function" ? immediate("trust of requestId", trust) : () => trust;
   const key = `HTTP_${header.toUpperCase().replaceAll("-", "_")}` as const;
   const others = (headers: HeaderList): HeaderList =>
     hasHeader(headers, header) ? removeHeaders(headers, header) : headers;
@@ -73,8 +74,9 @@ export function requestId(app: App, options: RequestIdOptions = {}): App {
 }
 
 function checked(generate: () => string): () => string {
+  const generated = immediate("generate of requestId", generate);
   return () => {
-    const id = generate();
+    const id = generated();
     if (typeof id === "string" && WELL_FORMED.test(id)) return id;
     throw new TsgiError("TSGI_BAD_OPTION", "generate of requestId made an id that is not well-formed", {
       hint: "Return 1 to 128 letters, digits and _.:+/=@-.",

@@ -17,6 +17,7 @@
 import { checkApp } from "../src/apps.ts";
 import { isSwitching } from "../src/exchange/failures.ts";
 import type { App, Environ } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { checkOptions, FUNCTION, type Kinds } from "../src/options.ts";
 import { wrapping } from "../src/wrapping.ts";
 import { type HtmlHandler, rewriteHtml } from "./rewrite-html.ts";
@@ -58,7 +59,7 @@ const REFERENCES = ["href", "src", "action", "formaction", "poster", "cite", "ba
 export function rewriteLinks(app: App, options: RewriteLinksOptions = {}): App {
   checkApp(app, "rewriteLinks");
   checkOptions("rewriteLinks", options, KINDS);
-  const { map = belowMount } = options;
+  const map = options.map === undefined ? belowMount : immediate("map of rewriteLinks", options.map);
   const isNeeded = (environ: Environ): boolean => map !== belowMount || environ.SCRIPT_NAME !== "";
   const pages = rewriteHtml(app, handlers(map));
 

@@ -11,6 +11,7 @@
 
 import { respond } from "../src/exchange/respond.ts";
 import type { App } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { checkOptions, either, type Kinds } from "../src/options.ts";
 import { Answers } from "./static-files/answers.ts";
 import { attachment } from "./static-files/attachment.ts";
@@ -110,10 +111,11 @@ function withDisposition(
   headers: StaticFilesOptions["headers"],
 ): Pick<StaticFilesOptions, "headers"> {
   if (download === false) return headers === undefined ? {} : { headers };
+  const own = headers && immediate("headers of sendFile", headers);
   return {
     headers: (path, file) => [
       ["Content-Disposition", attachment(download === true ? path.slice(path.lastIndexOf("/") + 1) : download)],
-      ...(headers?.(path, file) ?? []),
+      ...(own?.(path, file) ?? []),
     ],
   };
 }

@@ -19,6 +19,7 @@ import { isSwitching } from "../src/exchange/failures.ts";
 import type { App, Environ, HeaderList, StatusLine } from "../src/gateway.ts";
 import { checkHeaders, deriveHeaders } from "../src/http/field-rules.ts";
 import { removeHeaders } from "../src/http/headers.ts";
+import { immediate } from "../src/immediate.ts";
 import { wrapping } from "../src/wrapping.ts";
 
 /**
@@ -77,7 +78,10 @@ function checkSettings(settings: Readonly<Record<string, HeaderSetting>>): [stri
     // A value that is not known yet stands for itself: the name is checked.
     checkHeaders([[name, typeof value === "string" ? value : "0"]]);
   }
-  return entries;
+  return entries.map(([name, value]) => [
+    name,
+    typeof value === "function" ? immediate(`${name} of setHeaders`, value) : value,
+  ]);
 }
 
 function badSettings(message: string): TsgiError {

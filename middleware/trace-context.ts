@@ -12,6 +12,7 @@ import { checkApp } from "../src/apps.ts";
 import type { MutableEnviron } from "../src/exchange/environ.ts";
 import { enter, traceInnermost } from "../src/exchange/innermost.ts";
 import type { App, Environ } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, either, FUNCTION } from "../src/options.ts";
 import { randomId } from "../src/random-id.ts";
 import { wrapping } from "../src/wrapping.ts";
@@ -52,7 +53,7 @@ export function traceContext(app: App, options: TraceContextOptions = {}): App {
   checkOptions("traceContext", options, { trust: either(BOOLEAN, FUNCTION), spans: BOOLEAN });
   const { trust = true } = options;
   const spans = options.spans === false ? undefined : loadSpans(options.spans === true);
-  const trusts = typeof trust === "function" ? trust : () => trust;
+  const trusts = typeof trust === "function" ? immediate("trust of traceContext", trust) : () => trust;
 
   const outer: App = function traceContext(environ, startResponse) {
     const exchange = environ["tsgi.exchange"];

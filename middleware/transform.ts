@@ -27,6 +27,7 @@ import { reportError } from "../src/exchange/report.ts";
 import { dropBody, respond } from "../src/exchange/respond.ts";
 import type { App, AppResponse, Body, Environ, HeaderList } from "../src/gateway.ts";
 import { parseStatus } from "../src/http/status.ts";
+import { immediate } from "../src/immediate.ts";
 import { andThen, callOut, isPromise } from "../src/promise.ts";
 import { wrapping } from "../src/wrapping.ts";
 import type { Change } from "./transform/change.ts";
@@ -67,6 +68,8 @@ export function transform(app: App, change: Change): App {
     });
   }
 
+  const takes = change.takes && immediate("takes of a change", change.takes);
+
   const outer: App = function transform(environ, startResponse) {
     return andThen(capture(app, environ), (response) =>
       andThen(isTakenOver(response, environ) ? response : changed(response, environ), ({ status, headers, body }) =>
@@ -81,7 +84,6 @@ export function transform(app: App, change: Change): App {
     if (mayBePart && hidesType(response)) return unlessTaken(response, environ);
     const original = new Original(response, environ);
     if (!mayBePart) return changeResponse(original, change, environ);
-    const { takes } = change;
     // A change that does not say which responses it takes is asked with the part: a new body is one made of a part.
     if (takes === undefined) return changeResponse(original, change, environ, () => changedWhole(environ));
     return orClosing(original, () =>
@@ -105,7 +107,7 @@ export function transform(app: App, change: Change): App {
       andThen(capture(app, whole), (response) => {
         const original = new Original(response, environ);
         return orClosing(original, () => {
-          if (change.takes?.(original.response, whole) === false) return original.drop(keepPart);
+          if (takes?.(original.response, whole) === false) return original.drop(keepPart);
           return andThen(changeResponse(original, change, whole), (changed) =>
             changed.body === original.response.body ? original.drop(keepPart) : originalPart.drop(() => changed),
           );

@@ -12,6 +12,7 @@
  */
 
 import type { App } from "../src/gateway.ts";
+import { immediate } from "../src/immediate.ts";
 import { BOOLEAN, checkOptions, count, either, FUNCTION, type Kinds, listOf, oneOf, STRING } from "../src/options.ts";
 import { Acceptor } from "./websocket/acceptor.ts";
 import type { WebsocketHandlers } from "./websocket/handlers.ts";
@@ -80,7 +81,9 @@ const OPTIONS: Kinds<WebsocketOptions> = {
 export function websocket(handlers: WebsocketHandlers, options: WebsocketOptions = {}): App {
   checkOptions("the handlers of websocket", handlers, HANDLERS);
   checkOptions("websocket", options, OPTIONS);
-  const { protocols = [], maxPayload = 1024 * 1024, compress = false, ping = 30_000 } = options;
+  const { maxPayload = 1024 * 1024, compress = false, ping = 30_000 } = options;
+  const { protocols: chosen = [] } = options;
+  const protocols = typeof chosen === "function" ? immediate("protocols of websocket", chosen) : chosen;
   const { backpressure = 16 * 1024 * 1024 } = options;
   const isAllowed = originsOf(options.origin);
   const acceptor = new Acceptor(handlers, { maxPayload, compress, ping, backpressure });

@@ -231,6 +231,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "src/cli/": "test/system runs the command as a process",
   "src/supervisor/": "test/system/supervisor.test.ts sends signals to processes",
   "src/server/": "test/server is by behaviour, over sockets",
+  "src/body/gathering.ts": "test/body/input.test.ts: bodies that come byte by byte",
   "src/adapters/body-read.ts": "test/adapters/to-node.test.ts: an error of the inputs",
   "src/exchange/captured-body.ts": "test/exchange/capture.test.ts: what capture gives",
   "src/exchange/failures.ts": "test/exchange/responder.test.ts: what breaks its rules",

@@ -62,7 +62,7 @@ export class Assignment implements Started, Attempt, AttemptListener, Waiter {
     this.#options = options;
     const peer = options.peer ?? this.#choose();
     if (peer !== undefined) this.#send(peer);
-    else if (balancing.peers.all.length === 0 && !balancing.isAwaitingTargets)
+    else if (!balancing.isAwaitingTargets && balancing.peers.eligible(balancing.now()).length === 0)
       queueMicrotask(() => this.#refused("full", "there is no target"));
     else if (!balancing.room.enter(this))
       queueMicrotask(() => this.#refused("full", "all targets have too many requests"));

@@ -1,9 +1,8 @@
 /** What all requests of one balancer have in common: its targets, who waits for them, and what may be tried again. */
 
-import { TsgiError } from "../../src/errors.ts";
 import { reportError } from "../../src/exchange/report.ts";
 import type { Environ } from "../../src/gateway.ts";
-import { isPromise, mayBeDropped } from "../../src/promise.ts";
+import { immediate } from "../../src/immediate.ts";
 import { isTargetFailure, type Outcome } from "../proxy/outcome.ts";
 import type { AttemptLimits } from "../proxy/reception.ts";
 import { byKey, byLatency, type Choice, leastInFlight, roundRobin } from "./choices.ts";
@@ -92,7 +91,7 @@ export class Balancing {
     this.retryStatuses = new Set(retryOn.filter((each) => typeof each === "number"));
     this.#hedge = hedge;
     this.#onEvent = peers.onEvent;
-    this.#balance = balance;
+    this.#balance = atOnce(balance);
     this.peers = new Peers(peers, () => this.#callWaiters());
   }
 
@@ -110,7 +109,7 @@ export class Balancing {
     if (balance === "latency") return byLatency;
     if (balance === "leastInFlight") return leastInFlight;
     if (balance === "roundRobin") return roundRobin;
-    return typeof balance === "function" ? byFunction(balance, environ) : byKey(keyFor(environ, balance.key));
+    return typeof balance === "function" ? byFunction(balance, environ) : byKey(String(balance.key(environ)));
   }
 
   /** The first target of a request; undefined where none has room. */
@@ -197,19 +196,11 @@ export class Balancing {
   }
 }
 
-function keyFor(environ: Environ, keyOf: (environ: Environ) => unknown): string {
-  const key = keyOf(environ);
-  refusePromise(key, "key");
-  return String(key);
-}
-
-/** Targets are chosen at once. The promise would end the process, should it reject. */
-function refusePromise(value: unknown, name: string): void {
-  if (!isPromise(value)) return;
-  mayBeDropped(value);
-  throw new TsgiError("TSGI_BAD_OPTION", `${name} of balancer has returned a promise`, {
-    hint: "Return a string: have a layer around the balancer find out what it takes, and keep that in the environ.",
-  });
+/** Targets are chosen at once. */
+function atOnce(balance: Balance): Balance {
+  if (typeof balance === "string") return balance;
+  if (typeof balance === "function") return immediate("balance of balancer", balance);
+  return { ...balance, key: immediate("key of balancer", balance.key) };
 }
 
 /** What the function throws is reported, and the target chosen by latency. */
@@ -228,7 +219,6 @@ function byFunction(
           latency: latency.at(now),
         })),
       );
-      refusePromise(chosen, "balance");
       const peer = peers.find(({ target }) => target.url === chosen);
       if (peer !== undefined) return peer;
     } catch (error) {

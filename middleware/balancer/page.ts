@@ -73,7 +73,7 @@ const NOT_ALLOWED = text("Method Not Allowed\n", {
 const COLUMNS = ["Target", "State", "Weight", "In flight", "p50", "p95", "p99", "Answers", "Failures", "Ejections"];
 
 function pageOf(status: BalancerStatus): string {
-  const { targets, queued, retries, hedges, sourceError } = status;
+  const { targets, queued, retries, hedges, retriesLeft, retriesRefused, sourceError } = status;
   const isIn = targets.filter(({ state }) => state === "in").length;
   const failed =
     sourceError === undefined ? "" : `<p class="bad">No newer list of targets: ${escapeHtml(sourceError)}</p>\n`;
@@ -85,7 +85,7 @@ function pageOf(status: BalancerStatus): string {
 <style>${STYLE}</style>
 <main>
 <h1>${isIn} of ${targets.length} targets are in</h1>
-<p>${queued} queued, ${retries} retries, of which ${hedges} because the first target took long. Times are milliseconds of the last minute.</p>
+<p>${queued} queued, ${retries} retries, of which ${hedges} because the first target took long; ${retriesLeft} more are allowed now, ${retriesRefused} were refused. Times are milliseconds of the last minute.</p>
 ${failed}<div class="card" tabindex="0" role="region" aria-label="Targets">
 <table>
 <thead><tr>${COLUMNS.map((name) => `<th scope="col">${name}`).join("")}

@@ -1,6 +1,6 @@
 /** How long heads of responses took lately, by share: what the page shows, and when a second attempt is worth it. */
 
-/** Buckets for each doubling: a value is right to within a tenth. */
+/** Buckets for each doubling: a value is at most a fifth too large. */
 const PER_DOUBLING = 4;
 
 /** What the first bucket holds, in milliseconds: anything up to this. */

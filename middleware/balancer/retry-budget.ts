@@ -13,8 +13,9 @@ export class RetryBudget {
   readonly #retries = new Array<number>(SECONDS).fill(0);
   #second = 0;
   #underWay = 0;
-  /** How many retries there were. */
+  /** How many retries there were, and how many there were not, as it was used up. */
   retries = 0;
+  refused = 0;
 
   /** `percent` of the requests. */
   constructor(percent: number) {
@@ -28,13 +29,22 @@ export class RetryBudget {
 
   /** Takes a retry out of the budget. Tells whether there was one. */
   take(now: number): boolean {
-    this.#turn(now);
-    if (this.#share === 0) return false;
-    if (this.#underWay >= LEAST && sum(this.#retries) >= sum(this.#requests) * this.#share) return false;
+    if (this.left(now) === 0) {
+      this.refused++;
+      return false;
+    }
     (this.#retries[this.#second % SECONDS] as number)++;
     this.#underWay++;
     this.retries++;
     return true;
+  }
+
+  /** How many requests could be sent again now. */
+  left(now: number): number {
+    if (this.#share === 0) return 0;
+    this.#turn(now);
+    const ofShare = Math.ceil(sum(this.#requests) * this.#share - sum(this.#retries));
+    return Math.max(0, ofShare, LEAST - this.#underWay);
   }
 
   /** A retry has an outcome. */

@@ -34,7 +34,7 @@ export interface BalancerTargetStatus {
   readonly probe: ProbeRecord | undefined;
 }
 
-/** How long heads of responses took, in milliseconds: each value to within a tenth. */
+/** How long heads of responses took, in milliseconds: each value is at most a fifth too large. */
 export interface BalancerPercentiles {
   readonly p50: number;
   readonly p95: number;
@@ -50,6 +50,10 @@ export interface BalancerStatus {
   readonly retries: number;
   /** How many of these because the first one took long. */
   readonly hedges: number;
+  /** How many could be sent to another target now, as `retryBudget` allows. */
+  readonly retriesLeft: number;
+  /** How many were not, as none was left. */
+  readonly retriesRefused: number;
   /** Why there is no newer list of targets: what their source has failed with last. Undefined where it has not. */
   readonly sourceError: string | undefined;
 }
@@ -62,6 +66,8 @@ export function statusOf({ peers, room, budget, hedges, now, sourceError }: Bala
     queued: room.size,
     retries: budget.retries,
     hedges,
+    retriesLeft: budget.left(at),
+    retriesRefused: budget.refused,
     sourceError: sourceError === undefined ? undefined : messageOf(sourceError),
   };
 }

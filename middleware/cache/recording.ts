@@ -1,6 +1,7 @@
 /** Records a body while its client reads it; goes on without the client where others wait for it. */
 
-import { joinBytes, toBytes } from "../../src/body/chunk.ts";
+import { toBytes } from "../../src/body/chunk.ts";
+import { Gathering } from "../../src/body/gathering.ts";
 import type { ChunkReader } from "../../src/body/reader.ts";
 import type { Chunk } from "../../src/gateway.ts";
 import { callOut, isPromise } from "../../src/promise.ts";
@@ -27,8 +28,7 @@ export class Recording implements ChunkReader {
   readonly #inner: ChunkReader;
   readonly #options: RecordingOptions;
   /** Undefined once nothing is recorded any more. */
-  #parts: Uint8Array[] | undefined = [];
-  #size = 0;
+  #gathering: Gathering | undefined = new Gathering();
   /** What was read ahead, for the client. */
   readonly #ahead: Chunk[] = [];
   #failure: { readonly error: unknown } | undefined;
@@ -80,12 +80,11 @@ export class Recording implements ChunkReader {
     if (chunk === undefined) {
       this.#isEnded = true;
       this.#finish();
-    } else if (this.#parts !== undefined && chunk.length > 0) {
+    } else if (this.#gathering !== undefined && chunk.length > 0) {
       const bytes = toBytes(chunk);
-      this.#parts.push(bytes);
-      this.#size += bytes.byteLength;
+      this.#gathering.add(bytes);
       this.#options.budget.left -= bytes.byteLength;
-      if (this.#size > this.#options.limit || this.#options.budget.left < 0) this.#giveUp();
+      if (this.#gathering.length > this.#options.limit || this.#options.budget.left < 0) this.#giveUp();
     }
     return chunk;
   }
@@ -98,32 +97,31 @@ export class Recording implements ChunkReader {
   }
 
   #finish(): void {
-    const parts = this.#parts;
-    if (parts === undefined) return;
+    const gathering = this.#gathering;
+    if (gathering === undefined) return;
     const { declared, onEnd } = this.#options;
-    const isWhole = declared === undefined || declared === this.#size;
-    const body = isWhole ? ownBytes(parts) : undefined;
+    const isWhole = declared === undefined || declared === gathering.length;
+    const body = isWhole ? ownBytes(gathering.join()) : undefined;
     this.#stop();
     onEnd(body);
   }
 
   #giveUp(): void {
-    if (this.#parts === undefined) return;
+    if (this.#gathering === undefined) return;
     this.#stop();
     this.#options.onEnd(undefined);
   }
 
   #stop(): void {
-    this.#options.budget.left += this.#size;
-    this.#size = 0;
-    this.#parts = undefined;
+    this.#options.budget.left += this.#gathering?.length ?? 0;
+    this.#gathering = undefined;
   }
 
   /** Reads on by itself, as somebody waits for the whole; a client that is slow, or leaves, does not matter then. */
   readAhead(): void {
     this.#isWanted = true;
     // A synchronous body is read in one go, by its client.
-    if (!this.isAsync || this.#isRunning || this.#isEnded || this.#isClosed || this.#parts === undefined) return;
+    if (!this.isAsync || this.#isRunning || this.#isEnded || this.#isClosed || this.#gathering === undefined) return;
     this.#isRunning = true;
     this.#run();
   }
@@ -131,7 +129,7 @@ export class Recording implements ChunkReader {
   async #run(): Promise<void> {
     try {
       await this.#pulling;
-      while (this.#parts !== undefined && !this.#isEnded) {
+      while (this.#gathering !== undefined && !this.#isEnded) {
         const chunk = await this.#pull();
         if (chunk !== undefined && !this.#isClosed) {
           this.#ahead.push(chunk);
@@ -160,7 +158,7 @@ export class Recording implements ChunkReader {
   }
 
   get isRecording(): boolean {
-    return this.#parts !== undefined;
+    return this.#gathering !== undefined;
   }
 
   close(): undefined | Promise<unknown> {
@@ -169,14 +167,13 @@ export class Recording implements ChunkReader {
     this.#ahead.length = 0;
     this.#wake?.();
     // Going on for those who wait; the reading closes the body at its end.
-    if (this.#isRunning && this.#isWanted && this.#parts !== undefined) return undefined;
+    if (this.#isRunning && this.#isWanted && this.#gathering !== undefined) return undefined;
     this.#giveUp();
     return this.#inner.close();
   }
 }
 
-/** The bytes of a body as one piece, which keeps no larger memory alive. */
-export function ownBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = joinBytes(parts);
+/** The bytes of a body in memory that is not much larger. */
+export function ownBytes(whole: Uint8Array): Uint8Array {
   return whole.buffer.byteLength > 2 * whole.byteLength + 1024 ? whole.slice() : whole;
 }

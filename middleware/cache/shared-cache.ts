@@ -1,6 +1,6 @@
 /** A shared cache in front of an app: what is stored, what is under way, and what was invalidated. */
 
-import { checkChunks, toBytes } from "../../src/body/chunk.ts";
+import { checkChunks, joinBytes, toBytes } from "../../src/body/chunk.ts";
 import { BodyReader, closeBody, failAfter, knownChunks } from "../../src/body/reader.ts";
 import { toStream } from "../../src/body/stream.ts";
 import { isClientGone } from "../../src/errors.ts";
@@ -246,7 +246,7 @@ export class SharedCache {
     if (!isForOthers(judgement)) this.#flights.landApart(fetching.flight);
     const member = `fwd=${why}; stored`;
     if (chunks !== undefined) {
-      this.#keep(fetching, response, judgement, vary, ownBytes(chunks.map(toBytes)));
+      this.#keep(fetching, response, judgement, vary, ownBytes(joinBytes(chunks.map(toBytes))));
       return this.#sent(fetching, response, member);
     }
     const recording = new Recording(new BodyReader(body), {

@@ -1,5 +1,6 @@
 /** A request body that two apps get: the one at its own pace, the other as far as it keeps up. */
 
+import { Gathering } from "../../src/body/gathering.ts";
 import { declaredLength } from "../../src/body/input.ts";
 import { clientGone } from "../../src/errors.ts";
 import type { Environ } from "../../src/gateway.ts";
@@ -65,8 +66,8 @@ export class CopiedInput implements AsyncIterableIterator<Uint8Array> {
   /** Called when it is too far behind. */
   onLate: () => void = () => {};
   readonly #limit: number;
-  readonly #pieces: Uint8Array[] = [];
-  #size = 0;
+  /** What has come and was not read, which the next read gets as one. */
+  #behind = new Gathering();
   #state: "open" | "ended" | "cut" | "stopped" = "open";
   readonly #waiters: { resolve(step: Step): void; reject(error: unknown): void }[] = [];
 
@@ -84,9 +85,8 @@ export class CopiedInput implements AsyncIterableIterator<Uint8Array> {
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) waiter.resolve({ done: false, value });
     else {
-      this.#pieces.push(value);
-      this.#size += value.byteLength;
-      if (this.#size <= this.#limit) return;
+      this.#behind.add(value);
+      if (this.#behind.length <= this.#limit) return;
       this.cut();
       this.onLate();
     }
@@ -102,14 +102,14 @@ export class CopiedInput implements AsyncIterableIterator<Uint8Array> {
   cut(): void {
     if (this.#state !== "open") return;
     this.#state = "cut";
-    this.#pieces.length = 0;
+    this.#behind = new Gathering();
     for (const { reject } of this.#waiters.splice(0)) reject(clientGone());
   }
 
   next(): Promise<Step> {
-    const value = this.#pieces.shift();
-    if (value !== undefined) {
-      this.#size -= value.byteLength;
+    if (this.#behind.length > 0) {
+      const value = this.#behind.join();
+      this.#behind = new Gathering();
       return Promise.resolve({ done: false, value });
     }
     if (this.#state === "cut") return mayBeDropped(Promise.reject(clientGone()));
@@ -120,7 +120,7 @@ export class CopiedInput implements AsyncIterableIterator<Uint8Array> {
   return(): Promise<Step> {
     if (this.#state === "open") this.end();
     this.#state = "stopped";
-    this.#pieces.length = 0;
+    this.#behind = new Gathering();
     return Promise.resolve(DONE);
   }
 }

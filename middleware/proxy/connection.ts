@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import { type Connecting, connect, type Http2, speaksHttp2 } from "./connect.ts";
-import type { Client } from "./package.ts";
+import type { Client, Controller } from "./package.ts";
 import { ReadMemory } from "./read-memory.ts";
 
 export type ClientClass = new (origin: string, options: object) => Client;
@@ -51,6 +51,8 @@ export class Connection {
   socket: Socket | undefined;
   /** What the socket reads into, where that is known. */
   memory: ReadMemory | undefined;
+  /** The request that was written last, while it is under way. */
+  underWay: Controller | undefined;
   /** Responses that have come by this socket. */
   responses = 0;
   /** Whether the socket has failed. */
@@ -90,9 +92,13 @@ export class Connection {
         // An HTTP/2 session reads by itself.
         this.memory = http2 === false ? new ReadMemory() : undefined;
         const socket = connect(connecting, http2 === false ? callback : connected, http2, this.memory);
-        this.socket = socket.on("error", () => {
+        this.socket = socket.on("error", (error: NodeJS.ErrnoException) => {
           this.hasFailed = true;
+          // Of a response that is paused undici would throw.
+          if (error.code === "ECONNRESET") error.code = "EPIPE";
         });
+        // So would it at the end of a body without a length; there is no more to wait for.
+        socket.on("end", () => this.underWay?.resume());
         if (http2 === false) watchVersion(this.socket, connecting);
       },
     });

@@ -1,46 +1,39 @@
-/** The memory that a connection reads into: where it is left to Node, that is another 64 KiB for each read. */
+/** The memory that connections read into: where it is left to Node, that is another 64 KiB for each read. */
 
 import type { OnReadOpts } from "node:net";
 import { Memory } from "../../src/body/lending.ts";
 
-/** What a connection has while it gets little, of which there may be ten thousand. */
-const SMALL = 8 * 1024;
-/** What it has while it gets more. */
-const LARGE = 64 * 1024;
-/** From this length on, memory is handed on with what was read into it; less is copied. */
-const LEAST_HANDED_ON = LARGE / 2;
-/** All large pieces, of which two megabytes wait for their next use. */
-export const LARGE_PIECES: Memory = new Memory(LARGE, 32);
+const SIZE = 64 * 1024;
+/** From this length on, what was read of a body goes into memory that comes back. */
+const LEAST_LENT = SIZE / 2;
+/** All pieces for bodies, of which two megabytes wait for their next use. */
+export const LARGE_PIECES: Memory = new Memory(SIZE, 32);
 
-/** ReadMemory is what one socket of plain TCP reads into. */
+/**
+ * What every connection of plain TCP reads into, and nobody ever gets: it is copied at once. To hand it on, and give the socket
+ * other memory for its next read, would save the copy, but Node goes on reading into the first where anything throws in that turn.
+ */
+const READ = Buffer.allocUnsafeSlow(SIZE);
+
+/** ReadMemory is where what one socket of plain TCP has read is kept. */
 export class ReadMemory {
-  readonly #small: Buffer = Buffer.allocUnsafeSlow(SMALL);
-  #memory = this.#small;
   /** Whether nothing but the body of a response is to come: no head, no size of a chunk, no trailers. */
   isBody = false;
 
   /** Options that have a socket read here; `push` gets what has come, and answers false where reading is to stop for now. */
   onread(push: (bytes: Buffer) => boolean): OnReadOpts {
     return {
-      buffer: () => this.#memory,
-      callback: (length) => push(this.#take(length)),
+      buffer: READ,
+      callback: (length, memory) => push(this.#copy(memory, length)),
     };
   }
 
-  #take(length: number): Buffer {
-    const memory = this.#memory;
-    const bytes = memory.subarray(0, length);
-    if (length >= LEAST_HANDED_ON) {
-      if (this.isBody) LARGE_PIECES.lend(bytes);
-      this.#memory = LARGE_PIECES.take();
-      return bytes;
-    }
-    const copy = Buffer.from(bytes);
-    if (length === memory.length) this.#memory = LARGE_PIECES.take();
-    else if (length <= SMALL && memory !== this.#small) {
-      this.#memory = this.#small;
-      LARGE_PIECES.put(memory);
-    }
-    return copy;
+  #copy(memory: Uint8Array, length: number): Buffer {
+    const read = memory.subarray(0, length);
+    if (!this.isBody || length < LEAST_LENT) return Buffer.from(read);
+    const bytes = LARGE_PIECES.take().subarray(0, length);
+    bytes.set(read);
+    LARGE_PIECES.lend(bytes);
+    return bytes;
   }
 }

@@ -133,6 +133,10 @@ export class ResponseBody extends LendingBody {
     return waiter;
   }
 
+  hasLent(chunk: Uint8Array): boolean {
+    return LARGE_PIECES.hasLent(chunk);
+  }
+
   takeBack(chunk: Uint8Array): void {
     LARGE_PIECES.takeBack(chunk);
   }

@@ -102,6 +102,7 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     this.#wasUsed = connection.isUsed;
     this.#receivedBefore = connection.socket?.bytesRead ?? 0;
     if (connection.memory !== undefined) connection.memory.isBody = false;
+    connection.underWay = controller;
     this.#reception.awaitHead();
   }
 
@@ -190,6 +191,7 @@ export class UndiciAttempt implements Attempt, Applicant, Handler, Carrier, Send
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#connection = undefined;
+    if (connection.underWay === this.#controller) connection.underWay = undefined;
     this.#upload?.stop(error);
     // Of HTTP/2 it is only the stream that ends.
     if (!isReusable && connection.isShared) this.#controller?.abort(error);

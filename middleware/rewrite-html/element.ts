@@ -74,12 +74,12 @@ export class MatchedElement implements HtmlElement {
   }
 
   get attributes(): readonly (readonly [string, string])[] {
-    const names = this.#tag.attributes.map(({ name }) => name);
-    const all = [...new Set([...names, ...(this.#changed?.keys() ?? [])])];
-    return all.flatMap((name) => {
-      const value = this.getAttribute(name);
-      return value === undefined ? [] : [[name, value]];
-    });
+    const values = this.#tag.values;
+    for (const [name, value] of this.#changed ?? []) {
+      if (value === undefined) values.delete(name);
+      else values.set(name, value);
+    }
+    return [...values];
   }
 
   getAttribute(name: string): string | undefined {

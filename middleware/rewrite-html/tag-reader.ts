@@ -32,7 +32,9 @@ export class TagReader {
   readonly #modes: Parse5["TokenizerMode"];
   /** What the tokenizer was given since it was last between two tokens. */
   #pending = "";
-  /** How much of that was passed on. */
+  /** What has come after it, where that is little. */
+  #waiting = "";
+  /** How much of what is pending was passed on. */
   #passed = 0;
   /** How much the tokenizer was given before it. */
   #base = 0;
@@ -75,7 +77,9 @@ export class TagReader {
       const end = isPatient ? text.indexOf(">", at) + 1 : 0;
       const piece = text.slice(at, end > 0 ? end : text.length);
       at += piece.length;
-      this.#give(piece);
+      this.#waiting += piece;
+      // The same for a long tag or comment that comes in small chunks: it is given in pieces that grow with it.
+      if (isPatient || this.#waiting.length * COPIES >= this.#pending.length) this.#give();
     }
   }
 
@@ -85,7 +89,10 @@ export class TagReader {
     return start < 0 ? text.length : start;
   }
 
-  #give(piece: string): void {
+  /** Gives what waits. */
+  #give(): void {
+    const piece = this.#waiting;
+    this.#waiting = "";
     this.#pending += piece;
     this.#tokenizer.write(piece, false);
     this.#copied += this.#tokenizer.preprocessor.html.length;
@@ -146,6 +153,7 @@ export class TagReader {
 
   /** The page is over. Gives what came of a tag that has no end; in an element that holds text alone, all that came is text. */
   end(): string {
+    if (this.#waiting !== "") this.#give();
     if (this.#mode !== "DATA") this.#passOn(this.#pending.length);
     return this.#pending.slice(this.#passed);
   }

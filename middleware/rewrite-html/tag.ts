@@ -39,11 +39,20 @@ export class Tag implements StartTag {
     return this.#token.attrs.map(({ name }) => ({ name, raw: this.#rawOf(name) }));
   }
 
+  /** The values of all attributes, as text, by their names. */
+  get values(): Map<string, string> {
+    return new Map(this.#token.attrs.map(({ name, value }) => [name, this.#textOf(name, value)]));
+  }
+
   get(name: string): string | undefined {
     for (const attribute of this.#token.attrs) {
-      if (attribute.name === name) return this.#page.textOf(attribute.value, () => this.#rawOf(name));
+      if (attribute.name === name) return this.#textOf(name, attribute.value);
     }
     return undefined;
+  }
+
+  #textOf(name: string, value: string): string {
+    return this.#page.textOf(value, () => this.#rawOf(name));
   }
 
   #rawOf(name: string): string {

@@ -32,7 +32,7 @@ export function mapSources(sources: string, map: MapReference): string {
   for (let at = 0; at < sources.length; ) {
     const [space = ""] = take(/[\s,]*/y, sources, at);
     const [word = ""] = take(/\S*/y, sources, at + space.length);
-    const url = word.replace(/,+$/, "");
+    const url = withoutCommas(word);
     const end = at + space.length + word.length;
     // A comma at the end of a reference is not of it, and there is no descriptor.
     const rest = url === word ? (take(/[^,(]*(?:\([^)]*\)?[^,(]*)*/y, sources, end)[0] ?? "") : word.slice(url.length);
@@ -40,6 +40,13 @@ export function mapSources(sources: string, map: MapReference): string {
     at += space.length + url.length + rest.length;
   }
   return mapped;
+}
+
+/** Without the commas at its end: a regular expression would look for the end from each comma in it. */
+function withoutCommas(word: string): string {
+  let end = word.length;
+  while (word[end - 1] === ",") end--;
+  return word.slice(0, end);
 }
 
 function take(pattern: RegExp, text: string, at: number): readonly string[] {

@@ -90,6 +90,10 @@ export class FileBody extends LendingBody implements AsyncIterableIterator<Uint8
     return bytes;
   }
 
+  hasLent(chunk: Uint8Array): boolean {
+    return PIECES.hasLent(chunk);
+  }
+
   takeBack(chunk: Uint8Array): void {
     PIECES.takeBack(chunk);
   }

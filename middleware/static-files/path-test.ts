@@ -1,5 +1,6 @@
 /** Options that choose files by their paths. */
 
+import { immediate } from "../../src/immediate.ts";
 import { either, FUNCTION, type Kind } from "../../src/options.ts";
 
 /** Files by their paths below the export: those that start with a prefix, match a pattern, or are accepted by a function. */
@@ -21,7 +22,7 @@ export type IsAmong = (path: string) => boolean;
 export function pathTest(option: PathTest | boolean, ifTrue: IsAmong = () => true): IsAmong {
   if (typeof option === "boolean") return option ? ifTrue : () => false;
   if (typeof option === "string") return (path) => path.startsWith(option);
-  if (typeof option === "function") return option;
+  if (typeof option === "function") return immediate("a test of paths of staticFiles", option);
   // A `g` or `y` would have a pattern start where it ended last.
   const pattern = new RegExp(option.source, option.flags.replace(/[gy]/g, ""));
   return (path) => pattern.test(path);

@@ -3,8 +3,8 @@
 import { BoundedMap } from "../../src/bounded-map.ts";
 import { TsgiError } from "../../src/errors.ts";
 import type { Environ } from "../../src/gateway.ts";
+import { immediate } from "../../src/immediate.ts";
 import { checkOptions } from "../../src/options.ts";
-import { isPromise } from "../../src/promise.ts";
 import { type FileNameRules, isFileName } from "./file-name.ts";
 import { type FileSystem, NODE_FILE_SYSTEM } from "./file-system.ts";
 import { isFingerprinted } from "./fingerprint.ts";
@@ -64,14 +64,14 @@ export function policyOf(options: StaticFilesOptions, owner: string = "staticFil
     navigationFallback: navigationFallback === undefined ? undefined : fallbackOf(navigationFallback),
     notFoundPage: notFoundPage === undefined ? undefined : filePath("notFoundPage", notFoundPage),
     listing,
-    filter: filter === undefined ? undefined : checkedFilter(filter),
+    filter: filter && immediate("filter of staticFiles", filter),
     names: { dotfiles, windows: process.platform === "win32" },
     followsLinks: symlinks === "follow",
     encodings: precompressed === true ? VARIANTS.map(({ encoding }) => encoding) : precompressed || [],
     typeOf: mediaTypes(types, storedEncodingOf),
     storedEncodingOf,
-    headers,
-    headersFor,
+    headers: headers && immediate("headers of staticFiles", headers),
+    headersFor: headersFor && immediate("headersFor of staticFiles", headersFor),
     fallthrough,
     isAppendOnly: pathTest(appendOnly),
     allowMissing,
@@ -81,7 +81,7 @@ export function policyOf(options: StaticFilesOptions, owner: string = "staticFil
     // Not `public`: that would let shared caches keep what was sent to users who had to log in (RFC 9111 §3.5).
     cacheControl: maxAge < 1000 ? "no-cache" : `max-age=${Math.floor(maxAge / 1000)}`,
     isImmutable: pathTest(immutable, isFingerprinted),
-    etag,
+    etag: typeof etag === "function" ? immediate("etag of staticFiles", etag) : etag,
     taggedSize: etag === "content" ? Number.POSITIVE_INFINITY : (memory?.fileSize ?? FILE_SIZE),
     hashes: new BoundedMap(2000),
   };
@@ -105,8 +105,9 @@ function fallbackOf(fallback: string | ((environ: Environ) => string | undefined
     const path = filePath("navigationFallback", fallback);
     return (environ) => (isNavigation(environ, isKnownType) ? path : undefined);
   }
+  const choose = immediate("navigationFallback of staticFiles", fallback);
   return function chosenFallback(environ) {
-    const path = fallback(environ);
+    const path = choose(environ);
     return path === undefined ? undefined : filePath("navigationFallback", path);
   };
 }
@@ -119,14 +120,6 @@ function filePath(option: string, given: unknown): string {
 }
 
 /** A promise would count as true, and serve what its filter is to hide. */
-function checkedFilter(filter: (path: string) => boolean): IsAmong {
-  return function checkedFilter(path) {
-    const isServed: unknown = filter(path);
-    if (isPromise(isServed)) throw badOption("filter", "a promise", "Give a function that returns true or false.");
-    return Boolean(isServed);
-  };
-}
-
 function badOption(option: string, value: unknown, hint: string): TsgiError {
   return new TsgiError("TSGI_BAD_OPTION", `${option} is ${JSON.stringify(value) ?? String(value)}`, { hint });
 }

@@ -1,6 +1,7 @@
 /** The beginning of a body, read before there is a response. */
 
-import { joinBytes, toBytes } from "../../src/body/chunk.ts";
+import { toBytes } from "../../src/body/chunk.ts";
+import { Gathering } from "../../src/body/gathering.ts";
 import { type ChunkReader, failAfter } from "../../src/body/reader.ts";
 import { clientGone } from "../../src/errors.ts";
 import type { Environ } from "../../src/gateway.ts";
@@ -32,18 +33,18 @@ export async function readAhead(
       () => {},
     );
   });
-  const parts: Uint8Array[] = [];
-  let length = 0;
+  const gathering = new Gathering();
   try {
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       const bytes = toBytes(chunk);
-      parts.push(bytes);
-      length += bytes.byteLength;
-      if (isEnough(length) || (mayFlush && bytes.byteLength === 0)) return { bytes: joinBytes(parts), isWhole: false };
+      gathering.add(bytes);
+      if (isEnough(gathering.length) || (mayFlush && bytes.byteLength === 0)) {
+        return { bytes: gathering.join(), isWhole: false };
+      }
     }
   } catch (error) {
     return failAfter(() => reader.close(), error);
   }
   if (isGone) throw clientGone();
-  return { bytes: joinBytes(parts), isWhole: true };
+  return { bytes: gathering.join(), isWhole: true };
 }

@@ -3,6 +3,7 @@
 import { type BodyMap, mapBody } from "../../src/body/stream.ts";
 import type { AppResponse, Environ } from "../../src/gateway.ts";
 import { getHeader } from "../../src/http/headers.ts";
+import { immediate } from "../../src/immediate.ts";
 import { inPieces } from "./pieces.ts";
 import { isEncoded } from "./selection.ts";
 
@@ -57,8 +58,9 @@ export function changeOf(accepts: (response: AppResponse) => boolean, change: Ch
  * map may keep what it has seen; its `end` may add to the body. A chunk of more than 1 MiB comes in pieces. See `isTransformable` for what is left alone.
  */
 export function mapChunks(types: string | readonly string[], makeMap: (environ: Environ) => BodyMap): Change {
+  const make = immediate("makeMap of mapChunks", makeMap);
   return changeOf(
     (response) => hasType(response, types),
-    (response, environ) => ({ ...response, body: mapBody(inPieces(response.body), makeMap(environ)) }),
+    (response, environ) => ({ ...response, body: mapBody(inPieces(response.body), make(environ)) }),
   );
 }

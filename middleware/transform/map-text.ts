@@ -6,6 +6,7 @@ import { mapBody, resume } from "../../src/body/stream.ts";
 import { TsgiError } from "../../src/errors.ts";
 import type { AppResponse, Body, Chunk, Environ } from "../../src/gateway.ts";
 import { parseStatus } from "../../src/http/status.ts";
+import { immediate } from "../../src/immediate.ts";
 import { BOOLEAN, checkOptions, count, type Kinds, showOption } from "../../src/options.ts";
 import { readAhead } from "./ahead.ts";
 import { type Change, changeOf, hasType } from "./change.ts";
@@ -82,9 +83,10 @@ export function replaceText(
     );
   }
   const { longest = 0 } = options;
+  const replace =
+    typeof replacement === "string" ? replacement : immediate("the replacement of replaceText", replacement);
   return streaming(types, options, (environ) => {
-    const given =
-      typeof replacement === "string" ? () => replacement : (match: RegExpExecArray) => replacement(match, environ);
+    const given = typeof replace === "string" ? () => replace : (match: RegExpExecArray) => replace(match, environ);
     const replacer = new Replacer(find, given, longest);
     return { text: (text) => replacer.next(text), end: () => replacer.end() };
   });

@@ -105,7 +105,7 @@ function written(value: unknown): string {
   }
   if (text !== undefined) return text;
   throw new TsgiError("TSGI_BAD_JSON", "what mapJson made of a value has no form in JSON", {
-    hint: "Return objects, arrays, strings, numbers, booleans and null, without circles.",
+    hint: "Return objects, arrays, strings, numbers, booleans and null, without circles, and not thousands of levels deep.",
     cause,
   });
 }

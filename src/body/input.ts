@@ -5,8 +5,8 @@ import type { Environ } from "../gateway.ts";
 import { urlOf } from "../http/url.ts";
 import { checkOptions, type Kind } from "../options.ts";
 import { mayBeDropped } from "../promise.ts";
-import { joinBytes } from "./chunk.ts";
 import { ParsedRequest } from "./gateway-request.ts";
+import { Gathering } from "./gathering.ts";
 
 /** NO_INPUT is the input of a request without a body. */
 export const NO_INPUT: AsyncIterable<Uint8Array> = Object.freeze({
@@ -50,19 +50,17 @@ async function readInput(environ: Environ, limit: number): Promise<Uint8Array> {
   const declared = declaredLength(environ);
   if (declared > limit) throw tooLarge(limit);
   const input = environ["tsgi.input"][Symbol.asyncIterator]();
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  while (length !== declared) {
+  const gathering = new Gathering();
+  while (gathering.length !== declared) {
     const step = await input.next();
     if (step.done) break;
-    length += step.value.byteLength;
-    if (length > limit) {
+    gathering.add(step.value);
+    if (gathering.length > limit) {
       await input.return?.();
       throw tooLarge(limit);
     }
-    parts.push(step.value);
   }
-  return joinBytes(parts);
+  return gathering.join();
 }
 
 /**

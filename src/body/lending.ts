@@ -8,6 +8,16 @@
  * got it. Whoever reads it as any other body keeps what it reads, and gives nothing back.
  */
 export abstract class LendingBody {
+  /** What has it is one, and does not merely pass for one, as a `Proxy` does. */
+  readonly #isOne = true;
+
+  /** The same body, where it lends, and nobody has put a method of their own on it, who might keep what it gives. */
+  static of(body: object): LendingBody | undefined {
+    return #isOne in body && Reflect.ownKeys(body).length === 0 ? body : undefined;
+  }
+
+  /** Whether the memory of a chunk is to come back. */
+  abstract hasLent(chunk: Uint8Array): boolean;
   abstract takeBack(chunk: Uint8Array): void;
 }
 
@@ -30,20 +40,21 @@ export class Memory {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
   }
 
-  /** Puts back a piece that was taken, and not handed on. */
-  put(piece: Buffer): void {
-    if (this.#free.length < this.#most) this.#free.push(piece);
-  }
-
   /** Says that a chunk is all that is in its piece of memory, so that this may come back. */
   lend({ buffer, byteOffset, length }: Uint8Array): void {
     if (byteOffset === 0 && buffer.byteLength === this.#size) this.#lent.set(buffer, length);
   }
 
-  /** Takes back a chunk that was lent; one that was not, or is part of one, keeps its memory. */
-  takeBack({ buffer, byteOffset, length }: Uint8Array): void {
-    if (byteOffset !== 0 || this.#lent.get(buffer) !== length) return;
+  /** Whether a chunk was lent, and is not part of one. */
+  hasLent({ buffer, byteOffset, length }: Uint8Array): boolean {
+    return byteOffset === 0 && this.#lent.get(buffer) === length;
+  }
+
+  /** Takes back a chunk that was lent; another one keeps its memory. */
+  takeBack(chunk: Uint8Array): void {
+    if (!this.hasLent(chunk)) return;
+    const { buffer } = chunk;
     this.#lent.delete(buffer);
-    this.put(Buffer.from(buffer));
+    if (this.#free.length < this.#most) this.#free.push(Buffer.from(buffer));
   }
 }

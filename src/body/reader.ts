@@ -8,7 +8,8 @@
 import { TsgiError } from "../errors.ts";
 import type { Body, Chunk } from "../gateway.ts";
 import { callOut, isPromise, mayBeDropped, whenSettled } from "../promise.ts";
-import { checkChunk, checkChunks, describe, isChunk, joinBytes, toBytes } from "./chunk.ts";
+import { checkChunk, checkChunks, describe, isChunk, toBytes } from "./chunk.ts";
+import { Gathering } from "./gathering.ts";
 
 /** The members that close a body, and those of a Node stream that fails. */
 interface Closable {
@@ -175,14 +176,16 @@ export function readBody(body: Body): Promise<Uint8Array> {
 }
 
 async function readChunks(reader: ChunkReader): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  const gathering = new Gathering();
   try {
-    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) parts.push(toBytes(chunk));
+    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
+      gathering.add(toBytes(chunk));
+    }
   } catch (error) {
     return failAfter(() => reader.close(), error);
   }
   await reader.close();
-  return joinBytes(parts);
+  return gathering.join();
 }
 
 /** readText reads a whole body as UTF-8 text and closes it. */

@@ -65,5 +65,5 @@ function timeout(text: string | undefined): number | undefined {
 /** The URL of a target that was typed: `3000`, `:3000` and `10.0.0.7:3000` are http. */
 export function targetUrl(typed: string): string {
   if (/^:?\d{1,5}$/.test(typed)) return `http://127.0.0.1:${typed.replace(":", "")}`;
-  return /^(?:https?:|unix:)/i.test(typed) ? typed : `http://${typed}`;
+  return /^(?:https?:|unix:|[a-z\d+.-]+:\/\/)/i.test(typed) ? typed : `http://${typed}`;
 }

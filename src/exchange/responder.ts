@@ -146,7 +146,7 @@ export class Responder implements Exchange, Traced {
       const chunks = knownChunks(body);
       if (chunks === undefined) {
         this.#reader = new BodyReader(body);
-        void this.#stream(this.#reader, body instanceof LendingBody ? body : undefined);
+        void this.#stream(this.#reader, LendingBody.of(body as object));
       } else this.#sendWhole(chunks);
     } catch (error) {
       this.#fail(error);
@@ -220,7 +220,7 @@ export class Responder implements Exchange, Traced {
         if (chunk.length === 0) continue;
         this.#started();
         const room = this.#send(chunk);
-        if (lending !== undefined) this.#sink.onTaken?.(() => lending.takeBack(chunk as Uint8Array));
+        if (lending?.hasLent(chunk as Uint8Array)) this.#sink.onTaken?.(() => lending.takeBack(chunk as Uint8Array));
         if (room !== undefined) await room;
         if (this.#over) return;
       }

@@ -29,6 +29,29 @@ test("readBytes: gives the whole body", async () => {
   assert.equal(await (await request(bytes(), "/")).text(), "");
 });
 
+test("readBytes: does not keep each byte of a body that comes byte by byte", async () => {
+  let most = 0;
+  const body = async function* () {
+    const given: Uint8Array[] = [];
+    for (let index = 0; index < 2000; index++) {
+      const byte = Uint8Array.of(65 + (index % 26));
+      given.push(byte);
+      yield byte;
+      // What is kept is seen to change.
+      if (index === 1500) for (const each of given) each.fill(0);
+    }
+    most = given.length;
+  };
+  const read = await (await request(bytes(), "/", { method: "POST", body: body() })).text();
+  assert.equal(read.length, most);
+  assert.ok([...read].filter((each) => each === "\0").length <= 256);
+});
+
+test("readBytes: small and large chunks stay in order", async () => {
+  const chunks = Array.from({ length: 1500 }, (_, index) => `${index}${index % 400 === 0 ? "x".repeat(3000) : "."}`);
+  assert.equal(await (await request(bytes(), "/", post(chunks))).text(), chunks.join(""));
+});
+
 for (const [what, body] of [
   ["declared", "12345"],
   ["in chunks", ["123", "45"]],

@@ -45,7 +45,10 @@ test("memory: what was not lent, came back already, or is part of what was lent 
 test("memory: no more pieces are kept than it was told", () => {
   const memory = new Memory(8, 1);
   const pieces = [memory.take(), memory.take()];
-  for (const piece of pieces) memory.put(piece);
-  assert.equal(memory.take(), pieces[0]);
-  assert.notEqual(memory.take(), pieces[1]);
+  for (const piece of pieces) {
+    memory.lend(piece);
+    memory.takeBack(piece);
+  }
+  assert.equal(memory.take().buffer, pieces[0]?.buffer);
+  assert.notEqual(memory.take().buffer, pieces[1]?.buffer);
 });

@@ -5,6 +5,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { transform } from "../../middleware/transform.ts";
 import { LendingBody } from "../../src/body/lending.ts";
@@ -15,8 +16,9 @@ import { eventually, start } from "../support/raw-client.ts";
 
 /** Chunks of a size, and what came back of them. */
 class Lent extends LendingBody {
-  readonly back: Uint8Array[] = [];
-  readonly given: Uint8Array[] = [];
+  readonly #back: Uint8Array[] = [];
+  readonly #given: Uint8Array[] = [];
+  readonly #lent = new Set<Uint8Array>();
   readonly #size: number;
   readonly #count: number;
 
@@ -26,16 +28,31 @@ class Lent extends LendingBody {
     this.#count = count;
   }
 
+  get back(): readonly Uint8Array[] {
+    return this.#back;
+  }
+
+  get given(): readonly Uint8Array[] {
+    return this.#given;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    while (this.given.length < this.#count) {
-      const chunk = new Uint8Array(this.#size).fill(97);
-      this.given.push(chunk);
-      yield chunk;
-    }
+    while (this.#given.length < this.#count) yield this.lend();
+  }
+
+  lend(): Uint8Array {
+    const chunk = new Uint8Array(this.#size).fill(97);
+    this.#given.push(chunk);
+    if (this.#size > 1) this.#lent.add(chunk);
+    return chunk;
+  }
+
+  hasLent(chunk: Uint8Array): boolean {
+    return this.#lent.has(chunk);
   }
 
   takeBack(chunk: Uint8Array): void {
-    this.back.push(chunk);
+    this.#back.push(chunk);
   }
 }
 
@@ -69,6 +86,62 @@ test("lending: what a client has not read does not come back", async (t) => {
   client.destroy();
   await eventually(() => client.closed);
   assert.deepEqual(body.back, []);
+});
+
+/** Ends once a chunk waits for the client. */
+class Waiting extends Lent {
+  #hasEnded = false;
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  override async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    do {
+      yield this.lend();
+      await nextTurn();
+      await nextTurn();
+    } while (this.back.length === this.given.length);
+    this.#hasEnded = true;
+  }
+}
+
+test("lending: what a client reads late comes back while its connection is kept", async (t) => {
+  const body = new Waiting(100_000, 0);
+  const { server } = await start(t, appOf(body));
+  const client = connect(server.port, "127.0.0.1");
+  t.after(() => client.destroy());
+  client.pause();
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await eventually(() => body.hasEnded);
+  client.resume();
+  await eventually(() => body.back.length === body.given.length);
+  assert.equal(client.closed, false);
+});
+
+test("lending: what was not lent is not given back", async (t) => {
+  const body = new Lent(1, 3);
+  const { server } = await start(t, appOf(body));
+  assert.equal(await (await fetch(server.url)).text(), "aaa");
+  assert.deepEqual([body.given.length, body.back], [3, []]);
+});
+
+test("lending: a body on which somebody has put a method of their own gets nothing back", async (t) => {
+  const patched = new Lent(100_000, 3);
+  const read = patched[Symbol.asyncIterator].bind(patched);
+  Object.assign(patched, { [Symbol.asyncIterator]: read });
+  const proxied = new Lent(100_000, 3);
+  const proxy = new Proxy(proxied, {
+    get: (target, name) => {
+      const member = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+  for (const body of [patched, proxy]) {
+    const { server } = await start(t, appOf(body));
+    assert.equal((await (await fetch(server.url)).text()).length, 300_000);
+    assert.deepEqual([body.given.length, body.back], [3, []]);
+  }
 });
 
 test("lending: a layer that reads the body keeps what it has read", async (t) => {

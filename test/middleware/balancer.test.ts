@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import { type BalancerOptions, balancer } from "../../middleware/balancer.ts";
 import { dispatcher } from "../../middleware/dispatcher.ts";
@@ -17,6 +18,8 @@ const NOWHERE = "http://127.0.0.1:1";
 test("balancer: forwards a request and its response", async (t) => {
   const { app } = await balanced(t, ["HTTP/1.1 201 Made\nContent-Length: 2\n\nhi"], { via: "b" });
   assert.equal(await transcript(app, "/a?b"), "201 Made\ncontent-length: 2\nvia: 1.1 b\n\nhi");
+  // As which it stands in the tree of mounts.
+  assert.equal(app.name, "balancer");
 });
 
 test("balancer: every target gets requests", async (t) => {
@@ -45,6 +48,11 @@ test("balancer: a target of the weight 0 gets no requests", async (t) => {
   const app = balancer([{ url: a.url, weight: 0 }, b.url]);
   t.after(() => app.close());
   assert.equal((await ask(app, 8)).join(""), "bbbbbbbb");
+  app.update([{ url: a.url, weight: 0 }, NOWHERE]);
+  assert.deepEqual(await ask(app, 4), Array(4).fill("502"));
+  // Nobody waits for a target that gets none.
+  app.update([{ url: a.url, weight: 0 }]);
+  assert.deepEqual(await ask(app, 1), ["503"]);
 });
 
 test("balancer: the same key goes to the same target, which is lost with its own keys alone", async (t) => {
@@ -159,12 +167,20 @@ test("balancer: retries end with their number, and with their budget", async (t)
     headsOf(often.targets).reduce((sum, count) => sum + count),
     3,
   );
+  const others = await balanced(t, four, { retries: 2, ejection: false, balance: { key: () => "the same" } });
+  await ask(others.app, 1);
+  assert.deepEqual(headsOf(others.targets).sort(), [0, 1, 1, 1]);
   const never = await balanced(t, four, { retryBudget: 0, ejection: false });
   assert.deepEqual(await ask(never.app, 1), ["502"]);
   assert.equal(
     headsOf(never.targets).reduce((sum, count) => sum + count),
     1,
   );
+});
+
+test("balancer: retries that are over leave their places among those under way", async (t) => {
+  const { app } = await balanced(t, [reset, HI], { balance: "roundRobin", ejection: false, retryBudget: 1 });
+  assert.deepEqual(await ask(app, 12), Array(12).fill("hi"));
 });
 
 test("balancer: a target that fails is ejected, the last one never", async (t) => {
@@ -202,12 +218,39 @@ test("balancer: a target that was ejected is tried by one request, and is in aga
   assert.equal(app.status().targets[0]?.state, "in");
 });
 
+test("balancer: a trial is one request at a time, after which the target starts slowly", async (t) => {
+  const trial = held();
+  let isBad = true;
+  const recovering: Answer = (socket, head, count) =>
+    isBad ? socket.resetAndDestroy() : head.includes("/trial") ? trial.answer(socket, head, count) : sendTo(socket, HI);
+  const { targets, app } = await balanced(t, [recovering, named("b")], {
+    balance: "roundRobin",
+    ejection: { failures: 1, time: 20 },
+    slowStart: 3_600_000,
+  });
+  await ask(app, 2);
+  isBad = false;
+  await eventually(() => app.status().targets[0]?.state === "trial");
+  const before = targets[0]?.heads.length ?? 0;
+  const tried = ask(app, 1, "/trial");
+  await eventually(() => trial.sockets.length === 1);
+  assert.deepEqual(await ask(app, 4), Array(4).fill("b"));
+  trial.release();
+  assert.deepEqual(await tried, ["hi"]);
+  assert.equal(targets[0]?.heads.length, before + 1);
+  const after = await ask(app, 11);
+  assert.ok(after.filter((answer) => answer === "hi").length <= 2, `${after}`);
+});
+
 test("balancer: what is not a failure of the target ejects nothing: 4xx, 500, 501, 508, full queues", async (t) => {
   const statuses = [400, 404, 429, 499, 500, 501, 505, 508];
   const answer: Answer = (socket, _head, count) =>
     sendTo(socket, `HTTP/1.1 ${statuses[count % statuses.length]} No\nContent-Length: 0\n\n`);
   const { app } = await balanced(t, [answer, answer], { ejection: { failures: 1 }, retryOn: [429] });
   await ask(app, 2 * statuses.length);
+  // Undici takes it for an error.
+  const fresh = await balanced(t, ["HTTP/1.1 304 Not Modified\nContent-Length: 5\n\n"], { ejection: { failures: 1 } });
+  assert.deepEqual(await ask(fresh.app, 2), ["304", "304"]);
   const { answer: never, release, sockets } = held();
   const busy = await balanced(t, [never], { connections: 1, queue: 0, ejection: { failures: 1 } });
   const first = ask(busy.app, 1);
@@ -215,13 +258,13 @@ test("balancer: what is not a failure of the target ejects nothing: 4xx, 500, 50
   assert.deepEqual(await ask(busy.app, 3), ["503", "503", "503"]);
   release();
   await first;
-  for (const { state, failures, ejections } of [...app.status().targets, ...busy.app.status().targets])
+  for (const { state, failures, ejections } of [app, fresh.app, busy.app].flatMap((each) => each.status().targets))
     assert.deepEqual([state, failures, ejections], ["in", 0, 0]);
 });
 
 test("balancer: probes go on while a target is ejected, on connections of their own, and end with the balancer", async (t) => {
   let probes = 0;
-  const answer: Answer = (socket, head) => {
+  const answer: Exclude<Answer, string> = (socket, head) => {
     if (head.startsWith("GET /health ")) {
       probes++;
       sendTo(socket, HI);
@@ -233,6 +276,18 @@ test("balancer: probes go on while a target is ejected, on connections of their 
   assert.equal(app.status().targets[0]?.state, "out");
   const before = probes;
   await eventually(() => probes > before + 2);
+  const busy = held();
+  const answering: Answer = (socket, head, count) =>
+    head.startsWith("GET /health ") ? answer(socket, head, count) : busy.answer(socket, head, count);
+  const full = await balanced(t, [answering], { connections: 1, probe: { path: "/health", interval: 5 } });
+  const first = ask(full.app, 1);
+  await eventually(() => busy.sockets.length === 1);
+  const asked = probes;
+  await eventually(() => probes > asked + 8 && full.app.status().targets[0]?.probe?.last === "200");
+  assert.deepEqual([full.app.status().targets[0]?.inFlight, full.app.status().targets[0]?.probe?.failures], [1, 0]);
+  busy.release();
+  await first;
+  await full.app.close();
   await app.close();
   await aWhile();
   const after = probes;
@@ -365,9 +420,16 @@ test("balancer: what a drained target does not finish in time is cut, and sent e
   await ask(app, 1);
   const post = ask(app, 1, "/", { method: "POST", body: "x" });
   await eventually(() => sockets.length === 2);
+  await ask(app, 1);
+  const tunnel = await (await start(t, app)).connect();
+  tunnel.get("/", "Connection: Upgrade", "Upgrade: websocket");
+  await eventually(() => sockets.length === 3);
+  sendTo(sockets[2] as Socket, "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: upgrade\n\n");
+  await tunnel.until("101 Switching");
   await app.drain(first, { deadline: 10 });
   assert.deepEqual(await get, ["b"]);
   assert.deepEqual(await post, ["502"]);
+  await tunnel.all();
   await targets[0]?.untilLeft();
   assert.equal(app.status().targets.length, 1);
 });
@@ -378,12 +440,15 @@ test("balancer: closes by a deadline, whatever is under way: bodies, WebSockets,
       sendTo(socket, "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: upgrade\n\n");
     else sendTo(socket, "HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf");
   };
-  const { targets, app } = await balanced(t, [streaming]);
+  const { targets, app } = await balanced(t, [streaming], { connections: 2, queueTimeout: 60_000 });
   const { connect } = await start(t, app);
   const [body, tunnel] = [await connect(), await connect()];
   await body.get("/").until("half");
   await tunnel.get("/", "Connection: Upgrade", "Upgrade: websocket").until("101 Switching");
+  const waiting = ask(app, 1);
+  await eventually(() => app.status().queued === 1);
   await app.close({ deadline: 10 });
+  assert.deepEqual(await waiting, ["503"]);
   await body.all();
   await tunnel.all();
   await targets[0]?.untilLeft();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CopiedInput } from "../../middleware/mirror/copied-input.ts";
 import { type MirrorOptions, mirror } from "../../middleware/mirror.ts";
 import { proxy } from "../../middleware/proxy.ts";
 import { text } from "../../src/apps.ts";
@@ -230,4 +231,12 @@ test("mirror: bad apps and options throw when it is built", () => {
   assert.throws(() => mirror(site, 1 as never), { code: "TSGI_NO_APP" });
   const bad: MirrorOptions[] = [{ share: 101 }, { share: -1 }, { limit: 0 }, { buffer: -1 }, { timeout: 0 }];
   for (const options of bad) assert.throws(() => mirror(site, site, options), { code: "TSGI_BAD_OPTION" });
+});
+
+test("mirror: what a copy is behind with does not stay in single bytes", async () => {
+  const input = new CopiedInput(1000);
+  for (const byte of [1, 2, 3]) input.push(Uint8Array.of(byte));
+  input.end();
+  assert.deepEqual(await input.next(), { done: false, value: Uint8Array.of(1, 2, 3) });
+  assert.equal((await input.next()).done, true);
 });

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type DefaultTreeAdapterTypes, parse } from "parse5";
+import { type DefaultTreeAdapterTypes, parse, Tokenizer, TokenizerMode } from "parse5";
 import { compress } from "../../middleware/compress.ts";
+import type { Parse5 } from "../../middleware/rewrite-html/package.ts";
+import { TagReader } from "../../middleware/rewrite-html/tag-reader.ts";
 import { type HtmlElement, type HtmlHandler, rewriteHtml } from "../../middleware/rewrite-html.ts";
 import type { App, Body, HeaderList } from "../../src/gateway.ts";
 import { serve } from "../../src/server/serve.ts";
@@ -416,7 +418,47 @@ test("rewriteHtml: hostile pages take linear time and bounded depth", async () =
     assert.equal(await rewritten(html.match(/[\s\S]{1,16384}/g) ?? [], handlers), html);
   }
   const letters = `<a b="${">".repeat(20_000)}">`;
-  assert.equal(await rewritten([...letters], { p: mark }), letters);
+  assert.equal(await rewritten([...letters, "<p>"], { p: mark }), `${letters}<p x="">`);
+});
+
+test("rewriteHtml: a long comment in single characters is not copied again for each of them", async () => {
+  let copied = 0;
+  class Counting extends Tokenizer {
+    override write(text: string, isLast: boolean): void {
+      super.write(text, isLast);
+      copied += this.preprocessor.html.length;
+    }
+  }
+  for (const page of [`<!--${"x".repeat(30_000)}-->`, `<!-- ${">".repeat(30_000)}-->`, `<a ${"b ".repeat(15_000)}>`]) {
+    let read = "";
+    const handler = {
+      isForeign: false,
+      onText: (raw: string) => {
+        read += raw;
+      },
+      onStartTag(_token: unknown, raw: string) {
+        read += raw;
+        return "DATA" as const;
+      },
+      onEndTag: () => {},
+    };
+    copied = 0;
+    const reader = new TagReader({ Tokenizer: Counting, TokenizerMode } as unknown as Parse5, handler);
+    for (const character of page) reader.read(character);
+    const rest = reader.end();
+    assert.ok(read + rest === page);
+    assert.ok(copied < 200 * page.length, String(copied));
+  }
+});
+
+test("rewriteHtml: the attributes of a tag with many are told in one go", async () => {
+  // At a quadratic cost this would take many seconds.
+  const html = `<a ${Array.from({ length: 30_000 }, (_, index) => `a${index}`).join(" ")}>`;
+  const told = await rewritten(html, {
+    a: (link) =>
+      link.removeAttribute("a0").setAttribute("a1", "é").after(`${link.attributes.length} ${link.attributes[0]}`),
+  });
+  assert.equal(told, `${html.replace(" a0 a1", ' a1="é"')}29999 a1,é`);
 });
 
 /** The elements of a page by their parents, as the tree of a parser has them. */

@@ -32,6 +32,12 @@ for (const [what, page, expected] of [
     '<img srcset="/a.png, /b.png 2x,/c,d.png 100w, e.png 3x, /f.png (a, /b) 4x,/g.png,">',
     '<img srcset="/blog/a.png, /blog/b.png 2x,/blog/c,d.png 100w, e.png 3x, /blog/f.png (a, /b) 4x,/blog/g.png,">',
   ],
+  // At a quadratic cost this would take a minute.
+  [
+    "commas amid a source",
+    `<img srcset="/a${",".repeat(200_000)}b 1x, /c">`,
+    `<img srcset="/blog/a${",".repeat(200_000)}b 1x, /blog/c">`,
+  ],
   ["empty sources", '<img srcset=" , ,"><source srcset="">', undefined],
   [
     "a refresh",

@@ -40,7 +40,7 @@ export async function ask(app: App, count: number, url = "/", init = {}): Promis
 export const headsOf = (targets: readonly RawTarget[]): number[] => targets.map(({ heads }) => heads.length);
 
 /** Holds each response back until it is released. */
-export function held(): { answer: Answer; release(): void; sockets: Socket[] } {
+export function held(): { answer: Exclude<Answer, string>; release(): void; sockets: Socket[] } {
   const sockets: Socket[] = [];
   const release = (): void => {
     for (const socket of sockets.splice(0)) sendTo(socket, HI);

@@ -7,8 +7,10 @@
 export type Rule = readonly [rule: string, ...held: string[]];
 
 const FRAMING = "proxy: a body is framed in one way, whatever the method";
+const FRAMING_BY_NODE = "proxy: a body is framed in one way for a target that sends 100 Continue unasked";
 const NOT_SENT = "proxy: what cannot be sent on is a 400, too many headers a 431";
 const MALFORMED = "proxy: a response with … is a 502, and ends its connection";
+const HEAD_SIZE = "proxy: the head of a response may be as large as is told";
 const CUT = "proxy: a target that … cuts the client's response";
 const LEFT = "proxy: a client that leaves … ends the request to the target";
 const REFUSALS = "proxy: a target that is not there is a 502";
@@ -16,7 +18,9 @@ const STALE = "proxy: a kept connection that turns out to be closed is no failur
 const ELSEWHERE = "balancer: a request that nobody has got goes elsewhere, a POST with its body too";
 const UNREACHED = "balancer: a target that cannot be reached has another one asked, for a POST too";
 const LONE = "not: A lone target is not asked twice";
+const NO_FAILURE = "balancer: what is not a failure of the target ejects nothing: 4xx, 500, 501, 508, full queues";
 const CANONICAL = "not: A proxy sends the canonical path.";
+const STARTS_SLOWLY = "balancer: a trial is one request at a time, after which the target starts slowly";
 const BALANCE = "not: `balance` has four ways, and a function for the rest.";
 const LIMITS = "balancer: requests beyond the limits wait for any target, then are a 503 with Retry-After";
 
@@ -59,8 +63,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   ],
   15: ["Max-Forwards", "proxy: Max-Forwards counts OPTIONS down, and ends it at 0"],
   16: ["lines as they came", "proxy: lines keep their count, order, case and bytes"],
-  17: ["one framing", FRAMING],
-  18: ["bodies of DELETE, OPTIONS and GET", FRAMING],
+  17: ["one framing", FRAMING, FRAMING_BY_NODE],
+  18: ["bodies of DELETE, OPTIONS and GET", FRAMING, FRAMING_BY_NODE],
   19: ["no chunks for HTTP/1.0", "proxy: a target that speaks HTTP/1.0 is not sent chunks"],
   20: [
     "Expect: 100-continue",
@@ -90,9 +94,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "proxy: paths of cookies are mapped, and their domain where that is asked for",
   ],
   28: ["lengths, HEAD, 204, 304", "proxy: HEAD keeps the length, 204 and 304 have no body, and the connection is kept"],
-  29: ["a 304 with a length", "proxy: a 304 that declares a length is whole"],
+  29: ["a 304 with a length", "proxy: a 304 that declares a length is whole", NO_FAILURE],
   30: ["length and coding at once", MALFORMED],
-  31: ["two lengths, chunks, folds, NUL, large heads", MALFORMED, "proxy: a head without end is a 502"],
+  31: ["two lengths, chunks, folds, NUL, large heads", MALFORMED, "proxy: a head without end is a 502", HEAD_SIZE],
   32: [
     "bodies that end with the connection",
     "proxy: a body that ends with its connection is whole",
@@ -120,7 +124,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "proxy: the head is sent on before the body comes, and every event by itself",
   ],
   38: ["back-pressure of clients", "proxy: a slow reader makes the target wait"],
-  39: ["back-pressure of targets", "proxy: a target that does not read makes the client wait"],
+  39: ["back-pressure of targets", "proxy: a target that does not read a body … makes the client wait"],
   40: ["an early answer", "proxy: a target that answers before it has read the body is heard"],
   // Failures
   41: ["no address", "proxy: a target without an address is a 502", UNREACHED],
@@ -168,7 +172,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
   ],
   55: ["no spinning", "proxy: a target that is slower than its client costs no time on the processor"],
   56: ["clients that leave before the head", LEFT],
-  57: ["amid the body", LEFT, "proxy: a client that leaves amid the body is not an error"],
+  57: [
+    "amid the body",
+    LEFT,
+    "proxy: a client that leaves amid the body is not an error",
+    "proxy: an app that fails after the proxy has answered closes the request to the target",
+  ],
   58: [
     "amid the upload",
     LEFT,
@@ -195,7 +204,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "balancer: other methods may be sent twice where that is told, with bodies that are all there",
   ],
   67: ["how often, and where", "balancer: retries end with their number, and with their budget", LONE],
-  68: ["a budget", "balancer: retries are a share of the requests of the last ten seconds, three at once at least"],
+  68: [
+    "a budget",
+    "balancer: retries are a share of the requests of the last ten seconds, three at once at least",
+    "balancer: retries that are over leave their places among those under way",
+    "balancer: tells what is left of the budget for retries, and how often there was none",
+  ],
   69: ["waiting before the same target is asked", LONE],
   70: [
     "statuses",
@@ -209,12 +223,15 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "balancer: a second target is asked where the first one takes long, and the loser is cut",
     "balancer: with `true`, a second target is asked once it is known what takes long",
     "balancer: without a budget, or another target, there is no second attempt",
+    "balancer: what answers in time is asked for once, what is not safe too",
+    "balancer: a client that leaves ends both attempts",
   ],
   // Balancing
   74: [
     "two choices by latency",
     "balancer: a slow target gets few requests",
     "balancer: latency rises at once, and fades",
+    "balancer: a target that is new is expected to take what the others do",
     "not: A failure adds a second of latency, which fades within seconds.",
   ],
   75: [
@@ -247,25 +264,27 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "balancer: failures eject only in a row, and within the window",
     "balancer: each trial that fails doubles the time, up to the longest",
   ],
-  80: [
-    "what is no failure",
-    "balancer: what is not a failure of the target ejects nothing: 4xx, 500, 501, 508, full queues",
-  ],
-  81: ["trials", "balancer: a target that was ejected is tried by one request, and is in again"],
+  80: ["what is no failure", NO_FAILURE],
+  81: ["trials", "balancer: a target that was ejected is tried by one request, and is in again", STARTS_SLOWLY],
   82: [
     "never all",
     "balancer: half of the targets may be out at once, rounded up, and never all",
     "balancer: targets whose probes fail get no requests while another is well",
     "not: Ejections are bounded by a share, and there is no panic below it.",
   ],
-  83: ["backups", "balancer: backups get requests only while no other target can"],
+  83: [
+    "backups",
+    "balancer: backups get requests only while no other target can",
+    "balancer: all targets may be out where a backup is well",
+  ],
   84: [
     "probes",
     "balancer: probes go on while a target is ejected, on connections of their own, and end with the balancer",
     "balancer: what probes have found out outlives a list without the target",
     "balancer: which statuses are well can be told",
+    "balancer: single probes turn nothing: as many in a row as are told do",
   ],
-  85: ["slow start", "balancer: a slow start begins with a tenth"],
+  85: ["slow start", "balancer: a slow start begins with a tenth", STARTS_SLOWLY],
   86: [
     "drain",
     "balancer: a target that is drained finishes what is under way, and gets nothing more",
@@ -297,8 +316,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "close",
     "proxy: closing it ends what is kept, refuses what comes, and waits for what is under way",
     "proxy: closes by a deadline, whatever is under way: heads, bodies, uploads, WebSockets, handshakes",
-    "proxy: connections that are kept hold no process",
+    "proxy: connections that are kept hold no process, nor do probes and look-ups",
     "balancer: closes by a deadline, whatever is under way: bodies, WebSockets, requests that wait",
+    "balancer: requests queue until an async iterable gives the first list, and go to each later one",
   ],
   93: ["status and events", "balancer: tells what becomes of its targets", "balancer: tells how long its targets take"],
   // Other protocols
@@ -313,10 +333,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "the end of one side",
     "proxy: when the target's side …, the client's ends",
     "proxy: when the client's side …, the target's ends",
+    "proxy: a client that ends its side leaves its place to others, though the target does not end its own",
   ],
   98: [
     "back-pressure, silence",
     "proxy: who reads slowly makes the other side wait, and loses nothing",
+    "proxy: a target that reads slowly makes the client wait, and loses nothing",
     "proxy: a connection on which nobody says anything is closed where that is asked for",
   ],
   99: [
@@ -336,6 +358,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "proxy: http2 needs undici 8, and says so",
     "http2: requests share a connection",
     "http2: a connection of which many requests were given up is not used again",
+    "http2: a target to which a connection carries too much gets another one",
   ],
   mirror: [
     "mirror",
@@ -346,6 +369,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
     "failover",
     "failover: the first app that does not fail answers, and the last one where all do",
     "failover: the next app gets the body from its beginning",
+    "failover: where more was read than is kept, the failure is the answer",
+    "failover: requests that may do harm twice are answered by the first app",
   ],
 };
 

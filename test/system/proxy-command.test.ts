@@ -81,7 +81,7 @@ for (const [flags, message] of [
 }
 
 test("tsgi proxy: targets are typed as is convenient", () => {
-  const typed = ["3000", ":3000", "a:3000", "http://a/b", "https://a", "unix:/run/a.sock:/b"];
+  const typed = ["3000", ":3000", "a:3000", "http://a/b", "https://a", "unix:/run/a.sock:/b", "htp://a"];
   assert.deepEqual(typed.map(targetUrl), [
     "http://127.0.0.1:3000",
     "http://127.0.0.1:3000",
@@ -89,5 +89,7 @@ test("tsgi proxy: targets are typed as is convenient", () => {
     "http://a/b",
     "https://a",
     "unix:/run/a.sock:/b",
+    // Not the host "htp": it is refused.
+    "htp://a",
   ]);
 });

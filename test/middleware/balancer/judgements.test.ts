@@ -78,6 +78,17 @@ test("balancer: half of the targets may be out at once, rounded up, and never al
   }
 });
 
+test("balancer: all targets may be out where a backup is well", () => {
+  const peers = new Peers(settings, () => {});
+  peers.update(["http://a:1", "http://a:2", "http://a:3", { url: "http://a:4", backup: true }], 0);
+  for (const peer of peers.all) for (let at = 1; at < 4; at++) peer.ejection.failed(at, () => peers.mayLeave(peer, at));
+  peers.changed();
+  assert.deepEqual(
+    peers.eligible(5).map(({ key }) => key),
+    ["http://a:4"],
+  );
+});
+
 test("balancer: latency rises at once, and fades", () => {
   const latency = new Latency(10, 0);
   latency.observe(100, 0);
@@ -97,6 +108,15 @@ test("balancer: a failure counts as slow for seconds, a peak until responses say
   latency.observe(500, 0);
   for (let at = 1; at <= 40; at++) latency.observe(10, at);
   assert.ok(latency.at(40) < 20, `${latency.at(40)}`);
+});
+
+test("balancer: a target that is new is expected to take what the others do", () => {
+  const peers = new Peers(settings, () => {});
+  const urls = ["http://a:1", "http://a:2", "http://a:3"];
+  peers.update(urls, 0);
+  for (const [index, latency] of [10, 400, 20].entries()) peers.all[index]?.latency.set(latency, 0);
+  peers.update([...urls, "http://a:4"], 0);
+  assert.equal(peers.all[3]?.latency.at(0), 20);
 });
 
 test("balancer: a slow start begins with a tenth", () => {

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { PAGE_POLICY } from "../../../middleware/balancer/page.ts";
 import { type BalancerEvent, type BalancerStatus, balancer } from "../../../middleware/balancer.ts";
 import { request } from "../../../src/testing.ts";
-import { ask, balanced, named } from "../../support/balanced.ts";
+import { ask, balanced, named, reset } from "../../support/balanced.ts";
 import { eventually } from "../../support/raw-client.ts";
 import { type Answer, HI, rawTarget, sendTo } from "../../support/raw-target.ts";
 import { bodyOf } from "../../support/transcript.ts";
@@ -93,6 +93,31 @@ test("balancer: what probes have found out outlives a list without the target", 
   assert.ok((app.status().targets[0]?.probe?.count ?? 0) > 0);
 });
 
+test("balancer: single probes turn nothing: as many in a row as are told do", async (t) => {
+  const types: string[] = [];
+  let pattern = "..x.xx";
+  let count = 0;
+  const answer: Answer = (socket) => {
+    const isWell = pattern[count++ % pattern.length] === ".";
+    sendTo(socket, isWell ? HI : "HTTP/1.1 500 No\nContent-Length: 0\n\n");
+  };
+  await balanced(t, [answer, HI], {
+    probe: { path: "/health", interval: 2, fall: 3, rise: 2 },
+    onEvent: ({ type }) => void types.push(type),
+  });
+  await eventually(() => count > 14);
+  assert.deepEqual(types, ["added", "added"]);
+  pattern = "x";
+  await eventually(() => types.length === 3);
+  pattern = ".x";
+  const before = count;
+  await eventually(() => count > before + 6);
+  assert.deepEqual(types.slice(2), ["down"]);
+  pattern = ".";
+  await eventually(() => types.length === 4);
+  assert.deepEqual(types.slice(2), ["down", "up"]);
+});
+
 test("balancer: which statuses are well can be told", async (t) => {
   const { app } = await balanced(t, ["HTTP/1.1 204 OK\n\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"], {
     probe: { path: "/health", interval: 5, fall: 1, statuses: [204] },
@@ -114,6 +139,19 @@ test("balancer: a listener that throws or rejects ends nothing", async (t) => {
     const [warning] = (await warned) as [Error];
     assert.equal(warning.message, "in onEvent");
   }
+});
+
+test("balancer: tells what is left of the budget for retries, and how often there was none", async (t) => {
+  const { app } = await balanced(t, [reset, HI], { balance: "roundRobin", ejection: false, retryBudget: 0 });
+  await ask(app, 4);
+  const told = ({ retries, retriesLeft, retriesRefused }: BalancerStatus) => [retries, retriesLeft, retriesRefused];
+  assert.deepEqual(told(app.status()), [0, 0, 2]);
+  const rich = await balanced(t, [reset, HI], { balance: "roundRobin", ejection: false, retryBudget: 50 });
+  assert.deepEqual(told(rich.app.status()), [0, 3, 0]);
+  await ask(rich.app, 20);
+  assert.deepEqual(told(rich.app.status()), [10, 3, 0]);
+  const html = await bodyOf(app.page, "/", { headers: { Accept: "text/html" } });
+  assert.match(html, /0 retries, [^.]*; 0 more are allowed now, 2 were refused\./);
 });
 
 test("balancer: tells how long its targets take", async (t) => {

@@ -259,6 +259,13 @@ test("dnsTargets: is asked again when records expire, within bounds", async (t) 
   await eventually(() => urlsOf(app)[0] === "http://api.internal 10.0.0.2");
   const { asked } = names;
   await eventually(() => names.asked > asked);
+  four["api.internal"] = [at("10.0.0.2", 3)];
+  const bounds = { shortest: 5, longest: 60_000 };
+  const held = resolver({ four });
+  const holding = sourced(t, dnsTargets("http://api.internal", { resolver: held, ...bounds }));
+  await eventually(() => urlsOf(holding).length === 1);
+  await aWhile();
+  assert.equal(held.asked, 1);
   const long = resolver({ four });
   const waiting = sourced(t, dnsTargets("http://api.internal", { resolver: long, shortest: 60_000, longest: 1 }));
   await eventually(() => urlsOf(waiting).length === 1);

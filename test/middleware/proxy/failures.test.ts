@@ -219,6 +219,27 @@ test("proxy: a head without end is a 502", async (t) => {
   await target.untilLeft();
 });
 
+test("proxy: the head of a response may be as large as is told", async (t) => {
+  const sized = (size: number) => HI.replace("\n", `\nX-A: ${"a".repeat(size)}\n`);
+  for (const [size, options, status] of [
+    [30_000, {}, 200],
+    [34_000, {}, 502],
+    [3000, { maxResponseHead: 2000 }, 502],
+    [3000, { maxResponseHead: 4000 }, 200],
+  ] as const) {
+    const { app } = await proxied(t, sized(size), options);
+    // By either transport.
+    for (const [url, method] of [
+      ["/", "GET"],
+      ["*", "OPTIONS"],
+    ] as const) {
+      const response = await request(app, url, { method });
+      assert.deepEqual([response.status, method, size], [status, method, size]);
+      await response.text();
+    }
+  }
+});
+
 test("proxy: what a target sends after its response reaches nobody", async (t) => {
   const { target, app } = await proxied(t, `${HI}HTTP/1.1 200 OK\nContent-Length: 6\n\nPOISON`);
   for (let index = 0; index < 5; index++) assert.equal(await (await request(app, "/")).text(), "hi");
@@ -306,10 +327,10 @@ test("proxy: an event stream may be silent", async (t) => {
     "HTTP/1.1 200 OK\nContent-Type: text/event-stream; charset=utf-8\nTransfer-Encoding: chunked\n\n2\nhi\n",
     { bodyTimeout: 30 },
   );
-  const response = await request(app, "/");
+  const text = (await request(app, "/")).text();
   await new Promise((resolve) => setTimeout(resolve, 120));
   for (const socket of target.open) sendTo(socket, "0\n\n");
-  assert.equal(await response.text(), "hi");
+  assert.equal(await text, "hi");
 });
 
 test("proxy: a deadline covers all of an exchange", async (t) => {
@@ -648,15 +669,20 @@ test("proxy: closes by a deadline, whatever is under way: heads, bodies, uploads
   await unheard.untilLeft();
 });
 
-test("proxy: connections that are kept hold no process", async (t) => {
+test("proxy: connections that are kept hold no process, nor do probes and look-ups", async (t) => {
   const target = await rawTarget(t, HI);
   const proxies = pathToFileURL(pathToRun(join(root, "middleware/proxy.ts"))).href;
+  const balancers = pathToFileURL(pathToRun(join(root, "middleware/balancer.ts"))).href;
   const testing = pathToFileURL(pathToRun(join(root, "src/testing.ts"))).href;
   const code = `
     const { proxy } = await import(${JSON.stringify(proxies)});
     const { request } = await import(${JSON.stringify(testing)});
     const app = proxy(${JSON.stringify(target.url)}, { keepAliveTimeout: 300_000 });
-    console.log(await (await request(app, "/")).text());`;
+    console.log(await (await request(app, "/")).text());
+    const { balancer, dnsTargets } = await import(${JSON.stringify(balancers)});
+    const targets = dnsTargets(${JSON.stringify(target.url.replace("127.0.0.1", "localhost"))});
+    const spread = balancer(targets, { probe: { path: "/", interval: 5 }, keepAliveTimeout: 300_000, hedge: 60_000 });
+    console.log(await (await request(spread, "/")).text());`;
   const child = spawn(process.execPath, [...NODE_FLAGS, "--input-type=module", "--eval", code], { cwd: root });
   t.after(() => child.kill());
   let said = "";
@@ -664,5 +690,5 @@ test("proxy: connections that are kept hold no process", async (t) => {
     said += chunk;
   });
   const [status] = await once(child, "exit");
-  assert.deepEqual([said, status], ["hi\n", 0]);
+  assert.deepEqual([said, status], ["hi\nhi\n", 0]);
 });

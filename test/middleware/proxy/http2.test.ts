@@ -172,18 +172,22 @@ function tests(): void {
       if (++count % 40 === 0) (incoming.stream.session as ServerHttp2Session).goaway(http2.constants.NGHTTP2_NO_ERROR);
       echo(incoming, response);
     });
-    const app = proxy(target.url, { http2: "h2c" });
-    const answers: string[] = [];
-    const client = async (method: string): Promise<void> => {
-      for (let index = 0; index < 40; index++)
-        answers.push(await ask(app, "/", method === "GET" ? {} : { method, body: "a" }));
-    };
-    await Promise.all(["GET", "POST", "GET", "POST", "GET"].map(client));
-    assert.deepEqual(
-      answers.filter((answer) => !answer.startsWith("200")),
-      [],
-    );
-    assert.ok(target.connections > 1);
+    const balancer = withUndici(8, () => balancerOf([target.url], { http2: "h2c" }));
+    for (const app of [proxy(target.url, { http2: "h2c" }), balancer]) {
+      const answers: string[] = [];
+      const client = async (method: string): Promise<void> => {
+        for (let index = 0; index < 40; index++)
+          answers.push(await ask(app, "/", method === "GET" ? {} : { method, body: "a" }));
+      };
+      await Promise.all(["GET", "POST", "GET", "POST", "GET"].map(client));
+      assert.deepEqual(
+        answers.filter((answer) => !answer.startsWith("200")),
+        [],
+      );
+    }
+    assert.ok(target.connections > 2);
+    assert.deepEqual([balancer.status().targets[0]?.failures, balancer.status().retries], [0, 0]);
+    await balancer.close();
   });
 
   test("http2: a stream that is reset before its head is a 502, one amid its body cuts the response, and no other", async (t) => {

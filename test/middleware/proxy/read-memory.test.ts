@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { proxy } from "../../../middleware/proxy.ts";
 import { transform } from "../../../middleware/transform.ts";
 import type { App, Body, Chunk } from "../../../src/gateway.ts";
@@ -87,5 +89,57 @@ test("proxy: bodies that wait for their clients stay what the target has sent", 
   const others = Promise.all(sizes.map((size) => read(server.port, `/known/other/${size - 7_000_000}`)));
   const late = await Promise.all(sizes.map((size) => read(server.port, `/known/${size}`, others)));
   for (const [index, size] of sizes.entries()) assert.ok(late[index]?.equals(bytesOf(`/known/${size}`)));
+  await app.close();
+});
+
+/** Fails at each chunk, where nobody catches it: `tsgi` lives on. */
+async function* failing(body: Body): AsyncGenerator<Chunk> {
+  for await (const chunk of body as AsyncIterable<Chunk>) {
+    process.nextTick(() => {
+      throw new Error("of nobody");
+    });
+    yield chunk;
+  }
+}
+
+test("proxy: bodies stay what the target has sent where something throws as they come", async (t) => {
+  process.setUncaughtExceptionCaptureCallback(() => {});
+  t.after(() => process.setUncaughtExceptionCaptureCallback(null));
+  const { server: origin } = await start(t, target);
+  const app = proxy(origin.url);
+  const { server } = await start(
+    t,
+    transform(app, (response) => ({ ...response, body: failing(response.body) })),
+  );
+  const paths = Array.from({ length: 6 }, (_, index) => `/known/${1_000_000 + index}`);
+  const bodies = await Promise.all(paths.map((path) => read(server.port, path)));
+  for (const [index, path] of paths.entries()) assert.ok(bodies[index]?.equals(bytesOf(path)), path);
+  await app.close();
+});
+
+test("proxy: a body without a length that ends, or is reset, before it is read ends nothing else", async (t) => {
+  const bytes = bytesOf("/100000");
+  let ends = true;
+  const origin = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write("HTTP/1.0 200 OK\r\n\r\n");
+      socket.write(bytes);
+      setTimeout(() => (ends ? socket.end() : socket.resetAndDestroy()), 20);
+    });
+  }).listen(0, "127.0.0.1");
+  t.after(() => origin.close());
+  await once(origin, "listening");
+  const app = proxy(`http://127.0.0.1:${(origin.address() as AddressInfo).port}`);
+  const { server } = await start(
+    t,
+    transform(app, async (response) => {
+      await sleep(60);
+      return response;
+    }),
+  );
+  assert.ok((await read(server.port, "/")).equals(bytes));
+  ends = false;
+  await assert.rejects(async () => (await fetch(server.url)).text());
   await app.close();
 });

@@ -1,7 +1,7 @@
 /** Connections that switch protocols on their way through a proxy. */
 
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { WebSocket } from "ws";
 import { cors } from "../../../middleware/cors.ts";
@@ -187,6 +187,44 @@ test("proxy: who reads slowly makes the other side wait, and loses nothing", asy
   assert.ok(isWaiting);
   client.socket.resume();
   await eventually(() => client.received.length > size);
+});
+
+test("proxy: a target that reads slowly makes the client wait, and loses nothing", async (t) => {
+  const size = 20_000_000;
+  const { ask, target } = await served(t, (socket) => {
+    sendTo(socket, SWITCHED);
+    socket.pause();
+  });
+  const client = await ask();
+  await client.until("X-A");
+  let isWaiting = !client.socket.write(Buffer.alloc(size), () => {
+    isWaiting = false;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok(isWaiting);
+  const [socket] = target.open as unknown as [Socket];
+  socket
+    .removeAllListeners("data")
+    .on("data", () => {})
+    .resume();
+  await eventually(() => !isWaiting && socket.bytesRead > size);
+});
+
+test("proxy: a client that ends its side leaves its place to others, though the target does not end its own", async (t) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => sendTo(socket, SWITCHED)).on("data", () => {});
+    t.after(() => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { connect } = await start(t, proxy(url, { connections: 1, queueTimeout: 4000 }));
+  for (let index = 0; index < 2; index++) {
+    const client = (await connect()).send(ASKED);
+    await client.until("X-A");
+    client.socket.end();
+  }
 });
 
 test("proxy: a connection that has switched counts among those that are under way, until it is closed", async (t) => {
