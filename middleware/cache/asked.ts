@@ -88,3 +88,12 @@ export function selectionOf(environ: Environ, vary: readonly string[]): string {
   }
   return selection;
 }
+
+/** Whether a request is for a part, or only for what is new: its response is not for others. */
+export function isSelective(environ: Environ): boolean {
+  return (
+    environ.HTTP_RANGE !== undefined ||
+    environ.HTTP_IF_NONE_MATCH !== undefined ||
+    environ.HTTP_IF_MODIFIED_SINCE !== undefined
+  );
+}

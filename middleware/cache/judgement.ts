@@ -141,3 +141,8 @@ function present(fields: Record<string, string | undefined>): Record<string, str
 export function ageOf({ storedAt, age }: Judgement, now: number): number {
   return age + Math.max(0, Math.floor((now - storedAt) / 1000));
 }
+
+/** Whether a response may go to those who wait for it: not one that each of them has to have validated. */
+export function isForOthers({ lifetime, age, whileRevalidate }: Judgement): boolean {
+  return lifetime - age + whileRevalidate > 0;
+}

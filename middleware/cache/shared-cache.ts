@@ -11,15 +11,14 @@ import type { App, AppResponse, Environ } from "../../src/gateway.ts";
 import { getHeader } from "../../src/http/headers.ts";
 import { notModifiedHeaders } from "../../src/http/precondition.ts";
 import { andThen, isPromise } from "../../src/promise.ts";
-import { randomId } from "../../src/random-id.ts";
-import { type Asked, selectionOf } from "./asked.ts";
+import { type Asked, isSelective, selectionOf } from "./asked.ts";
 import { detached, drain } from "./background.ts";
 import type { Flight } from "./flight.ts";
 import { Flights } from "./flights.ts";
 import type { GuardedStore } from "./guarded-store.ts";
-import { Invalidations } from "./invalidations.ts";
-import { type Directives, directivesOf, type Judgement, judge, secondsOf, varyOf } from "./judgement.ts";
+import { type Directives, directivesOf, isForOthers, type Judgement, judge, varyOf } from "./judgement.ts";
 import { type Budget, ownBytes, Recording } from "./recording.ts";
+import { Stock } from "./stock.ts";
 import {
   asIndex,
   asStored,
@@ -29,10 +28,10 @@ import {
   type Index,
   isKnownToClient,
   isOfStored,
-  retentionOf,
+  mayServeOnError,
+  mayUse,
   reused,
   type Stored,
-  storedHead,
   validating,
   withStatus,
 } from "./stored.ts";
@@ -75,11 +74,7 @@ interface Fetching {
 /** How many bytes may be recorded at a time. */
 const RECORDED = 64 * 1024 * 1024;
 
-/** How long an index is kept at least, in milliseconds. */
-const DAY = 24 * 60 * 60 * 1000;
-
 const ERRORS = new Set(["500", "502", "503", "504"]);
-const NO_BYTES = new Uint8Array();
 const NO_DIRECTIVES: Directives = new Map();
 
 const GATEWAY_TIMEOUT: AppResponse = {
@@ -90,15 +85,14 @@ const GATEWAY_TIMEOUT: AppResponse = {
 
 export class SharedCache {
   readonly #app: App;
-  readonly #store: GuardedStore;
+  readonly #stock: Stock;
   readonly #options: SharedCacheOptions;
   readonly #flights: Flights;
-  readonly #invalidations = new Invalidations();
   readonly #budget: Budget = { left: RECORDED };
 
   constructor(app: App, store: GuardedStore, options: SharedCacheOptions) {
     this.#app = app;
-    this.#store = store;
+    this.#stock = new Stock(store);
     this.#options = options;
     this.#flights = new Flights(options.wait);
   }
@@ -110,13 +104,12 @@ export class SharedCache {
     deadline: number = performance.now() + this.#options.wait,
   ): AppResponse | Promise<AppResponse> {
     const unknown: Request = { asked, environ, index: undefined, selection: "", deadline };
-    if (this.#invalidations.isPending(asked.uri)) return this.#missed(unknown, "uri-miss");
-    return andThen(this.#store.get(indexKey(asked.uri), environ), (entry) => {
+    return andThen(this.#stock.index(asked, environ), (entry) => {
       const index = asIndex(entry);
       if (index === undefined) return this.#missed(unknown, "uri-miss");
       const selection = selectionOf(environ, index.vary);
       const request: Request = { asked, environ, index, selection, deadline };
-      return andThen(this.#store.get(responseKey(index, asked, selection), environ), (found) => {
+      return andThen(this.#stock.response(index, asked, selection, environ), (found) => {
         const stored = asStored(found);
         return stored === undefined ? this.#missed(request, "vary-miss") : this.#found(stored, request);
       });
@@ -156,7 +149,7 @@ export class SharedCache {
       return andThen(capture(this.#app, environ), (response) => this.#told(response, `fwd=${why}`));
     }
     const validation = basis && validating(environ, basis);
-    const since = this.#invalidations.now;
+    const since = this.#stock.now;
     const alone: Fetching = { request, why, basis, validation, flight: undefined, since };
     if (this.#flights.areApart(asked.uri) || (validation === undefined && isSelective(environ)))
       return this.#fetch(alone);
@@ -277,22 +270,9 @@ export class SharedCache {
     fields: readonly string[],
     body: Uint8Array,
   ): Stored {
-    const { request, since } = fetching;
-    const { asked, environ } = request;
-    // Another response may have been stored meanwhile.
-    const latest = this.#invalidations.isPending(asked.uri) ? undefined : this.#store.get(indexKey(asked.uri), environ);
-    const index = (isPromise(latest) ? undefined : asIndex(latest)) ?? request.index;
-    const vary = [...new Set([...(index?.vary ?? []), ...fields])];
-    const meta = storedHead(response, judgement, selectionOf(environ, vary));
-    const stored: Stored = { meta, body };
-    const retention = retentionOf(meta);
-    if (retention > 0 && !this.#invalidations.isAfter(asked.uri, since)) {
-      const next: Index = { id: index?.id ?? randomId(16), vary };
-      this.#store.set(indexKey(asked.uri), { meta: next, body: NO_BYTES }, Math.max(retention, DAY), environ);
-      this.#store.set(responseKey(next, asked, meta.selection), stored, retention, environ);
-      // What was invalidated had another id.
-      this.#invalidations.replaced(asked.uri);
-    }
+    const { asked, environ, index } = fetching.request;
+    const origin = { asked, environ, index, since: fetching.since };
+    const { stored, vary } = this.#stock.keep(origin, { response, judgement, fields, body });
     if (isForOthers(judgement)) this.#flights.land(fetching.flight, stored, vary);
     else this.#flights.landApart(fetching.flight);
     return stored;
@@ -349,7 +329,7 @@ export class SharedCache {
       basis,
       validation: validating(environ, basis),
       flight,
-      since: this.#invalidations.now,
+      since: this.#stock.now,
     };
     setTimeout(async () => {
       try {
@@ -363,48 +343,11 @@ export class SharedCache {
 
   /** What is stored of a URI is not served any more, nor what is on its way. */
   invalidate(uri: string, environ: Environ): void {
-    const forgotten = this.#invalidations.add(uri);
     this.#flights.forget(uri);
-    this.#store.delete(indexKey(uri), environ, forgotten);
+    this.#stock.invalidate(uri, environ);
   }
 }
 
 function flightKey({ uri, facets }: Asked, selection: string): string {
   return `${uri}\n${facets}${selection}`;
-}
-
-function indexKey(uri: string): string {
-  return `uri ${uri}`;
-}
-
-function responseKey({ id }: Index, { facets }: Asked, selection: string): string {
-  return `${id} ${facets}${selection}`;
-}
-
-/** Whether a request is for a part, or only for what is new: its response is not for others. */
-function isSelective(environ: Environ): boolean {
-  return (
-    environ.HTTP_RANGE !== undefined ||
-    environ.HTTP_IF_NONE_MATCH !== undefined ||
-    environ.HTTP_IF_MODIFIED_SINCE !== undefined
-  );
-}
-
-/** Whether the client takes what is stored (RFC 9111 §5.2.1). */
-function mayUse(directives: Directives, stored: Stored, left: number): boolean {
-  if (directives.size === 0) return true;
-  if (directives.has("no-cache")) return false;
-  const maxAge = directives.get("max-age");
-  const age = stored.meta.lifetime - freshFor(stored);
-  if (maxAge !== undefined && age > secondsOf(maxAge)) return false;
-  return left >= secondsOf(directives.get("min-fresh"));
-}
-
-/** Whether a response may go to those who wait for it: not one that each of them has to have validated. */
-function isForOthers({ lifetime, age, whileRevalidate }: Judgement): boolean {
-  return lifetime - age + whileRevalidate > 0;
-}
-
-function mayServeOnError(stored: Stored): boolean {
-  return freshFor(stored) + stored.meta.ifError > 0;
 }

@@ -5,7 +5,7 @@ import { checkHeaders, prepareHeaders } from "../../src/http/field-rules.ts";
 import { getHeader, hasHeader, removeHeaders, setHeader } from "../../src/http/headers.ts";
 import { checkPreconditions, notModifiedHeaders, parseDate } from "../../src/http/precondition.ts";
 import { parseStatus } from "../../src/http/status.ts";
-import { ageOf, type Judgement } from "./judgement.ts";
+import { ageOf, type Directives, type Judgement, secondsOf } from "./judgement.ts";
 import type { CacheEntry } from "./store.ts";
 
 /** What is known of a stored response. */
@@ -62,6 +62,21 @@ export function asIndex(entry: CacheEntry | undefined): Index | undefined {
 /** How many seconds a stored response is fresh still; negative where it is stale. */
 export function freshFor({ meta }: Stored): number {
   return meta.lifetime - ageOf(meta, Date.now());
+}
+
+/** Whether the client takes what is stored (RFC 9111 §5.2.1). */
+export function mayUse(directives: Directives, stored: Stored, left: number): boolean {
+  if (directives.size === 0) return true;
+  if (directives.has("no-cache")) return false;
+  const maxAge = directives.get("max-age");
+  const age = stored.meta.lifetime - freshFor(stored);
+  if (maxAge !== undefined && age > secondsOf(maxAge)) return false;
+  return left >= secondsOf(directives.get("min-fresh"));
+}
+
+/** Whether a stored response may be sent where the app fails (RFC 5861 §4). */
+export function mayServeOnError(stored: Stored): boolean {
+  return freshFor(stored) + stored.meta.ifError > 0;
 }
 
 /** How long a response is kept for its validators, where it has some, in seconds. */

@@ -6,6 +6,7 @@ import type { App } from "../gateway.ts";
 import type { RequestRefused } from "../server/engine/events.ts";
 import { CommandError } from "./command-error.ts";
 import type { Configuration } from "./configuration/configuration.ts";
+import { printError } from "./print-lines.ts";
 
 /** What is logged, and how it is opened anew. */
 export interface LoggedApp {
@@ -43,7 +44,7 @@ function reopen(log: AccessLog): void {
   try {
     log.reopen();
   } catch (error) {
-    process.stderr.write(`tsgi: the access log was not opened anew: ${(error as Error).message}\n`);
+    printError(`the access log was not opened anew: ${(error as Error).message}`);
   }
 }
 

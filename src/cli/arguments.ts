@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearestTo } from "../options.ts";
 import { CommandError } from "./command-error.ts";
-import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "./configuration/settings.ts";
+import type { SettingName } from "./configuration/setting.ts";
+import { flagOf, SETTING_NAMES, settingOf } from "./configuration/settings.ts";
 import type { FlagValue } from "./configuration/sources.ts";
 
 /** What the command does. */

@@ -1,6 +1,7 @@
 /** Opens the browser. */
 
 import { spawn } from "node:child_process";
+import { printError } from "./print-lines.ts";
 
 /** The program that opens a URL; on Windows a command of the shell. */
 const OPENERS: { readonly [platform in NodeJS.Platform]?: readonly [string, ...string[]] } = {
@@ -21,5 +22,5 @@ export function openBrowser(url: string): void {
 }
 
 function complain(reason: string): void {
-  process.stderr.write(`tsgi: the browser cannot be opened: ${reason}\n`);
+  printError(`the browser cannot be opened: ${reason}`);
 }

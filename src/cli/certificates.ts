@@ -2,6 +2,7 @@
 
 import type { Server, TlsOptions } from "../server/serve.ts";
 import type { Configuration } from "./configuration/configuration.ts";
+import { printError } from "./print-lines.ts";
 import { followTls, type LoadedTls } from "./tls-files.ts";
 
 /** Renews certificates when their files change; where what they hold cannot be used, the old ones stay. */
@@ -19,6 +20,6 @@ export function followCertificates(
       server.reloadTls(options);
       onRenewed();
     },
-    (error) => process.stderr.write(`tsgi: the certificate was not reloaded: ${(error as Error).message}\n`),
+    (error) => printError(`the certificate was not reloaded: ${(error as Error).message}`),
   );
 }

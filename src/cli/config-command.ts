@@ -1,7 +1,8 @@
 /** `tsgi config`: prints every setting with its value and where it comes from. */
 
 import { escapeControls } from "../escape.ts";
-import { SETTING_NAMES, type SettingName, settingOf } from "./configuration/settings.ts";
+import type { SettingName } from "./configuration/setting.ts";
+import { SETTING_NAMES, settingOf } from "./configuration/settings.ts";
 import type { Origin, Resolved } from "./configuration/sources.ts";
 
 const MASK = "********";

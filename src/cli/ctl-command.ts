@@ -11,6 +11,7 @@ import type { Status } from "../supervisor/status.ts";
 import type { SupervisedRequest } from "../supervisor/supervisor.ts";
 import { CommandError } from "./command-error.ts";
 import { requestsText, statusText } from "./ctl-text.ts";
+import { isAlive } from "./process-id.ts";
 
 /** What a supervisor is asked for, and what is printed of its answer. */
 interface Question {
@@ -114,14 +115,6 @@ function responseOf(control: string, method: Question["method"], path: string): 
 async function untilEnded(pid: number): Promise<void> {
   const deadline = performance.now() + PATIENCE;
   while (isAlive(pid) && performance.now() < deadline) await sleep(INTERVAL);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) === "EPERM";
-  }
 }
 
 function whyUnanswered(control: string, error: unknown): string {

@@ -12,7 +12,7 @@ export interface Predecessor {
   readonly listeners: OwnListeners;
   readonly notifier: Notifier;
   print(lines: readonly string[]): void;
-  writeError(line: string): void;
+  printError(line: string): void;
 }
 
 /** HandOver has a new supervisor take over from this one: one at a time, and where it cannot serve, this one serves on. */
@@ -31,8 +31,8 @@ export class HandOver {
 
   /** Starts the new supervisor, once this one serves; resolves when this one has ended, or serves on. */
   async begin(): Promise<void> {
-    const { supervisor, listeners, notifier, print, writeError } = this.#predecessor;
-    if (this.#appointment !== undefined) return writeError("a new supervisor is starting already");
+    const { supervisor, listeners, notifier, print, printError } = this.#predecessor;
+    if (this.#appointment !== undefined) return printError("a new supervisor is starting already");
     const appointment = new AbortController();
     this.#appointment = appointment;
     const { signal } = appointment;
@@ -42,7 +42,7 @@ export class HandOver {
     const outcome = await appointSuccessor(supervisor, program, { env, signal, ...listeners.passedOn });
     if (!outcome.ok) {
       this.#appointment = undefined;
-      if (!supervisor.isStopping) writeError(`the new supervisor does not serve: ${outcome.reason}`);
+      if (!supervisor.isStopping) printError(`the new supervisor does not serve: ${outcome.reason}`);
       return;
     }
     const { successor } = outcome;

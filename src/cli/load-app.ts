@@ -6,7 +6,7 @@ import { replaceGlobals } from "../adapters/from-fetch/globals.ts";
 import type { App } from "../gateway.ts";
 import { nearestTo } from "../options.ts";
 import { CommandError } from "./command-error.ts";
-import type { Values } from "./configuration/settings.ts";
+import type { Values } from "./configuration/setting.ts";
 import { type DetectedApp, detectApp, type Interface } from "./detect-app.ts";
 import { loadModule } from "./load-module.ts";
 import { openServers } from "./open-servers.ts";

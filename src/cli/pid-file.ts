@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { codeOf } from "../errors.ts";
 import type { Account } from "./accounts.ts";
 import { CommandError } from "./command-error.ts";
+import { isAlive } from "./process-id.ts";
 
 /** Signals that end a process without its `exit` event. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
@@ -56,16 +57,6 @@ function readPid(file: string): number | undefined {
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw new CommandError(`--pid-file ${file} cannot be read: ${codeOf(error)}`, 1);
-  }
-}
-
-function isAlive(id: number): boolean {
-  // 0 would be the own group.
-  if (id === 0) return false;
-  try {
-    return process.kill(id, 0);
-  } catch (error) {
-    return codeOf(error) === "EPERM";
   }
 }
 

@@ -2,7 +2,6 @@
 
 import { availableParallelism } from "node:os";
 import { type Encoding, isEncoding, VARIANTS, variantPath } from "../../middleware/static-files/variants.ts";
-import { escapeControls } from "../escape.ts";
 import { CommandError } from "./command-error.ts";
 import { checkFolder } from "./folder.ts";
 import { AVAILABLE, costOf } from "./precompress/coding.ts";
@@ -12,6 +11,7 @@ import { Progress } from "./precompress/progress.ts";
 import { Tally } from "./precompress/tally.ts";
 import { deleteUnfinished } from "./precompress/temporary-file.ts";
 import { Thread } from "./precompress/thread.ts";
+import { printError } from "./print-lines.ts";
 
 /** Which variants to make, and how to report. */
 export interface PrecompressOptions {
@@ -74,7 +74,7 @@ export async function precompress(folder: string, { encodings, quiet }: Precompr
   function report(text: string): void {
     exitCode = 1;
     progress?.clear();
-    process.stderr.write(`tsgi: ${escapeControls(text)}\n`);
+    printError(text);
   }
 }
 

@@ -11,7 +11,7 @@ import type { Configuration } from "./configuration/configuration.ts";
 import { listeningError } from "./listening-error.ts";
 import { openServers } from "./open-servers.ts";
 import { holdPidFile } from "./pid-file.ts";
-import { printLines } from "./print-lines.ts";
+import { printError, printLines } from "./print-lines.ts";
 import { serveOptions } from "./serve-options.ts";
 import { siteTree } from "./site-tree.ts";
 import { hintOnce, loadSource, type Source } from "./source.ts";
@@ -32,7 +32,7 @@ export async function serveCommand(configuration: Configuration): Promise<number
   const { umask, pidFile } = configuration.process;
   const tls = configuration.tls && loadTls(configuration.tls);
   const account = findAccount(configuration.process);
-  const notifier = new Notifier(process.env, (line) => process.stderr.write(`tsgi: ${line}\n`));
+  const notifier = new Notifier(process.env, printError);
   if (umask !== undefined) process.umask(umask);
   if (pidFile !== undefined) holdPidFile(pidFile, account);
   const { server, loaded } = await start(configuration, tls, account);

@@ -1,7 +1,6 @@
 /** Supervises workers until a signal ends it. */
 
 import { fileURLToPath } from "node:url";
-import { escapeControls } from "../escape.ts";
 import { BACKLOG } from "../server/options.ts";
 import type { Controlled } from "../supervisor/control.ts";
 import { automaticWorkers } from "../supervisor/cpus.ts";
@@ -21,7 +20,7 @@ import { obeyHeldSignals } from "./early-signals.ts";
 import { HandOver } from "./hand-over.ts";
 import { listeningError } from "./listening-error.ts";
 import { holdPidFile } from "./pid-file.ts";
-import { outliveReaders, printLines } from "./print-lines.ts";
+import { outliveReaders, printError, printLines } from "./print-lines.ts";
 import type { Activated } from "./systemd/activation.ts";
 import { Notifier } from "./systemd/notifier.ts";
 import { loadTls } from "./tls-files.ts";
@@ -42,7 +41,7 @@ export async function superviseCommand(
   outliveReaders();
   const { umask, pidFile } = configuration.process;
   const print = printer(configuration);
-  const notifier = new Notifier(process.env, writeError);
+  const notifier = new Notifier(process.env, printError);
   // What is wrong with the files, or with the account, is said before any process is started.
   if (configuration.tls !== undefined) loadTls(configuration.tls);
   const account = findAccount(configuration.process);
@@ -50,7 +49,7 @@ export async function superviseCommand(
   const supervisor = new Supervisor(settingsOf(configuration, args, account));
   const commands = commandsOf(supervisor, print);
   const listeners = new OwnListeners(supervisor, commands, configuration.supervisor);
-  const handOver = new HandOver({ supervisor, listeners, notifier, print, writeError }, args, activated);
+  const handOver = new HandOver({ supervisor, listeners, notifier, print, printError }, args, activated);
   supervisor.onState = (state) => {
     if (state === "draining") handOver.abort();
     notify(notifier, state);
@@ -83,9 +82,10 @@ export async function superviseCommand(
 /** The supervisor before this one may go. */
 function goOn(listeners: OwnListeners, inherited: Inherited, holdPid: () => void): void {
   const told = takeCounted((counted) => listeners.measurements.inherit(counted));
+  const complain = (error: Error) => printError(error.message);
   // That holds the file until it has gone.
-  void succeed().then(holdPid);
-  void told.then(() => listeners.takeOver(inherited)).catch((error: Error) => writeError(error.message));
+  void succeed().then(holdPid).catch(complain);
+  void told.then(() => listeners.takeOver(inherited)).catch(complain);
 }
 
 /** Says what serves where; gives the URL that a person opens. */
@@ -101,10 +101,6 @@ function notify(notifier: Notifier, state: SupervisorState): void {
   if (state === "serving") notifier.ready();
   else if (state === "reloading") notifier.reloading();
   else if (state === "draining") notifier.stopping();
-}
-
-function writeError(line: string): void {
-  process.stderr.write(`tsgi: ${escapeControls(line)}\n`);
 }
 
 type Print = typeof printLines;
@@ -130,7 +126,7 @@ function settingsOf(configuration: Configuration, args: readonly string[], accou
     linger: close.linger,
     grace: close.grace,
     onBound: account && (() => giveSockets(places, account)),
-    log: writeError,
+    log: printError,
   };
 }
 
@@ -147,7 +143,7 @@ function commandsOf(supervisor: Supervisor, print: Print): Commands {
   const report = async (what: string, done: Promise<Outcome>) => {
     const outcome = await done;
     if (outcome.ok) print([`${what}: done`]);
-    else writeError(`${what} failed: ${outcome.reason}`);
+    else printError(`${what} failed: ${outcome.reason}`);
     return outcome;
   };
   let isEnding = false;

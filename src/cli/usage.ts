@@ -1,6 +1,7 @@
 /** What `tsgi --help` prints. */
 
-import { flagOf, SETTING_NAMES, type Section, type SettingName, settingOf } from "./configuration/settings.ts";
+import type { Section, SettingName } from "./configuration/setting.ts";
+import { flagOf, SETTING_NAMES, settingOf } from "./configuration/settings.ts";
 
 /** Where the explanations of flags begin. */
 const COLUMN = 32;

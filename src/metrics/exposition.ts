@@ -7,10 +7,10 @@ export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Writes metrics as text. */
 export function exposition(metrics: MetricsSnapshot): string {
-  return metrics.map(textOf).join("");
+  return metrics.map(metricText).join("");
 }
 
-function textOf(metric: Metric): string {
+function metricText(metric: Metric): string {
   const name = nameOf(metric);
   const labelNames = metric.labels.map((label) => label.replaceAll(".", "_"));
   let text = `# HELP ${name} ${metric.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${metric.type}\n`;

@@ -1,4 +1,4 @@
-/** What `tsgi ctl` talks to: an app over HTTP that tells of a supervisor, and has it do things. */
+/** What `tsgi ctl` talks to: an app that reports on a supervisor, and passes orders to it. */
 
 import { json, notFound, text } from "../apps.ts";
 import type { App, Environ } from "../gateway.ts";

@@ -54,6 +54,7 @@ export class Crew implements SlotOwner, Watcher {
     this.#coverage = coverage;
     this.sockets = new Sockets(
       () => coverage.takers(),
+      settings.log,
       (slot) => coverage.heirOf(slot),
     );
   }
@@ -67,11 +68,16 @@ export class Crew implements SlotOwner, Watcher {
     return this.#owner.isStopping;
   }
 
-  /** Binds, and begins to watch. Rejects as `bindPlace` does. */
+  /** Binds, and begins to watch. Rejects as `bindPlace` does, or with what `onBound` throws, and holds no sockets then. */
   async open(inherited: Inherited | undefined): Promise<void> {
     const { listen, backlog, timeout, onBound } = this.settings;
     await this.sockets.open(listen, this.#slots.length, backlog, inherited);
-    onBound?.();
+    try {
+      onBound?.();
+    } catch (error) {
+      await this.sockets.abandon();
+      throw error;
+    }
     this.#watch = new Watch(() => this.workers, timeout, this);
   }
 

@@ -42,7 +42,7 @@ const PAUSE = 20;
 
 const REQUESTS = `JSON.stringify(globalThis[Symbol.for("tsgi.openRequests")]?.() ?? [])`;
 
-/** The modules of Node, and those of tsgi, are of no use to who looks for a mistake. */
+/** Frames in the modules of Node and of tsgi do not help to find a mistake. */
 const PACKAGE = new URL("../..", import.meta.url).href;
 
 function isForeign(url: string): boolean {

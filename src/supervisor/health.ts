@@ -6,7 +6,7 @@ import { EXPOSITION_TYPE, exposition } from "../metrics/exposition.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import type { Status } from "./status.ts";
 
-/** What is told. */
+/** What the listener reports on. */
 export interface Told {
   readonly status: Status;
   metrics(): MetricsSnapshot;

@@ -47,7 +47,7 @@ export type Order =
   | { readonly type: "reopen" }
   /** Say which requests are under way. */
   | { readonly type: "list"; readonly id: number }
-  /** What the program of the worker knows the meaning of. */
+  /** A message for the program of the worker, which alone knows what it means. */
   | { readonly type: "note"; readonly note: unknown }
   /** Serve the connection that comes with this message, which was sent at a `time` of `monotonicTime`. */
   | { readonly type: "connection"; readonly place: number; readonly id: number; readonly time: number }
@@ -95,7 +95,7 @@ export type Report =
   | { readonly type: "claim"; readonly id: number }
   /** It has served enough requests, and is to be replaced. */
   | { readonly type: "retire" }
-  /** What whoever has started the worker knows the meaning of. */
+  /** A message of the program for the process that has started it; only these two know what it means. */
   | { readonly type: "note"; readonly note: unknown }
   | { readonly type: "listed"; readonly id: number; readonly requests: readonly RequestUnderWay[] };
 

@@ -182,11 +182,15 @@ function listenHere(
 ): Promise<net.Server> {
   return new Promise((resolve, reject) => {
     const server = net.createServer({ pauseOnConnect: true }, onConnection);
-    server.once("error", (cause: NodeJS.ErrnoException) => {
+    const fail = (cause: NodeJS.ErrnoException) => {
       if ("path" in where) void socketError(cause, called).then(reject);
       else reject(portError(cause, called));
+    };
+    server.once("error", fail);
+    server.listen(where, () => {
+      server.off("error", fail);
+      resolve(server);
     });
-    server.listen(where, () => resolve(server));
   });
 }
 

@@ -16,7 +16,7 @@ export interface SlotOwner {
   spawn(slot: number): Promise<Worker>;
   /** Whether a slot is to have a worker. */
   wants(slot: number): boolean;
-  /** Some worker serves now, or does no longer. */
+  /** A worker has begun to serve, or no longer serves. */
   changed(): void;
   /** A process has ended. */
   gone(worker: Worker): void;
@@ -30,6 +30,9 @@ const LONGEST_PAUSE = 30_000;
 
 /** A worker that has lived for so long has not died at its start; in milliseconds. */
 const LONG_ENOUGH = 10_000;
+
+/** Why a worker is ended whose slot is to have none. */
+const NOT_WANTED = "it is not wanted any more";
 
 /** How much longer than it was given a worker may take to leave, in milliseconds. */
 const PATIENCE = 3_000;
@@ -71,11 +74,12 @@ export class Slot {
     return this.#inTurn(async () => (this.current === worker ? this.#replaceNow() : { ok: true }));
   }
 
-  /** Drains the worker, and has none any more. */
+  /** Drains the worker, and has none any more, nor one that is about to take over. */
   async dismiss(): Promise<void> {
-    const { current } = this;
+    const { current, next } = this;
     this.current = undefined;
-    if (current !== undefined) await this.#retire(current);
+    next?.kill(NOT_WANTED);
+    await Promise.all([next?.whenGone, current && this.#retire(current)]);
   }
 
   #inTurn(action: () => Promise<Outcome>): Promise<Outcome> {
@@ -91,6 +95,7 @@ export class Slot {
     this.next = next;
     void next.whenGone.then((exit) => this.#onGone(next, describeExit(exit)));
     if (owner.isStopping) next.kill("the supervisor is stopping");
+    else if (!owner.wants(this.index)) next.kill(NOT_WANTED);
     const timer = bootTimeout > 0 ? setTimeout(() => void this.#bootIsLate(next), bootTimeout) : undefined;
     const reason = await next.whenReady;
     clearTimeout(timer);

@@ -34,8 +34,11 @@ export interface Inheritance extends Pick<Start, "places" | "spares"> {
 /** Sockets holds the sockets of all places, and closes them. */
 export class Sockets {
   readonly #places: PlaceSockets[] = [];
+  /** Those of them that were not inherited. */
+  readonly #bound: PlaceSockets[] = [];
   /** The workers that connections can be handed to: those that serve, else those that are leaving. */
   readonly #takers: () => readonly Worker[];
+  readonly #log: (line: string) => void;
   /** The worker that takes what has waited for another one of a slot. */
   readonly #heirOf: (slot: number) => Worker | undefined;
   /** Connections that wait for any worker, and those that wait for the one that takes over from another. */
@@ -44,30 +47,58 @@ export class Sockets {
   #turn = 0;
   #lastConnection = 0;
   #isClosed = false;
+  /** Why connections were not accepted, as far as it was said. */
+  readonly #said = new Set<string>();
 
-  constructor(takers: () => readonly Worker[], heirOf: (slot: number) => Worker | undefined = () => takers()[0]) {
+  /** `log` hears what goes wrong later. */
+  constructor(
+    takers: () => readonly Worker[],
+    log: (line: string) => void,
+    heirOf: (slot: number) => Worker | undefined = () => takers()[0],
+  ) {
     this.#takers = takers;
+    this.#log = log;
     this.#heirOf = heirOf;
   }
 
   /** Binds all places, or goes on with those of a former supervisor. Rejects as `bindPlace` does, and holds nothing then. */
   async open(places: readonly ListenOptions[], slots: number, backlog: number, inherited?: Inherited): Promise<void> {
+    const unused = new Set(inherited?.places);
     try {
       for (const [index, place] of places.entries()) {
         const onConnection = (socket: Socket) => this.#onConnection(index, socket);
         const passedOn = inherited?.places.find((each, at) => isPlace(place, each, at === index));
-        this.#places.push(
-          passedOn === undefined
-            ? await bindPlace(place, slots, backlog, onConnection)
-            : inheritedPlace(passedOn, onConnection),
-        );
+        let opened: PlaceSockets;
+        if (passedOn === undefined) {
+          opened = await bindPlace(place, slots, backlog, onConnection);
+          this.#bound.push(opened);
+        } else {
+          opened = inheritedPlace(passedOn, onConnection);
+          unused.delete(passedOn);
+        }
+        this.#places.push(opened);
+        for (const each of opened.descriptors) if (typeof each !== "number") each.on("error", this.#onRefused);
       }
+      // Whoever connects there would wait for ever.
+      for (const each of unused) inheritedPlace(each, (socket) => socket.destroy()).close();
     } catch (error) {
-      this.close();
-      await this.remove();
+      await this.abandon();
       throw error;
     }
   }
+
+  /** Holds nothing any more, as if it had not been opened: what was inherited stays for the one that it is from. */
+  async abandon(): Promise<void> {
+    this.close();
+    await Promise.all(this.#bound.map((place) => place.remove()));
+  }
+
+  /** A connection could not be accepted, for want of descriptors: without a listener, that would end the process. */
+  readonly #onRefused = ({ message }: Error): void => {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#log(`a connection was not accepted: ${message}`);
+  };
 
   /** What the worker of a slot inherits: its sockets, and those of the other slots, which it may adopt. */
   inheritanceOf(slot: number, slots: number): Inheritance {

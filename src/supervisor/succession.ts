@@ -53,13 +53,18 @@ export function appointSuccessor(
     fds: (descriptors[index] ?? []).filter(isDescriptor).map(() => next++),
   }));
   const own = statusFd === undefined ? [] : [statusFd];
-  const child = spawn(process.execPath, [...childArguments(), ...args], {
-    env: { ...env, [SUCCESSION_VARIABLE]: "1" },
-    stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
-    serialization: "advanced",
-    signal,
-    killSignal: "SIGKILL",
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, [...childArguments(), ...args], {
+      env: { ...env, [SUCCESSION_VARIABLE]: "1" },
+      stdio: ["inherit", "inherit", "inherit", "ipc", ...descriptors.flat().filter(isDescriptor), ...own],
+      serialization: "advanced",
+      signal,
+      killSignal: "SIGKILL",
+    });
+  } catch (error) {
+    return Promise.resolve({ ok: false, reason: (error as Error).message });
+  }
   const passed = {
     ticketKeys,
     statusFd: statusFd === undefined ? undefined : next,
@@ -151,10 +156,12 @@ function hold(server: Server): AcceptingServer {
   return { server, early };
 }
 
-/** Tells the supervisor before this one that the workers serve; resolves when it has gone. */
+/** Tells the supervisor before this one that the workers serve; resolves when it has gone, which it may have by now. */
 export function succeed(): Promise<void> {
+  // One that was killed meanwhile has nobody else to go on for it.
+  if (!process.connected) return Promise.resolve();
   const parent = process.ppid;
-  process.send?.(READY);
+  process.send?.(READY, undefined, {}, () => {});
   return new Promise((resolve) => {
     const timer = setInterval(() => {
       if (process.ppid === parent) return;

@@ -3,7 +3,7 @@
 import { inspectHang } from "./hang.ts";
 import type { Worker } from "./worker.ts";
 
-/** What is told of workers that hang. */
+/** Hears of workers that hang. */
 export interface Watcher {
   /** A worker has not been heard of for a while, or is heard of again. */
   changed(): void;

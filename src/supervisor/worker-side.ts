@@ -2,6 +2,7 @@
 
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
+import { describeError } from "../errors.ts";
 import { listenersOfServer, openExchanges, type Server } from "../server/serve.ts";
 import {
   type Beat,
@@ -53,13 +54,15 @@ export function runWorker(open: (start: Start) => Promise<Served>): void {
     process.on("SIGTERM", () => worker.leave());
     open(start).then(
       (served) => worker.begin(served),
-      (error: Error) => fail(error),
+      (error: unknown) => fail(error),
     );
   });
 }
 
-function fail(error: Error): void {
-  tell({ type: "failed", reason: error.message }, () => process.exit(1));
+/** What an app throws may be anything. */
+function fail(error: unknown): void {
+  const reason = error instanceof Error ? error.message : describeError(error);
+  tell({ type: "failed", reason }, () => process.exit(1));
 }
 
 function tell(report: Report, onSent: () => void = () => {}): void {

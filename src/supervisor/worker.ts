@@ -46,7 +46,7 @@ export const FIRST_DESCRIPTOR = 4;
 /** What a worker is doing. */
 export type WorkerState = "starting" | "ready" | "draining" | "gone";
 
-/** How the requests of a worker that does not answer are told. */
+/** How long a worker may take to list its requests, in milliseconds. */
 const LIST_TIMEOUT = 1_000;
 
 /** Worker runs one process. */
@@ -167,7 +167,7 @@ export class Worker {
     return this.state === "ready" && !this.isSilent;
   }
 
-  /** Sends an order; what cannot be delivered any more is nobody's loss. */
+  /** Sends an order; one that can no longer be delivered is dropped. */
   send(order: Order): void {
     if (this.#child.connected) this.#child.send(order, () => {});
   }

@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { flagOf, SETTING_NAMES, type SettingName, settingOf } from "../../src/cli/configuration/settings.ts";
+import type { SettingName } from "../../src/cli/configuration/setting.ts";
+import { flagOf, SETTING_NAMES, settingOf } from "../../src/cli/configuration/settings.ts";
 import { cli, curl, root, startSite, steps } from "../support/session.ts";
 
 const run = promisify(execFile);

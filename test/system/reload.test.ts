@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -17,11 +18,15 @@ import { dirname, join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
+import { configurationOf } from "../../src/cli/configuration/configuration.ts";
+import { resolveSettings } from "../../src/cli/configuration/sources.ts";
+import { Reloader } from "../../src/cli/reload/reloader.ts";
 import type { Status } from "../../src/supervisor/status.ts";
 import { certificate } from "../support/certificate.ts";
 import { Command, type CommandOptions, type Running, until } from "../support/command.ts";
 import { nodeVersions } from "../support/node-versions.ts";
 import { root } from "../support/session.ts";
+import { isAlive } from "../support/supervised.ts";
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), "tsgi-reload-")));
 
@@ -384,6 +389,40 @@ test("reload: a control socket and a status listener tell of it, and restart the
   assert.deepEqual(ctl("stop"), { code: 0, out: "stopped\n", error: "" });
   assert.deepEqual(await exited, [0, null]);
   assert.match(site.printed(), /tsgi: a reload was asked for; restarted in \d+ ms\n/);
+});
+
+test("reload: a process that hangs does not outlive its replacement for long", {
+  skip: process.env.TSGI_SAVES === undefined && "by hand, with TSGI_SAVES",
+  timeout: 60_000,
+}, async (t) => {
+  const folder = mkdtempSync(join(scratch, "hanging-"));
+  const file = join(folder, "site.mjs");
+  writeFileSync(
+    file,
+    `import { writeFileSync } from "node:fs";
+export function app() {
+  writeFileSync(${JSON.stringify(join(folder, "hangs"))}, "");
+  for (;;);
+}`,
+  );
+  const flags = new Map([["port", "0"]] as const);
+  const resolved = resolveSettings({ flags, file: undefined, environment: {} });
+  const load = { interface: undefined, isFactory: false };
+  const configuration = configurationOf(resolved, { kind: "module", target: file, load });
+  const reloader = new Reloader(file, { ...configuration, quiet: true }, [file, "--port", "0", "--quiet"]);
+  t.after(() => reloader.end());
+  await reloader.start();
+  const { pid } = reloader.status.workers[0] as { pid: number };
+  const [url] = reloader.status.urls as [string];
+  const hanging = ask(url).catch(() => "cut");
+  await until(() => existsSync(join(folder, "hangs")));
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  await reloader.reload();
+  assert.equal(isAlive(pid), true);
+  t.mock.timers.tick(60_000);
+  t.mock.timers.reset();
+  await until(() => !isAlive(pid));
+  assert.equal(await hanging, "cut");
 });
 
 test("reload: a signal ends it, with its workers", async (t) => {

@@ -151,7 +151,7 @@ for (const [name, node, skip] of nodes) {
   test(`supervisor: on ${name} a worker that is killed is replaced, and nobody waits for that`, { skip }, async () => {
     const site = await supervised(node, ["--workers", "2"]);
     const [victim = 0, sibling = 0] = await pids(site.url, 2);
-    site.behaviour("boot 1500");
+    site.behaviour("boot 500");
     process.kill(victim, "SIGKILL");
     await until(() => site.printed().includes("has died"));
     for (let count = 0; count < 8; count++) assert.equal(await pidOf(site.url), sibling);
@@ -175,6 +175,7 @@ test("supervisor: code that does not load, never ends or fails its canary leaves
     ["exit", /reload failed: it ended with exit code 9\n/],
     ["pend", /reload failed: it was not ready after 6000 ms\n/],
     ["ill", /reload failed: GET \/ready was answered with 500 Internal Server Error\n/],
+    ["hurl", /reload failed: no database\n/],
   ] as const) {
     site.behaviour(behaviour);
     const from = site.printed().length;
@@ -379,6 +380,26 @@ test("supervisor: one new supervisor is started at a time, and ended with the on
   site.child.kill("SIGTERM");
   assert.deepEqual(await site.exited, [0, null]);
   await until(() => !all.some(isAlive));
+});
+
+test("supervisor: a new one goes on where the former one is killed before that, whether it can write the pid file or not", async (t) => {
+  const folder = mkdtempSync(join(scratch, "pid-"));
+  const site = await supervised(process.execPath, ["--timeout", "31s", "--pid-file", join(folder, "pid")]);
+  const pid = site.child.pid as number;
+  const workers = childrenOf(pid);
+  site.behaviour("boot 300");
+  site.child.kill("SIGUSR2");
+  let successor = 0;
+  await until(() => {
+    successor = childrenOf(pid).find((child) => !workers.includes(child)) ?? 0;
+    return successor > 0 && childrenOf(successor).length > 0;
+  });
+  t.after(() => isAlive(successor) && process.kill(successor, "SIGTERM"));
+  rmSync(folder, { recursive: true });
+  site.child.kill("SIGKILL");
+  await until(() => site.printed().includes(`tsgi: --pid-file ${folder}/pid cannot be written: ENOENT\n`));
+  assert.match(await page(`${site.url}/pid`), / boot 300$/);
+  assert.equal(isAlive(successor), true);
 });
 
 test("supervisor: connections wait while there are no workers", async () => {

@@ -8,7 +8,8 @@ import type { StaticOptions } from "../static.ts";
 import type { Activated } from "../systemd/activation.ts";
 import type { TlsFiles } from "../tls-files.ts";
 import { activatedPlaces, parseBind } from "./bind.ts";
-import { flagOf, SETTING_NAMES, type SettingName, settingOf, type Values } from "./settings.ts";
+import type { SettingName, Values } from "./setting.ts";
+import { flagOf, SETTING_NAMES, settingOf } from "./settings.ts";
 import type { Resolved } from "./sources.ts";
 
 /** An app in a module. */

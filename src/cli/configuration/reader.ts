@@ -50,6 +50,9 @@ export function path(what: string, ...words: readonly string[]): Reader<string> 
   };
 }
 
+/** The path of a file that is read or written. */
+export const FILE: Reader<string> = path("a file");
+
 /** A whole number between two bounds, both included. */
 export function number(what: string, advice: string, least: number, most: number): Reader<number> {
   const within = (value: unknown) =>

@@ -5,7 +5,8 @@ import { nearestTo, showOption } from "../../options.ts";
 import { CommandError } from "../command-error.ts";
 import { type Activated, FIRST_ACTIVATED } from "../systemd/activation.ts";
 import { mover } from "./reader.ts";
-import { flagOf, SETTING_NAMES, type SettingName, settingOf, type Values } from "./settings.ts";
+import type { SettingName, Values } from "./setting.ts";
+import { flagOf, SETTING_NAMES, settingOf } from "./settings.ts";
 
 /** What a flag was given: of a list all values, of a switch whether it is on. */
 export type FlagValue = string | boolean | readonly string[];

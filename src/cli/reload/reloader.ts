@@ -7,7 +7,7 @@ import { escapeControls } from "../../escape.ts";
 import { BACKLOG } from "../../server/options.ts";
 import type { Controlled } from "../../supervisor/control.ts";
 import type { Observed } from "../../supervisor/listeners.ts";
-import type { Outcome } from "../../supervisor/slot.ts";
+import { type Outcome, untilGone } from "../../supervisor/slot.ts";
 import { Sockets } from "../../supervisor/sockets.ts";
 import { describeWorker, type Status } from "../../supervisor/status.ts";
 import type { SupervisedRequest } from "../../supervisor/supervisor.ts";
@@ -16,7 +16,7 @@ import { announcementOf } from "../addresses.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { splitTarget } from "../load-app.ts";
 import { findModule } from "../load-module.ts";
-import { printLines } from "../print-lines.ts";
+import { printError, printLines } from "../print-lines.ts";
 import type { FromWorker, ReloadTask, ToWorker } from "./notes.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -79,7 +79,10 @@ export class Reloader implements Controlled, Observed {
     this.whenStopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
-    this.#sockets = new Sockets(() => (this.#serving === undefined ? [] : [this.#serving]));
+    this.#sockets = new Sockets(
+      () => (this.#serving === undefined ? [] : [this.#serving]),
+      (line) => this.#complain(line),
+    );
     this.#watcher = new Watcher(
       (paths) => this.#restart(paths),
       (error) => this.#complain(`files cannot be watched: ${error.message}`),
@@ -182,6 +185,7 @@ export class Reloader implements Controlled, Observed {
     if (old === undefined) return;
     old.send({ type: "note", note: { do: "leave" } satisfies ToWorker });
     old.drain(0, LINGER, GRACE, false);
+    void untilGone([old], LINGER + GRACE, (line) => this.#complain(line));
   }
 
   /** Has a worker load the app, or show a failure; `changed` is why. */
@@ -266,7 +270,7 @@ export class Reloader implements Controlled, Observed {
 
   /** Says what is wrong, the same thing once in a row: a limit of the system is met for each folder. */
   #complain(what: string): void {
-    if (what !== this.#lastComplaint) process.stderr.write(`tsgi: ${escapeControls(what)}\n`);
+    if (what !== this.#lastComplaint) printError(what);
     this.#lastComplaint = what;
   }
 
