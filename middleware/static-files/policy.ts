@@ -119,7 +119,6 @@ function filePath(option: string, given: unknown): string {
   throw badOption(option, given, 'Give the path of a file below the export: "index.html".');
 }
 
-/** A promise would count as true, and serve what its filter is to hide. */
 function badOption(option: string, value: unknown, hint: string): TsgiError {
   return new TsgiError("TSGI_BAD_OPTION", `${option} is ${JSON.stringify(value) ?? String(value)}`, { hint });
 }
