@@ -38,7 +38,7 @@ export class ResponseBody extends LendingBody {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(source: BodySource, timeout: number) {
-    super();
+    super(LARGE_PIECES);
     this.#source = source;
     this.#timeout = timeout;
   }
@@ -131,14 +131,6 @@ export class ResponseBody extends LendingBody {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     return waiter;
-  }
-
-  hasLent(chunk: Uint8Array): boolean {
-    return LARGE_PIECES.hasLent(chunk);
-  }
-
-  takeBack(chunk: Uint8Array): void {
-    LARGE_PIECES.takeBack(chunk);
   }
 
   close(): void {

@@ -31,7 +31,7 @@ export class FileBody extends LendingBody implements AsyncIterableIterator<Uint8
   #first: IteratorResult<Uint8Array, undefined> | undefined;
 
   constructor(file: OpenFile, parts: readonly Part[], mayGrow: boolean) {
-    super();
+    super(PIECES);
     this.#file = file;
     this.#parts = parts;
     this.#mayGrow = mayGrow;
@@ -88,14 +88,6 @@ export class FileBody extends LendingBody implements AsyncIterableIterator<Uint8
     PIECES.lend(bytes);
     if (isLast) await this.#file.check(this.#mayGrow);
     return bytes;
-  }
-
-  hasLent(chunk: Uint8Array): boolean {
-    return PIECES.hasLent(chunk);
-  }
-
-  takeBack(chunk: Uint8Array): void {
-    PIECES.takeBack(chunk);
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {

@@ -4,21 +4,23 @@
  */
 
 /**
- * A `LendingBody` gets the memory of a chunk back by the one that sends the response, once the chunk was sent and nobody else has
+ * A `LendingBody` has the memory of a chunk taken back by the one that sends the response, once the chunk was sent and nobody else has
  * got it. Whoever reads it as any other body keeps what it reads, and gives nothing back.
  */
 export abstract class LendingBody {
-  /** What has it is one, and does not merely pass for one, as a `Proxy` does. */
-  readonly #isOne = true;
+  readonly #memory: Memory;
 
-  /** The same body, where it lends, and nobody has put a method of their own on it, who might keep what it gives. */
-  static of(body: object): LendingBody | undefined {
-    return #isOne in body && Reflect.ownKeys(body).length === 0 ? body : undefined;
+  constructor(memory: Memory) {
+    this.#memory = memory;
   }
 
-  /** Whether the memory of a chunk is to come back. */
-  abstract hasLent(chunk: Uint8Array): boolean;
-  abstract takeBack(chunk: Uint8Array): void;
+  /**
+   * The memory that a body lends; undefined where it is none that does, merely passes for one, as a `Proxy` does, or somebody has put
+   * a method of their own on it, who might keep what it gives.
+   */
+  static memoryOf(body: object): Memory | undefined {
+    return #memory in body && Reflect.ownKeys(body).length === 0 ? body.#memory : undefined;
+  }
 }
 
 /** Memory lends pieces of one size. */

@@ -4,7 +4,7 @@
  */
 
 import { byteLength, checkChunk, checkChunks, piecesOf, toBytes } from "../body/chunk.ts";
-import { LendingBody } from "../body/lending.ts";
+import { LendingBody, type Memory } from "../body/lending.ts";
 import { BodyReader, closeBody, knownChunks } from "../body/reader.ts";
 import { statusOfError, TsgiError } from "../errors.ts";
 import type {
@@ -146,7 +146,7 @@ export class Responder implements Exchange, Traced {
       const chunks = knownChunks(body);
       if (chunks === undefined) {
         this.#reader = new BodyReader(body);
-        void this.#stream(this.#reader, LendingBody.of(body as object));
+        void this.#stream(this.#reader, LendingBody.memoryOf(body as object));
       } else this.#sendWhole(chunks);
     } catch (error) {
       this.#fail(error);
@@ -205,7 +205,7 @@ export class Responder implements Exchange, Traced {
     return this.#sent ? (this.#status?.code ?? 0) : 0;
   }
 
-  async #stream(reader: BodyReader, lending?: LendingBody): Promise<void> {
+  async #stream(reader: BodyReader, lent?: Memory): Promise<void> {
     try {
       this.#watch();
       while (this.#status === undefined || !this.#isBodiless(this.#status)) {
@@ -220,7 +220,7 @@ export class Responder implements Exchange, Traced {
         if (chunk.length === 0) continue;
         this.#started();
         const room = this.#send(chunk);
-        if (lending?.hasLent(chunk as Uint8Array)) this.#sink.onTaken?.(() => lending.takeBack(chunk as Uint8Array));
+        if (lent?.hasLent(chunk as Uint8Array)) this.#sink.onTaken?.(() => lent.takeBack(chunk as Uint8Array));
         if (room !== undefined) await room;
         if (this.#over) return;
       }

@@ -8,28 +8,47 @@ import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { transform } from "../../middleware/transform.ts";
-import { LendingBody } from "../../src/body/lending.ts";
+import { LendingBody, Memory } from "../../src/body/lending.ts";
 import type { App, Body, Chunk } from "../../src/gateway.ts";
 import type { Server } from "../../src/server/serve.ts";
 import { certificate } from "../support/certificate.ts";
 import { eventually, start } from "../support/raw-client.ts";
 
+/** What was lent, and what of it came back. */
+class Ledger extends Memory {
+  readonly back: Uint8Array[] = [];
+  readonly #lent = new Set<Uint8Array>();
+
+  override lend(chunk: Uint8Array): void {
+    this.#lent.add(chunk);
+  }
+
+  override hasLent(chunk: Uint8Array): boolean {
+    return this.#lent.has(chunk);
+  }
+
+  override takeBack(chunk: Uint8Array): void {
+    this.back.push(chunk);
+  }
+}
+
 /** Chunks of a size, and what came back of them. */
 class Lent extends LendingBody {
-  readonly #back: Uint8Array[] = [];
+  readonly #ledger: Ledger;
   readonly #given: Uint8Array[] = [];
-  readonly #lent = new Set<Uint8Array>();
   readonly #size: number;
   readonly #count: number;
 
   constructor(size: number, count: number) {
-    super();
+    const ledger = new Ledger(size, 0);
+    super(ledger);
+    this.#ledger = ledger;
     this.#size = size;
     this.#count = count;
   }
 
   get back(): readonly Uint8Array[] {
-    return this.#back;
+    return this.#ledger.back;
   }
 
   get given(): readonly Uint8Array[] {
@@ -43,16 +62,8 @@ class Lent extends LendingBody {
   lend(): Uint8Array {
     const chunk = new Uint8Array(this.#size).fill(97);
     this.#given.push(chunk);
-    if (this.#size > 1) this.#lent.add(chunk);
+    if (this.#size > 1) this.#ledger.lend(chunk);
     return chunk;
-  }
-
-  hasLent(chunk: Uint8Array): boolean {
-    return this.#lent.has(chunk);
-  }
-
-  takeBack(chunk: Uint8Array): void {
-    this.#back.push(chunk);
   }
 }
 
